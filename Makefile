@@ -1,0 +1,177 @@
+# Flynn's one Makefile: everything is built, tested, checked and installed from here.
+#
+#   make              build what is here into $(BUILD), and the command line tool into bin/flynn
+#   make run          a living cluster on this machine, from nothing; again: its line to paste
+#   make stop         stop that cluster and keep its data;  make destroy: remove what `run` made
+#   make test         unit and end-to-end tests; T=name runs one; SAN=1 under ASan and UBSan
+#   make lint         linters, no warnings;  make fuzz T=name SECONDS=60 runs one fuzzer
+#   make images       the container images, into the engine that $DOCKER_HOST or the default names
+#   make bench        the figures of the README;  make install DESTDIR= PREFIX=/usr/local
+#
+# Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
+# so that a program or a test takes from its folder exactly what it uses.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+SECONDS ?= 60
+SAN ?=
+WERROR ?= 1
+BUILD ?= build$(if $(SAN),-san)
+
+CC = gcc
+CLANG = clang
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all programs tests fuzzers fuzz test lint install bench run stop destroy images deps clean
+
+# Libraries. What a program does not use is dropped from it at link time.
+LIBFLYNN_PKGS := libevent libevent_openssl libcurl yajl libpq libnghttp2 openssl
+ALL_PKGS = $(sort $(LIBFLYNN_PKGS) $(PKGS) cmocka)
+# Asked for once, and only when something is compiled: `make run` installs pkg-config itself.
+pkg_cflags = $(eval pkg_cflags := $$(shell pkg-config --cflags $(ALL_PKGS)))$(pkg_cflags)
+pkg_libs = $(shell pkg-config --libs $(LIBFLYNN_PKGS) $(1))
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow \
+	-Wstrict-prototypes -Wundef -Wvla -Wmissing-prototypes -Wwrite-strings -Wformat=2
+DIALECT := -std=c11 -D_GNU_SOURCE -DFLYNN_VERSION='"$(VERSION)"' -I.
+HARDEN_CC := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+HARDEN_LD := -Wl,-z,relro,-z,now
+SAN_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+MODE_CC := $(if $(SAN),$(SAN_FLAGS),$(HARDEN_CC))
+MODE_LD := $(if $(SAN),$(SAN_FLAGS)) $(HARDEN_LD)
+COMPILE = $(CC) $(DIALECT) $(WARNINGS) $(if $(filter-out 0,$(WERROR)),-Werror) -g $(MODE_CC) -fPIC \
+	-ffunction-sections -fdata-sections -MMD -MP $(pkg_cflags) $(CFLAGS)
+LINK = $(CC) $(MODE_LD) -Wl,--as-needed -Wl,--gc-sections $(LDFLAGS)
+
+all: programs
+programs:
+
+# The parts. PROGS gathers program names, PKGS the libraries that they need beyond libflynn's.
+MODULES := $(patsubst %/module.mk,%,$(wildcard */module.mk))
+PROGS :=
+PKGS :=
+
+# $(call program,NAME,MAIN.c,PKGS,static): NAME from MAIN.c, the archive of its folder and libflynn.
+define program
+$(if $(wildcard $(2)),$(eval $(call program_rules,$(1),$(2),$(3),$(4))))
+endef
+define program_rules
+PROGS += $(1)
+PKGS += $(3)
+$(BUILD)/bin/$(1): $(BUILD)/obj/$(2:.c=.o) $(BUILD)/obj/$(patsubst %/,%,$(dir $(2))).a $(BUILD)/lib/libflynn$(if $(4),.a,.so.1)
+	@mkdir -p $$(@D)
+	$$(LINK) -pie -o $$@ $$^ '-Wl,-rpath,$$$$ORIGIN/../lib' $$(call pkg_libs,$(3))
+endef
+include $(wildcard */module.mk)
+
+LIBFLYNN_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %_test.c,$(wildcard libflynn/*.c)))
+
+programs: $(PROGS:%=$(BUILD)/bin/%) $(BUILD)/lib/libflynn.so.1
+
+# bin/flynn is for the person at this machine: only the plain build makes it.
+ifeq ($(BUILD),build)
+ifneq ($(filter flynn,$(PROGS)),)
+all: bin/flynn
+bin/flynn: $(BUILD)/bin/flynn
+	@mkdir -p bin
+	install -m 755 $< $@
+endif
+endif
+
+$(BUILD)/lib/libflynn.so.1: $(LIBFLYNN_OBJS) libflynn/libflynn.map
+	@mkdir -p $(@D)
+	$(LINK) -shared -Wl,-soname,libflynn.so.1 -Wl,--version-script,libflynn/libflynn.map \
+		-o $@ $(LIBFLYNN_OBJS) $(call pkg_libs)
+	ln -sf libflynn.so.1 $(BUILD)/lib/libflynn.so
+
+$(BUILD)/lib/libflynn.a: $(LIBFLYNN_OBJS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+# Changed flags rebuild everything; an unchanged line leaves the file, and so the objects, alone.
+flags_now = $(CC) $(DIALECT) $(WARNINGS) $(WERROR) $(MODE_CC) $(CFLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo "$(subst ",,$(flags_now))" | cmp -s - $@ || echo "$(subst ",,$(flags_now))" >$@
+FORCE:
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+# A folder's archive: all of it but main functions and tests.
+module_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %main.c %_test.c,$(wildcard $(1)/*.c)))
+define archive_rules
+$(BUILD)/obj/$(1).a: $(call module_objs,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call archive_rules,$(m))))
+
+# Unit tests: DIR/x_test.c becomes $(BUILD)/test/DIR/x_test, which prints TAP.
+TESTS := $(patsubst %.c,$(BUILD)/test/%,$(wildcard libflynn/*_test.c $(MODULES:%=%/*_test.c)))
+define test_rules
+$(BUILD)/test/$(1)/%_test: $(BUILD)/obj/$(1)/%_test.o $(2) $(BUILD)/lib/libflynn.a
+	@mkdir -p $$(@D)
+	$$(LINK) -pie -o $$@ $$^ $$(call pkg_libs,$(ALL_PKGS))
+endef
+$(eval $(call test_rules,libflynn))
+$(foreach m,$(MODULES),$(eval $(call test_rules,$(m),$(BUILD)/obj/$(m).a)))
+tests: $(TESTS)
+
+# Fuzzers: test/fuzz/x_fuzz.c defines LLVMFuzzerTestOneInput. `make test` runs each over its corpus
+# with a plain main; `make fuzz` builds it, and all it reaches, with clang's libFuzzer.
+FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*_fuzz.c))
+fuzzers: $(FUZZERS:%=$(BUILD)/fuzz/%)
+$(BUILD)/fuzz/%_fuzz: $(BUILD)/obj/test/fuzz/%_fuzz.o $(BUILD)/obj/test/fuzz/replay.o \
+		$(MODULES:%=$(BUILD)/obj/%.a) $(BUILD)/lib/libflynn.a
+	@mkdir -p $(@D)
+	$(LINK) -pie -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
+
+FUZZ_SRCS := $(filter-out %main.c %_test.c,$(wildcard libflynn/*.c $(MODULES:%=%/*.c)))
+FUZZ_OBJS := $(FUZZ_SRCS:%.c=$(BUILD)/libfuzzer/obj/%.o)
+FUZZ_FLAGS := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
+$(BUILD)/libfuzzer/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(DIALECT) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP $(pkg_cflags) -c -o $@ $<
+$(BUILD)/libfuzzer/all.a: $(FUZZ_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/libfuzzer/%_fuzz: $(BUILD)/libfuzzer/obj/test/fuzz/%_fuzz.o $(BUILD)/libfuzzer/all.a
+	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
+fuzz: $(BUILD)/libfuzzer/$(T)_fuzz
+	mkdir -p $(BUILD)/libfuzzer/found/$(T)
+	$< -max_total_time=$(SECONDS) -artifact_prefix=$(BUILD)/libfuzzer/ \
+		$(BUILD)/libfuzzer/found/$(T) test/fuzz/corpus/$(T)
+
+deps:
+	@test/deps build
+test: export T := $(T)
+test: export SAN := $(SAN)
+test:
+	@test/run
+lint:
+	@test/lint
+bench:
+	@test/bench.sh
+images: all
+	@docker/images.sh
+run stop destroy:
+	@docker/cluster.sh $@
+
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(PROGS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/lib/libflynn.so.1 $(DESTDIR)$(PREFIX)/lib
+	for page in man/*.[1-8]; do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
+	done
+
+clean:
+	rm -rf build build-san bin
+
+-include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d')

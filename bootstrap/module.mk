@@ -1,0 +1,2 @@
+# flynn-bootstrap: a manifest of actions.
+$(call program,flynn-bootstrap,bootstrap/main.c,libssh2)

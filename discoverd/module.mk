@@ -1,0 +1,2 @@
+# flynn-discoverd: services, instances, leaders.
+$(call program,flynn-discoverd,discoverd/main.c)

@@ -1,0 +1,2 @@
+# flynn-shelf: files over HTTP.
+$(call program,flynn-shelf,shelf/main.c)
