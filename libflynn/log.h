@@ -1,0 +1,41 @@
+/*
+ * log - logfmt on stderr: t= lvl= component= msg= and then typed fields.
+ *
+ *	fl_log_info("job started", fl_str("job", id), fl_int("ms", took));
+ *
+ * Values are quoted where they need it; a line is one write(2) of at most 8 KiB.
+ * $LOG_LEVEL (debug, info, warn, error) sets what is printed; default info. Field
+ * names are the same everywhere: app job host service release route err ms. Secrets
+ * are never logged.
+ */
+#ifndef FL_LOG_H
+#define FL_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum fl_log_level { FL_LOG_DEBUG, FL_LOG_INFO, FL_LOG_WARN, FL_LOG_ERROR };
+
+struct fl_log_field {
+	const char *key; /* NULL ends the list */
+	const char *str; /* NULL: num is the value */
+	int64_t num;
+};
+
+/* Names the component of every later line; called by fl_daemon_init(). */
+void fl_log_init(const char *component);
+void fl_log_set_level(enum fl_log_level level);
+void fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field *fields);
+
+#define fl_str(k, v) ((struct fl_log_field){ (k), (v) != NULL ? (v) : "", 0 })
+#define fl_int(k, v) ((struct fl_log_field){ (k), NULL, (int64_t)(v) })
+#define fl_log_debug(...) FL_LOG_AT(FL_LOG_DEBUG, __VA_ARGS__, FL_LOG_END)
+#define fl_log_info(...) FL_LOG_AT(FL_LOG_INFO, __VA_ARGS__, FL_LOG_END)
+#define fl_log_warn(...) FL_LOG_AT(FL_LOG_WARN, __VA_ARGS__, FL_LOG_END)
+#define fl_log_error(...) FL_LOG_AT(FL_LOG_ERROR, __VA_ARGS__, FL_LOG_END)
+
+#define FL_LOG_END ((struct fl_log_field){ NULL, NULL, 0 })
+#define FL_LOG_AT(level, msg, ...) \
+	fl_log_write((level), (msg), (const struct fl_log_field[]){ __VA_ARGS__ })
+
+#endif
