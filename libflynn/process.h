@@ -1,0 +1,31 @@
+/*
+ * process - the job that runs one process type of a release.
+ *
+ * What the scheduler starts for a formation and bootstrap starts before there is one are
+ * the same jobs: environment, metadata, ports and volumes are decided here.
+ */
+#ifndef FL_PROCESS_H
+#define FL_PROCESS_H
+
+struct fl_err;
+struct fl_job;
+struct fl_json;
+
+/* App meta that makes an app part of the platform: its jobs are system jobs. */
+#define FL_APP_META_SYSTEM "flynn-system-app"
+
+/*
+ * The JSON objects are the controller's App {id,name,meta}, Release {id,env,processes} and
+ * Artifact {type,uri}. Returns a job with a new id on host_id, or NULL (INVALID) with a sentence
+ * when the release has no such type or describes it wrongly.
+ *
+ * Environment: the release's, then the process type's, then FLYNN_APP_ID, FLYNN_APP_NAME,
+ * FLYNN_RELEASE_ID, FLYNN_PROCESS_TYPE. Ports: an array of {port,proto,service}, or the object
+ * {tcp,udp} of older clients. A service is named by the port's "service", by the type's "service", or
+ * by SD_NAME in its environment (which the job then does not get). "data": true is a volume at /data
+ * that belongs to app and type, so it outlives job and release.
+ */
+struct fl_job *fl_process_job(const struct fl_json *app, const struct fl_json *release,
+    const struct fl_json *artifact, const char *type, const char *host_id, struct fl_err *err);
+
+#endif
