@@ -27,7 +27,13 @@ void fl_log_init(const char *component);
 void fl_log_set_level(enum fl_log_level level);
 void fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field *fields);
 
-#define fl_str(k, v) ((struct fl_log_field){ (k), (v) != NULL ? (v) : "", 0 })
+/* NULL is written as "". */
+static inline struct fl_log_field
+fl_str(const char *key, const char *value)
+{
+	return (struct fl_log_field){ key, value != NULL ? value : "", 0 };
+}
+
 #define fl_int(k, v) ((struct fl_log_field){ (k), NULL, (int64_t)(v) })
 #define fl_log_debug(...) FL_LOG_AT(FL_LOG_DEBUG, __VA_ARGS__, FL_LOG_END)
 #define fl_log_info(...) FL_LOG_AT(FL_LOG_INFO, __VA_ARGS__, FL_LOG_END)

@@ -1,0 +1,178 @@
+/*
+ * log - see log.h.
+ */
+#include "log.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attr.h"
+
+enum { LINE_MAX_BYTES = 8 << 10 };
+
+static const char *const level_names[] = {
+	[FL_LOG_DEBUG] = "debug",
+	[FL_LOG_INFO] = "info",
+	[FL_LOG_WARN] = "warn",
+	[FL_LOG_ERROR] = "error",
+};
+
+/* Of the process: set once at its start, then only read. */
+static struct {
+	char component[64];
+	enum fl_log_level level;
+} settings = { .level = FL_LOG_INFO };
+
+/* A line in the making. One byte is kept for the newline; what does not fit is cut. */
+struct line {
+	char data[LINE_MAX_BYTES];
+	size_t len;
+};
+
+static void
+add(struct line *l, const char *data, size_t len)
+{
+	size_t room = sizeof(l->data) - 1 - l->len;
+
+	if (len > room)
+		len = room;
+	memcpy(l->data + l->len, data, len);
+	l->len += len;
+}
+
+static void
+add_str(struct line *l, const char *s)
+{
+	add(l, s, strlen(s));
+}
+
+static bool
+is_plain(const char *s)
+{
+	if (*s == '\0')
+		return false;
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s <= ' ' || *s == '"' || *s == '=' || *s == '\\' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+/* Control bytes are escaped: who chooses a value must not forge a line or drive a terminal. */
+static void
+add_escaped(struct line *l, char c)
+{
+	char hex[8];
+
+	switch (c) {
+	case '\n':
+		add(l, "\\n", 2);
+		break;
+	case '\r':
+		add(l, "\\r", 2);
+		break;
+	case '\t':
+		add(l, "\\t", 2);
+		break;
+	case '"':
+	case '\\':
+		add(l, "\\", 1);
+		add(l, &c, 1);
+		break;
+	default:
+		if ((unsigned char)c >= ' ' && c != 0x7f) {
+			add(l, &c, 1);
+			break;
+		}
+		snprintf(hex, sizeof(hex), "\\u%04x", (unsigned)(unsigned char)c);
+		add_str(l, hex);
+	}
+}
+
+static void
+add_value(struct line *l, const char *s)
+{
+	if (is_plain(s)) {
+		add_str(l, s);
+		return;
+	}
+	add(l, "\"", 1);
+	for (; *s != '\0'; s++)
+		add_escaped(l, *s);
+	add(l, "\"", 1);
+}
+
+static void
+add_time(struct line *l)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[32], ms[8];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof(text), "t=%Y-%m-%dT%H:%M:%S", &tm);
+	add_str(l, text);
+	snprintf(ms, sizeof(ms), ".%03uZ", (unsigned)(now.tv_nsec / 1000000) % 1000);
+	add_str(l, ms);
+}
+
+static void
+add_field(struct line *l, const struct fl_log_field *f)
+{
+	char num[24];
+
+	add(l, " ", 1);
+	add_str(l, f->key);
+	add(l, "=", 1);
+	if (f->str != NULL) {
+		add_value(l, f->str);
+		return;
+	}
+	snprintf(num, sizeof(num), "%lld", (long long)f->num);
+	add_str(l, num);
+}
+
+void
+fl_log_init(const char *component)
+{
+	const char *level = getenv("LOG_LEVEL");
+
+	snprintf(settings.component, sizeof(settings.component), "%s", component);
+	for (size_t i = 0; level != NULL && i < sizeof(level_names) / sizeof(level_names[0]); i++)
+		if (strcmp(level, level_names[i]) == 0)
+			settings.level = (enum fl_log_level)i;
+}
+
+void
+fl_log_set_level(enum fl_log_level level)
+{
+	settings.level = level;
+}
+
+void
+fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field *fields)
+{
+	struct line l;
+	ssize_t n FL_UNUSED;
+
+	if (level < settings.level)
+		return;
+	l.len = 0;
+	add_time(&l);
+	add_str(&l, " lvl=");
+	add_str(&l, level_names[level]);
+	if (settings.component[0] != '\0') {
+		add_str(&l, " component=");
+		add_value(&l, settings.component);
+	}
+	add_str(&l, " msg=");
+	add_value(&l, msg);
+	for (; fields->key != NULL; fields++)
+		add_field(&l, fields);
+	l.data[l.len++] = '\n';
+	n = write(STDERR_FILENO, l.data, l.len); /* a log that cannot be written has nobody to tell */
+}
