@@ -16,11 +16,15 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 SAN ?=
 WERROR ?= 1
+V ?=
 BUILD ?= build$(if $(SAN),-san)
 
 CC = gcc
+AR = ar
 CLANG = clang
 MAKEFLAGS += --no-builtin-rules
+# V=1 shows whole commands instead of their first word and their target.
+q = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all programs tests fuzzers fuzz test lint install bench run stop destroy images deps clean
@@ -62,7 +66,7 @@ PROGS += $(1)
 PKGS += $(3)
 $(BUILD)/bin/$(1): $(BUILD)/obj/$(2:.c=.o) $(BUILD)/obj/$(patsubst %/,%,$(dir $(2))).a $(BUILD)/lib/libflynn$(if $(4),.a,.so.1)
 	@mkdir -p $$(@D)
-	$$(LINK) -pie -o $$@ $$^ '-Wl,-rpath,$$$$ORIGIN/../lib' $$(call pkg_libs,$(3))
+	$$(call q,LINK) $$(LINK) -pie -o $$@ $$^ '-Wl,-rpath,$$$$ORIGIN/../lib' $$(call pkg_libs,$(3))
 endef
 include $(wildcard */module.mk)
 
@@ -82,14 +86,14 @@ endif
 
 $(BUILD)/lib/libflynn.so.1: $(LIBFLYNN_OBJS) libflynn/libflynn.map
 	@mkdir -p $(@D)
-	$(LINK) -shared -Wl,-soname,libflynn.so.1 -Wl,--version-script,libflynn/libflynn.map \
+	$(call q,LINK) $(LINK) -shared -Wl,-soname,libflynn.so.1 -Wl,--version-script,libflynn/libflynn.map \
 		-o $@ $(LIBFLYNN_OBJS) $(call pkg_libs)
-	ln -sf libflynn.so.1 $(BUILD)/lib/libflynn.so
+	@ln -sf libflynn.so.1 $(BUILD)/lib/libflynn.so
 
 $(BUILD)/lib/libflynn.a: $(LIBFLYNN_OBJS)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call q,AR) $(AR) rcs $@ $^
 
 # Changed flags rebuild everything; an unchanged line leaves the file, and so the objects, alone.
 flags_now = $(CC) $(DIALECT) $(WARNINGS) $(WERROR) $(MODE_CC) $(CFLAGS)
@@ -100,7 +104,7 @@ FORCE:
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	$(call q,CC) $(COMPILE) -c -o $@ $<
 
 # A folder's archive: all of it but main functions and tests.
 module_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %main.c %_test.c,$(wildcard $(1)/*.c)))
@@ -108,7 +112,7 @@ define archive_rules
 $(BUILD)/obj/$(1).a: $(call module_objs,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call q,AR) $(AR) rcs $$@ $$^
 endef
 $(foreach m,$(MODULES),$(eval $(call archive_rules,$(m))))
 
@@ -117,7 +121,7 @@ TESTS := $(patsubst %.c,$(BUILD)/test/%,$(wildcard libflynn/*_test.c $(MODULES:%
 define test_rules
 $(BUILD)/test/$(1)/%_test: $(BUILD)/obj/$(1)/%_test.o $(2) $(BUILD)/lib/libflynn.a
 	@mkdir -p $$(@D)
-	$$(LINK) -pie -o $$@ $$^ $$(call pkg_libs,$(ALL_PKGS))
+	$$(call q,LINK) $$(LINK) -pie -o $$@ $$^ $$(call pkg_libs,$(ALL_PKGS))
 endef
 $(eval $(call test_rules,libflynn))
 $(foreach m,$(MODULES),$(eval $(call test_rules,$(m),$(BUILD)/obj/$(m).a)))
@@ -130,26 +134,26 @@ fuzzers: $(FUZZERS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/%_fuzz: $(BUILD)/obj/test/fuzz/%_fuzz.o $(BUILD)/obj/test/fuzz/replay.o \
 		$(MODULES:%=$(BUILD)/obj/%.a) $(BUILD)/lib/libflynn.a
 	@mkdir -p $(@D)
-	$(LINK) -pie -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
+	$(call q,LINK) $(LINK) -pie -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
 
 FUZZ_SRCS := $(filter-out %main.c %_test.c,$(wildcard libflynn/*.c $(MODULES:%=%/*.c)))
 FUZZ_OBJS := $(FUZZ_SRCS:%.c=$(BUILD)/libfuzzer/obj/%.o)
 FUZZ_FLAGS := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 $(BUILD)/libfuzzer/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(DIALECT) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP $(pkg_cflags) -c -o $@ $<
+	$(call q,CLANG) $(CLANG) $(DIALECT) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP $(pkg_cflags) -c -o $@ $<
 $(BUILD)/libfuzzer/all.a: $(FUZZ_OBJS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call q,AR) $(AR) rcs $@ $^
 $(BUILD)/libfuzzer/%_fuzz: $(BUILD)/libfuzzer/obj/test/fuzz/%_fuzz.o $(BUILD)/libfuzzer/all.a
-	$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
+	$(call q,CLANG) $(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
 fuzz: $(BUILD)/libfuzzer/$(T)_fuzz
 	mkdir -p $(BUILD)/libfuzzer/found/$(T)
 	$< -max_total_time=$(SECONDS) -artifact_prefix=$(BUILD)/libfuzzer/ \
 		$(BUILD)/libfuzzer/found/$(T) test/fuzz/corpus/$(T)
 
 deps:
-	@test/deps build
+	@./packages.sh build
 test: export T := $(T)
 test: export SAN := $(SAN)
 test:

@@ -95,6 +95,7 @@ debian_image() {
 		printf 'flynn/debian:%s\n' $RELEASE
 	elif [ ! -s "$CACHE/$RELEASE-rootfs.tar" ] && timeout $PULL_TIMEOUT_S docker pull -q debian:$RELEASE-slim >/dev/null 2>&1; then
 		docker tag debian:$RELEASE-slim flynn/debian:$RELEASE
+		docker rmi debian:$RELEASE-slim >/dev/null
 		printf 'flynn/debian:%s\n' $RELEASE
 	else
 		debootstrapped
@@ -223,12 +224,14 @@ all() {
 	docker tag flynn/router flynn/strowger
 }
 
+# Names first; then what has none any more, earlier builds included.
 remove() {
-	local ids
+	local names
 
-	ids=$(docker images -q --filter reference='flynn/*' | sort -u)
+	names=$(docker images --format '{{.Repository}}:{{.Tag}}' --filter reference='flynn/*' | grep -v '<none>' || true)
 	# shellcheck disable=SC2086 # a list of words
-	[ -z "$ids" ] || docker rmi -f $ids >/dev/null
+	[ -z "$names" ] || docker rmi -f $names >/dev/null
+	docker image prune -f --filter label=flynn.image >/dev/null
 }
 
 case ${1:-all} in
