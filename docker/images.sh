@@ -45,7 +45,7 @@ say() {
 }
 
 image_id() {
-	docker image inspect -f '{{.Id}}' "$1" 2>/dev/null
+	docker image inspect -f '{{.Id}}' "$1" 2>/dev/null || return 1
 }
 
 # ---- Debian ----------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ all() {
 		# shellcheck disable=SC2086 # a list of words
 		one $line
 	done
-	docker tag flynn/router flynn/strowger
+	[ -z "$(image_id flynn/router)" ] || docker tag flynn/router flynn/strowger
 }
 
 # Names first; then what has none any more, earlier builds included.
