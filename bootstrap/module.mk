@@ -1,2 +1,2 @@
 # flynn-bootstrap: a manifest of actions.
-$(call program,flynn-bootstrap,bootstrap/main.c,libssh2)
+$(call program,flynn-bootstrap,bootstrap/main.c,)

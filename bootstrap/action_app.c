@@ -1,0 +1,135 @@
+/*
+ * Apps in the controller: add-app records one that runs already, deploy-app makes one and waits until
+ * its services are there, scale-app sets how many of each process type there shall be.
+ */
+#include <stdlib.h>
+
+#include "app.h"
+#include "bootstrap.h"
+#include "libflynn/buf.h"
+#include "libflynn/discoverd.h"
+#include "libflynn/err.h"
+#include "libflynn/http_client.h"
+#include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
+#include "service_call.h"
+#include "step.h"
+
+#define UP_TIMEOUT_MS 60000
+
+static void
+on_recorded(struct step *s)
+{
+	step_done(s, NULL);
+}
+
+void
+action_add_app(struct step *s)
+{
+	struct step *from;
+	struct fl_err err;
+
+	if ((from = step_app_step(s, "from_step", &err)) == NULL)
+		step_fail(s, &err);
+	else
+		app_create(s, from->app, on_recorded);
+}
+
+static void
+on_service_up(FL_UNUSED const char *addr, const struct fl_err *err, void *arg)
+{
+	struct step *s = arg;
+	size_t *services = s->work;
+
+	if (err != NULL)
+		step_fail(s, err);
+	else if (--*services == 0)
+		step_done(s, NULL);
+}
+
+static void
+wait_for_service(struct step *s, const char *name)
+{
+	size_t *services = s->work;
+
+	++*services;
+	fl_discoverd_find(s->bootstrap->discoverd, name, UP_TIMEOUT_MS, on_service_up, s);
+}
+
+/* The services that the release's ports name come up once the scheduler has started their jobs. */
+static void
+on_created(struct step *s)
+{
+	const struct fl_json *types = fl_json_get(s->app->release, "processes");
+	size_t *services = s->work = fl_xcalloc(1, sizeof(*services));
+
+	s->work_free = free;
+	s->waiting_for = "its services to come up";
+	for (size_t t = 0; t < fl_json_len(types); t++) {
+		const struct fl_json *ports = fl_json_get(fl_json_at(types, t), "ports");
+
+		if (fl_json_int(fl_json_get(s->app->processes, fl_json_key_at(types, t)), 0) == 0)
+			continue;
+		for (size_t i = 0; i < fl_json_len(ports); i++) {
+			const struct fl_json *service = fl_json_get(fl_json_at(ports, i), "service");
+			const char *name = fl_json_str(fl_json_get(service, "name"), NULL);
+
+			if (name != NULL)
+				wait_for_service(s, name);
+		}
+	}
+	if (*services == 0)
+		step_done(s, NULL);
+}
+
+static void
+on_provisioned(struct step *s)
+{
+	app_create(s, s->app, on_created);
+}
+
+void
+action_deploy_app(struct step *s)
+{
+	struct fl_err err;
+
+	if ((s->app = app_parse(s->spec, &err)) == NULL)
+		step_fail(s, &err);
+	else
+		app_provision(s, s->app, on_provisioned);
+}
+
+static void
+on_scaled(struct step *s, const struct fl_http_result *res, const struct fl_err *err)
+{
+	struct fl_err why;
+
+	if (err == NULL && fl_http_result_check(res, "set the formation", &why) == 0)
+		step_done(s, NULL);
+	else
+		step_fail(s, err != NULL ? err : &why);
+}
+
+void
+action_scale_app(struct step *s)
+{
+	struct step *of;
+	struct fl_buf text = { 0 };
+	struct fl_jsonw w = fl_jsonw(&text);
+	struct fl_err err;
+	char *path;
+
+	if ((of = step_app_step(s, "app_step", &err)) == NULL) {
+		step_fail(s, &err);
+		return;
+	}
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_value(&w, "processes", fl_json_get(s->spec, "processes"));
+	fl_jsonw_close(&w, '}');
+	path = fl_xasprintf("/apps/%s/formations/%s", of->app->id,
+	    fl_json_str(fl_json_get(of->app->release, "id"), ""));
+	s->waiting_for = "the controller";
+	controller_call(s, "PUT", path, text.data, on_scaled);
+	free(path);
+	fl_buf_release(&text);
+}

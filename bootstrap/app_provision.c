@@ -1,0 +1,114 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/http_client.h"
+#include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
+#include "service_call.h"
+#include "step.h"
+
+struct provisioning {
+	struct app *app;
+	size_t next; /* resource under way */
+	void (*done)(struct step *s);
+};
+
+static void
+write_env(struct fl_jsonw *w, const struct fl_json *env)
+{
+	for (size_t i = 0; i < fl_json_len(env); i++)
+		fl_jsonw_value(w, fl_json_key_at(env, i), fl_json_at(env, i));
+}
+
+/* The release's own environment wins over what resources say. */
+static void
+write_resource_env(struct fl_jsonw *w, const struct app *a)
+{
+	const struct fl_json *own = fl_json_get(a->release, "env");
+
+	for (size_t r = 0; r < a->n_resources; r++) {
+		const struct fl_json *env = a->resources[r].env;
+
+		for (size_t i = 0; i < fl_json_len(env); i++)
+			if (fl_json_is_null(fl_json_get(own, fl_json_key_at(env, i))))
+				fl_jsonw_value(w, fl_json_key_at(env, i), fl_json_at(env, i));
+	}
+	write_env(w, own);
+}
+
+static void
+merge_env(struct app *a)
+{
+	struct fl_buf text = { 0 };
+	struct fl_jsonw w = fl_jsonw(&text);
+
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_value(&w, "id", fl_json_get(a->release, "id"));
+	fl_jsonw_open(&w, "env", '{');
+	write_resource_env(&w, a);
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_value(&w, "processes", fl_json_get(a->release, "processes"));
+	fl_jsonw_close(&w, '}');
+	fl_json_free(a->release);
+	a->release = fl_json_parse(text.data, text.len, NULL);
+	fl_buf_release(&text);
+}
+
+static void provision_next(struct step *s);
+
+static void
+on_provisioned(struct step *s, const struct fl_http_result *res, const struct fl_err *err)
+{
+	struct provisioning *p = s->work;
+	struct app_resource *r = &p->app->resources[p->next];
+	struct fl_json *answer = NULL;
+	struct fl_err why;
+
+	if (err != NULL)
+		why = *err;
+	else if (fl_http_result_check(res, "provision", &why) == 0)
+		answer = fl_json_parse(res->body, res->len, &why);
+	if (answer == NULL) {
+		fl_err_wrap(&why, "resource %s from %s", r->provider, r->url);
+		step_fail(s, &why);
+		return;
+	}
+	r->external_id = fl_xstrdup(fl_json_str(fl_json_get(answer, "id"), ""));
+	r->env = fl_json_dup(fl_json_get(answer, "env"));
+	fl_json_free(answer);
+	p->next++;
+	provision_next(s);
+}
+
+static void
+provision_next(struct step *s)
+{
+	struct provisioning *p = s->work;
+	void (*done)(struct step *) = p->done;
+
+	if (p->next < p->app->n_resources) {
+		s->waiting_for = "a resource provider";
+		service_call(s, "POST", p->app->resources[p->next].url, NULL, "{}", on_provisioned);
+		return;
+	}
+	merge_env(p->app);
+	free(p);
+	s->work = NULL;
+	s->work_free = NULL;
+	done(s);
+}
+
+void
+app_provision(struct step *s, struct app *a, void (*done)(struct step *s))
+{
+	struct provisioning *p = fl_xcalloc(1, sizeof(*p));
+
+	p->app = a;
+	p->done = done;
+	s->work = p;
+	s->work_free = free;
+	provision_next(s);
+}

@@ -1,0 +1,57 @@
+/*
+ * bootstrap - the run of one manifest against one freshly claimed host.
+ */
+#ifndef BOOTSTRAP_H
+#define BOOTSTRAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct event;
+struct event_base;
+struct fl_discoverd;
+struct fl_err;
+struct fl_host_events;
+struct fl_http_client;
+struct fl_json;
+struct fl_map;
+struct claim;
+struct hosts_wait;
+struct manifest;
+struct step;
+
+struct bootstrap_config {
+	char *discoverd;	 /* ip:port of a host's discoverd */
+	char *manifest;		 /* path; "-": standard input */
+	bool json;		 /* events as JSON on stdout instead of text on stderr */
+	int min_hosts;
+};
+
+struct bootstrap {
+	const struct bootstrap_config *cfg;
+	struct event_base *base;
+	struct manifest *manifest;
+	struct fl_http_client *http; /* internal APIs: sends the cluster key */
+	struct fl_discoverd *discoverd;
+	struct claim *claim;
+	struct fl_host_events *events;
+	struct hosts_wait *hosts;
+	struct fl_map *job_steps;	/* id of a job that is coming up -> its step */
+	struct fl_map *provider_ids;	/* provider name -> id, char * */
+	char *host_addr;		/* ip:1113 */
+	char *host_id;
+	char *controller_key;	/* NULL until gen-random with "controller_key" */
+	int status;		/* exit status */
+};
+
+/* The cluster exists already: nothing was done. */
+#define BOOTSTRAP_EXIT_EXISTS 3
+
+/* Borrows cfg and base. Starts by claiming the host; ends the loop when all is done or one step failed. */
+struct bootstrap *bootstrap_new(struct event_base *base, const struct bootstrap_config *cfg, struct fl_err *err);
+void bootstrap_free(struct bootstrap *b);
+/* End the run with an exit status. */
+void bootstrap_end(struct bootstrap *b, int status);
+
+#endif
