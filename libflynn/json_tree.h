@@ -1,0 +1,35 @@
+/*
+ * json_tree - how a parsed value lies in memory: for json.c, which reads, and json_write.c.
+ */
+#ifndef FL_JSON_TREE_H
+#define FL_JSON_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "json.h"
+
+struct fl_json {
+	enum fl_json_type type;
+	bool is_int; /* NUMBER: whole and within 64 bits, so that i holds it */
+	union {
+		bool b;
+		int64_t i;
+		char *str; /* STRING; the text of a NUMBER that is no int */
+		struct fl_json_members *m;
+	};
+};
+
+/* Of an array or object. Room is for the next power of two. */
+struct fl_json_members {
+	size_t n, n_keys; /* an array has no keys; an object under construction may be a key ahead */
+	struct fl_json *items;
+	char **keys;
+	uint32_t *index; /* positions sorted by key; NULL in small objects */
+};
+
+/* Free what v holds, not v. */
+void fl_json_release(struct fl_json *v);
+
+#endif
