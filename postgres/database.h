@@ -1,0 +1,22 @@
+/*
+ * database - a role and a database of its own, made and dropped by the superuser.
+ */
+#ifndef DATABASE_H
+#define DATABASE_H
+
+struct fl_err;
+struct fl_pg;
+
+/* What was made: three times 32 hex digits. */
+struct database {
+	char *user, *password, *name;
+};
+
+/* Exactly once, from the loop; db is NULL on error and borrowed otherwise. */
+typedef void (*database_cb)(const struct database *db, const struct fl_err *err, void *arg);
+
+void database_create(struct fl_pg *pg, database_cb cb, void *arg);
+/* id is "/databases/USER:NAME" as create's caller was told. NOT_FOUND when it is no id of ours. Dropping twice is fine. */
+void database_drop(struct fl_pg *pg, const char *id, database_cb cb, void *arg);
+
+#endif
