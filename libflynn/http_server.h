@@ -50,18 +50,24 @@ struct fl_http *fl_http_new(struct event_base *base, const char *key);
 /* routes must outlive the server; the table is static const. More than one listen is fine. addr "ip:port", ":port". */
 int fl_http_listen(struct fl_http *h, const char *addr, const struct fl_http_route *routes,
     size_t n_routes, void *arg, struct fl_err *err);
+/* The port of the latest listen, for ":0". */
+int fl_http_port(const struct fl_http *h);
 void fl_http_set_max_body(struct fl_http *h, size_t max_bytes);
 /*
  * Replaces the default answers for what the server itself refuses (unknown route, bad key,
  * too big, no JSON): the controller has shapes of its own. refuse must answer.
  */
 void fl_http_set_refuse(struct fl_http *h, void (*refuse)(struct fl_http_req *req, const struct fl_err *err));
-/* The key check, when Basic alone is not enough: returns whether the request may pass. */
+/* The key check, when Basic alone is not enough: instead of it, returns whether the request may pass; arg is listen's. */
 void fl_http_set_authorize(struct fl_http *h, bool (*authorize)(struct fl_http_req *req, void *arg));
 /* Appended to GET /metrics: OpenMetrics text without the final # EOF. */
 void fl_http_set_metrics(struct fl_http *h, void (*metrics)(struct fl_buf *out, void *arg));
-/* Stop accepting, close idle connections; then cb once the last request has ended. */
+/*
+ * Stop accepting, close idle connections, end event streams (their on_close runs); then cb, from the loop,
+ * once the last request has ended and its answer was taken.
+ */
 void fl_http_drain(struct fl_http *h, void (*cb)(void *arg), void *arg);
+/* Closes every connection as if its client had gone; not from a handler. Requests not answered yet stay valid until they are. */
 void fl_http_free(struct fl_http *h);
 
 /* The request. Strings are borrowed until it is answered. */
@@ -80,7 +86,10 @@ const char *fl_http_body(const struct fl_http_req *req, size_t *len);
 const struct fl_json *fl_http_json(struct fl_http_req *req, struct fl_err *err);
 /* Whether the client has gone already; the answer will be dropped. */
 bool fl_http_gone(const struct fl_http_req *req);
-/* Called if the client goes before the answer has ended (streams: the normal end). One per request; NULL to unset. */
+/*
+ * Called if the client goes before the answer has ended (streams: the normal end). One per request; NULL to unset.
+ * A client that closes its sending side only still gets its answer, unless that is a stream.
+ */
 void fl_http_on_close(struct fl_http_req *req, void (*cb)(struct fl_http_req *req, void *arg), void *arg);
 
 /* Streamed body: on_data for each piece, then on_end once: err NULL at the end, else why it broke off. */
@@ -101,7 +110,10 @@ void fl_http_reply_err(struct fl_http_req *req, const struct fl_err *err);
 /* length bytes of fd from offset; owns and closes fd; HEAD sends none. */
 void fl_http_reply_file(struct fl_http_req *req, int status, const char *content_type, int fd, int64_t offset, int64_t length);
 
-/* A body of unknown length. write returns false once the client is gone or was cut off. */
+/*
+ * A body of unknown length. write returns false once the client is gone or was cut off. req stays valid until
+ * stream_end, which must be called even then.
+ */
 void fl_http_stream_start(struct fl_http_req *req, int status, const char *content_type);
 bool fl_http_stream_write(struct fl_http_req *req, const void *data, size_t len);
 /* Bytes not yet taken by the client; on_drain (may be NULL) is called when they fall under 64 KiB again. */
@@ -120,7 +132,7 @@ bool fl_http_sse_send(struct fl_http_req *req, const char *event, const char *id
 /*
  * Hand the connection over: head (the full status line and headers, with the empty line) is sent
  * and the bufferevent is the caller's, with anything the client had sent behind its request in its
- * input. req is invalid afterwards. NULL when the client is gone already (req is released too).
+ * input; reading is off until the caller sets callbacks and enables it. req is invalid afterwards. NULL when the client is gone already (req is released too).
  */
 struct bufferevent *fl_http_hijack(struct fl_http_req *req, const char *head);
 
