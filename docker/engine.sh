@@ -27,10 +27,12 @@ answers() {
 	timeout 10 docker version --format '{{.Server.Version}}' 2>/dev/null
 }
 
-# runs PID NAME: whether PID is a process whose program is NAME. A pid alone may since have
-# become anybody's.
+# runs PID NAME: whether PID is a living process whose program is NAME. A pid alone may since
+# have become anybody's, or be that of a dead process which nobody has waited for.
 runs() {
-	[ -n "$1" ] && [ "$(cat "/proc/$1/comm" 2>/dev/null)" = "$2" ]
+	local program
+
+	program=$(readlink "/proc/${1:-none}/exe") && [ "${program##*/}" = "$2" ]
 }
 
 our_pid() {

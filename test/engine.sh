@@ -92,6 +92,19 @@ remove_containers() {
 	[ -z "$ids" ] || docker volume rm -f $ids >/dev/null
 }
 
+# The shims of this engine, by its socket in their arguments, and what they run; then what both
+# have mounted.
+kill_leftovers() {
+	local shim
+
+	for shim in $(pgrep -f "^[^ ]*containerd-shim.* -address $run/"); do
+		pkill -KILL -P "$shim" || true
+		kill -KILL "$shim" || true
+	done
+	awk -v run="$run/" -v state="$state/" 'index($5, run) == 1 || index($5, state) == 1 { print $5 }' \
+		/proc/self/mountinfo | sort -r | xargs -r umount -l
+}
+
 # An engine that was killed is started again on what it left: it knows its containers, and its
 # shims, best. What it cannot start on is thrown away: nothing here is worth keeping.
 start() {
@@ -101,6 +114,8 @@ start() {
 	if ! engine start >"$state/start.log" 2>&1; then
 		cat "$state/start.log" >&2
 		printf 'test engine: starting again on an empty data folder\n' >&2
+		engine stop
+		kill_leftovers
 		rm -rf "$state/docker" "$run/docker"
 		engine start
 	fi
@@ -113,6 +128,7 @@ stop() {
 		remove_containers
 	fi
 	engine stop >/dev/null
+	kill_leftovers
 	network_down
 	rm -rf "$run"
 }
