@@ -43,7 +43,7 @@ struct fl_http_head {
 	bool keep_alive;	/* by version and Connection */
 	bool upgrade;		/* Connection has "upgrade" and Upgrade is there */
 	bool expect_continue;
-	struct fl_span host; /* requests; len 0 only with HTTP/1.0 */
+	struct fl_span host; /* requests; len 0 only with HTTP/1.0. That of an absolute target goes before Host's. */
 };
 
 enum fl_http_parse_result {
