@@ -8,6 +8,7 @@
 # HOST_IP_ADDRESS     the address that the cluster is known by (default: that of the default route)
 # CONTROLLER_DOMAIN   the name that the controller and apps without a domain live under
 #                     (default: localhost, which needs no DNS on this machine)
+# FLYNN_KEEP_IMAGES   use the images that are there, and leave them: neither build nor remove any
 # FLYNN_STATE         where this script remembers what it made (default /var/lib/flynn)
 set -euo pipefail
 
@@ -231,13 +232,14 @@ destroy() {
 	if docker version >/dev/null 2>&1 || { [ -d "$FLYNN_STATE" ] && docker/engine.sh start; }; then
 		docker rm -f -v $HOST_NAME $BOOTSTRAP_NAME >/dev/null 2>&1 || true
 		remove_jobs
-		docker/images.sh remove
+		[ -n "${FLYNN_KEEP_IMAGES:-}" ] || docker/images.sh remove
 	fi
 	# Somebody else's containers on an engine of ours keep it.
 	[ -n "$(docker ps -q 2>/dev/null)" ] || docker/engine.sh stop
 	[ ! -e "$ports_file" ] || cat "$ports_file" >/proc/sys/net/ipv4/ip_local_reserved_ports
 	rm -rf "$FLYNN_STATE"
-	$MAKE --no-print-directory -s clean
+	rm -rf "$BUILD"
+	[ "$BUILD" != build ] || rm -rf bin
 	rm -rf "$CACHE"/*-rootfs.tar* "$CACHE"/rootfs.* "$CACHE/debootstrap.log"
 	rmdir "$CACHE" 2>/dev/null || true
 	echo "Removed the cluster, its data and its images. Debian packages stay."
