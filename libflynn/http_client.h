@@ -52,6 +52,7 @@ struct fl_http_call_opts {
 struct fl_http_client *fl_http_client_new(struct event_base *base, const char *key);
 /* Cancels what is under way, without callbacks. */
 void fl_http_client_free(struct fl_http_client *c);
+struct event_base *fl_http_client_base(const struct fl_http_client *c);
 
 /* Everything in opts is copied. The handle is borrowed until cb has run. Never NULL: failures come by cb. */
 struct fl_http_call *fl_http_client_start(struct fl_http_client *c, const struct fl_http_call_opts *opts,

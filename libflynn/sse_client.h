@@ -22,7 +22,7 @@ struct fl_sse_client_ops {
 
 /*
  * Back-off 100 ms to 5 s; a stream silent for 75 s is dropped and opened again; Last-Event-Id is sent when
- * an id was seen. pin may be NULL.
+ * an id was seen. Free it before c.
  */
 struct fl_sse_client *fl_sse_client_start(struct fl_http_client *c, const struct fl_sse_client_ops *ops, void *arg);
 /* Reconnect now (the URL changed). */
