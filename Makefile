@@ -158,6 +158,7 @@ test: export T := $(T)
 test: export SAN := $(SAN)
 test:
 	@test/run
+lint: export T := $(T)
 lint:
 	@test/lint
 bench:
