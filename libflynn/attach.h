@@ -32,6 +32,8 @@ struct fl_attach_ops {
 	void (*on_end)(struct fl_attach *a, const struct fl_err *err, void *arg);
 	/* What was sent has drained under 64 KiB. May be NULL. */
 	void (*on_drain)(struct fl_attach *a, void *arg);
+	/* The host waits for the job (state byte 1): add it now, and none of its output is lost. Before on_open. May be NULL. */
+	void (*on_waiting)(struct fl_attach *a, void *arg);
 };
 
 struct fl_attach *fl_attach_start(struct event_base *base, const struct fl_attach_opts *opts,
