@@ -39,6 +39,8 @@ void fl_etcd_get(struct fl_etcd *e, const char *prefix, fl_etcd_get_cb cb, void 
 void fl_etcd_put(struct fl_etcd *e, const char *key, const char *value, int64_t lease, int64_t expected_mod_rev, fl_etcd_cb cb, void *arg);
 /* Delete one key; NOT_FOUND when it was not there. */
 void fl_etcd_delete(struct fl_etcd *e, const char *key, fl_etcd_cb cb, void *arg);
+/* Delete one key if its mod revision is still as expected (else CONFLICT). */
+void fl_etcd_delete_at(struct fl_etcd *e, const char *key, int64_t expected_mod_rev, fl_etcd_cb cb, void *arg);
 void fl_etcd_delete_prefix(struct fl_etcd *e, const char *prefix, fl_etcd_cb cb, void *arg);
 
 /* Leases; cb's rev is the lease id for grant, the TTL left for keepalive (NOT_FOUND: expired). */
