@@ -1,0 +1,277 @@
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libflynn/json.h"
+#include "libflynn/map.h"
+#include "libflynn/xmalloc.h"
+#include "scheduler_decide.h"
+#include "scheduler_world.h"
+
+struct deciding {
+	const struct world *world;
+	int64_t now;
+	struct sched_plan *plan;
+};
+
+static void
+plan_add(struct sched_plan *p, struct sched_action a)
+{
+	p->actions = fl_xreallocarray(p->actions, p->n + 1, sizeof(*p->actions));
+	p->actions[p->n++] = a;
+}
+
+static bool
+job_is_of(const struct job *j, const struct formation *f, const char *type)
+{
+	return strcmp(j->app, f->app) == 0 && strcmp(j->release, f->release) == 0 && strcmp(j->type, type) == 0;
+}
+
+static bool
+job_is_on(const struct job *j, const struct host *h)
+{
+	return h == NULL || (j->host_id != NULL && strcmp(j->host_id, h->id) == 0);
+}
+
+/* Jobs that count as there: all but those on their way out. host NULL: anywhere. */
+static int
+count_jobs(const struct world *w, const struct formation *f, const char *type, const struct host *host)
+{
+	const struct job *j;
+	int n = 0;
+
+	TAILQ_FOREACH(j, &w->jobs, link)
+		if (j->state != JOB_STOPPING && job_is_of(j, f, type) && job_is_on(j, host))
+			n++;
+	return n;
+}
+
+/* What is planned already counts for placement, so that one decision spreads its jobs. */
+static int
+load_of(const struct deciding *d, const struct host *h, const struct formation *f, const char *type, int *all)
+{
+	const struct job *j;
+	int same = 0;
+
+	*all = 0;
+	TAILQ_FOREACH(j, &d->world->jobs, link) {
+		if (j->id == NULL || !job_is_on(j, h))
+			continue;
+		++*all;
+		same += job_is_of(j, f, type);
+	}
+	for (size_t i = 0; i < d->plan->n; i++) {
+		const struct sched_action *a = &d->plan->actions[i];
+
+		if (a->host != h)
+			continue;
+		++*all;
+		same += a->formation == f && strcmp(a->type, type) == 0;
+	}
+	return same;
+}
+
+/* The host with the fewest jobs of this kind; among equals, with the fewest jobs. NULL: there is no host. */
+static struct host *
+place(const struct deciding *d, const struct formation *f, const char *type)
+{
+	struct host *best = NULL;
+	int best_same = 0, best_all = 0;
+
+	FL_MAP_EACH(d->world->hosts, e) {
+		struct host *h = fl_map_value(e);
+		int all, same = load_of(d, h, f, type, &all);
+
+		if (!h->known)
+			continue;
+		if (best == NULL || same < best_same || (same == best_same && all < best_all)) {
+			best = h;
+			best_same = same;
+			best_all = all;
+		}
+	}
+	return best;
+}
+
+/* Whether a job of another release of the app holds what this exclusive type needs. */
+static bool
+is_held(const struct world *w, const struct formation *f, const char *type)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH(j, &w->jobs, link)
+		if (j->id != NULL && strcmp(j->app, f->app) == 0 && strcmp(j->type, type) == 0 &&
+		    (strcmp(j->release, f->release) != 0 || j->state == JOB_STOPPING))
+			return true;
+	return false;
+}
+
+static void
+start_missing(struct deciding *d, struct formation *f, const char *type, struct host *on, int missing)
+{
+	if (formation_is_exclusive(f, type) && is_held(d->world, f, type))
+		return; /* decided again when it is gone */
+	for (; missing > 0; missing--) {
+		struct host *h = on != NULL ? on : place(d, f, type);
+
+		if (h == NULL)
+			return; /* decided again when a host comes */
+		plan_add(d->plan, (struct sched_action){ ACTION_START, f, type, h, NULL });
+	}
+}
+
+static void
+stop_job(struct deciding *d, struct job *j)
+{
+	enum action_kind kind = j->state == JOB_PENDING ? ACTION_FORGET : ACTION_STOP;
+
+	if (j->state == JOB_STOPPING || j->in_flight)
+		return;
+	plan_add(d->plan, (struct sched_action){ kind, NULL, j->type, NULL, j });
+}
+
+/* Those to give up first stand first: not up before up, then the newest. */
+static int
+by_worth(const void *a, const void *b)
+{
+	const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
+
+	if (x->state != y->state)
+		return x->state < y->state ? -1 : 1;
+	return x->created > y->created ? -1 : x->created < y->created;
+}
+
+static void
+stop_surplus(struct deciding *d, const struct formation *f, const char *type, const struct host *host, int surplus)
+{
+	struct job **jobs, *j;
+	int n = 0;
+
+	if (surplus <= 0)
+		return;
+	jobs = fl_xcalloc((size_t)count_jobs(d->world, f, type, host), sizeof(struct job *));
+	TAILQ_FOREACH(j, &d->world->jobs, link)
+		if (j->state != JOB_STOPPING && job_is_of(j, f, type) && job_is_on(j, host))
+			jobs[n++] = j;
+	qsort(jobs, (size_t)n, sizeof(struct job *), by_worth);
+	for (int i = 0; i < surplus; i++)
+		stop_job(d, jobs[i]);
+	free(jobs);
+}
+
+static void
+decide_count(struct deciding *d, struct formation *f, const char *type, struct host *host, int want)
+{
+	int have = count_jobs(d->world, f, type, host);
+
+	if (want > have)
+		start_missing(d, f, type, host, want - have);
+	else
+		stop_surplus(d, f, type, host, have - want);
+}
+
+static void
+decide_formation(struct deciding *d, struct formation *f)
+{
+	const struct fl_json *processes = fl_json_get(f->expanded, "processes");
+
+	for (size_t i = 0; i < fl_json_len(processes); i++) {
+		const char *type = fl_json_key_at(processes, i);
+		int want = formation_wants(f, type);
+
+		if (!formation_is_omni(f, type)) {
+			decide_count(d, f, type, NULL, want);
+			continue;
+		}
+		FL_MAP_EACH(d->world->hosts, e) {
+			struct host *h = fl_map_value(e);
+
+			if (h->known)
+				decide_count(d, f, type, h, want);
+		}
+	}
+}
+
+static int
+count_up(const struct world *w, const struct formation *f, const char *type)
+{
+	const struct job *j;
+	int n = 0;
+
+	TAILQ_FOREACH(j, &w->jobs, link)
+		if (j->state == JOB_UP && job_is_of(j, f, type))
+			n++;
+	return n;
+}
+
+/* Whether an old job must serve on, because a new release of its app wants its type and is not up yet. */
+static bool
+must_serve_on(const struct world *w, const struct job *j)
+{
+	FL_MAP_EACH(w->formations, e) {
+		const struct formation *f = fl_map_value(e);
+		int want = formation_wants(f, j->type);
+
+		if (strcmp(f->app, j->app) == 0 && strcmp(f->release, j->release) != 0 && want > 0 &&
+		    !formation_is_exclusive(f, j->type) && count_up(w, f, j->type) < want)
+			return true;
+	}
+	return false;
+}
+
+static void
+decide_job(struct deciding *d, struct job *j)
+{
+	struct formation *f = world_formation(d->world, j->app, j->release);
+	struct host *h;
+
+	if (*j->type == '\0')
+		return; /* one-off: whoever ran it ends it */
+	if (f == NULL || fl_json_is_null(fl_json_get(fl_json_get(f->expanded, "processes"), j->type))) {
+		if (j->state == JOB_PENDING || !must_serve_on(d->world, j))
+			stop_job(d, j);
+		return;
+	}
+	if (j->state != JOB_PENDING)
+		return;
+	if (j->run_at > d->now) {
+		if (d->plan->wake_at == 0 || j->run_at < d->plan->wake_at)
+			d->plan->wake_at = j->run_at;
+		return;
+	}
+	if (formation_is_exclusive(f, j->type) && is_held(d->world, f, j->type))
+		return;
+	h = j->host_id != NULL ? fl_map_get(d->world->hosts, j->host_id) : place(d, f, j->type);
+	if (h != NULL && h->known)
+		plan_add(d->plan, (struct sched_action){ ACTION_START_PENDING, f, j->type, h, j });
+}
+
+static bool
+is_forgotten(const struct sched_plan *p, const struct job *j)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->actions[i].kind == ACTION_FORGET && p->actions[i].job == j)
+			return true;
+	return false;
+}
+
+void
+decide(const struct world *w, int64_t now, struct sched_plan *plan)
+{
+	struct deciding d = { w, now, plan };
+	struct job *j;
+
+	*plan = (struct sched_plan){ 0 };
+	FL_MAP_EACH(w->formations, e)
+		decide_formation(&d, fl_map_value(e));
+	TAILQ_FOREACH(j, &w->jobs, link)
+		if (!is_forgotten(plan, j))
+			decide_job(&d, j);
+}
+
+void
+sched_plan_release(struct sched_plan *plan)
+{
+	free(plan->actions);
+	*plan = (struct sched_plan){ 0 };
+}

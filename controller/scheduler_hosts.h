@@ -1,0 +1,19 @@
+/*
+ * scheduler_hosts - every host of the cluster and its event stream, taken into the world.
+ */
+#ifndef SCHEDULER_HOSTS_H
+#define SCHEDULER_HOSTS_H
+
+#include <stdbool.h>
+
+struct hosts;
+struct scheduler;
+
+struct hosts *hosts_start(struct scheduler *s);
+/* Whether discoverd has told which hosts there are and each has told its jobs, or did not within 10 s. */
+bool hosts_known(const struct hosts *h);
+/* We act now: tell the controller of all jobs as they are. */
+void hosts_record_all(struct hosts *h);
+void hosts_free(struct hosts *h);
+
+#endif

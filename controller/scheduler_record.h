@@ -1,0 +1,22 @@
+/*
+ * scheduler_record - what becomes of jobs, told to the controller.
+ *
+ * One request at a time for each job, in order; while the controller is away the newest record of each job waits,
+ * so what waits is bounded by the number of jobs.
+ */
+#ifndef SCHEDULER_RECORD_H
+#define SCHEDULER_RECORD_H
+
+struct fl_active_job;
+struct records;
+struct scheduler;
+
+struct records *records_new(struct scheduler *s);
+void records_free(struct records *r);
+/* Record the job as its host sees it. Jobs that belong to no app are left out. */
+void record_job(struct records *r, const struct fl_active_job *job);
+/* Record one that never reached a host, or whose host is gone: state "failed" or "down", with the reason. */
+void record_end(struct records *r, const char *job_id, const char *app, const char *release, const char *type,
+    const char *state, const char *error);
+
+#endif
