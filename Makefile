@@ -47,6 +47,8 @@ MODE_CC := $(if $(SAN),$(SAN_FLAGS),$(HARDEN_CC))
 MODE_LD := $(if $(SAN),$(SAN_FLAGS)) $(HARDEN_LD)
 COMPILE = $(CC) $(DIALECT) $(WARNINGS) $(if $(filter-out 0,$(WERROR)),-Werror) -g $(MODE_CC) -fPIC \
 	-ffunction-sections -fdata-sections -MMD -MP $(pkg_cflags) $(CFLAGS)
+# What the sanitizers' defaults are in our programs: a container is no place to look for leaks.
+SAN_OBJ := $(if $(SAN),$(BUILD)/obj/test/sanitizer.o)
 LINK = $(CC) $(MODE_LD) -Wl,--as-needed -Wl,--gc-sections $(LDFLAGS)
 
 all: programs
@@ -64,7 +66,7 @@ endef
 define program_rules
 PROGS += $(1)
 PKGS += $(3)
-$(BUILD)/bin/$(1): $(BUILD)/obj/$(2:.c=.o) $(BUILD)/obj/$(patsubst %/,%,$(dir $(2))).a $(BUILD)/lib/libflynn$(if $(4),.a,.so.1)
+$(BUILD)/bin/$(1): $(SAN_OBJ) $(BUILD)/obj/$(2:.c=.o) $(BUILD)/obj/$(patsubst %/,%,$(dir $(2))).a $(BUILD)/lib/libflynn$(if $(4),.a,.so.1)
 	@mkdir -p $$(@D)
 	$$(call q,LINK) $$(LINK) -pie -o $$@ $$^ '-Wl,-rpath,$$$$ORIGIN/../lib' $$(call pkg_libs,$(3))
 endef
@@ -172,9 +174,11 @@ install: programs
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(PROGS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/lib/libflynn.so.1 $(DESTDIR)$(PREFIX)/lib
-	for page in man/*.[1-8]; do \
+	for page in $(wildcard man/*.[1-8]); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/share/flynn
+	cp -R slugbuilder/buildpacks $(DESTDIR)$(PREFIX)/share/flynn
 
 clean:
 	rm -rf build build-san bin

@@ -145,7 +145,7 @@ fill_manifest() {
 }
 
 base() {
-	local debian
+	local debian lib=$BUILD/images/base/root/usr/lib/flynn
 
 	debian=$(debian_image)
 	gather base
@@ -154,8 +154,11 @@ base() {
 	debian_sources >"$BUILD/images/base/sources.list"
 	build base flynn/base:system --target system --build-arg "DEBIAN=$debian"
 	[ "$1" = system ] && return
-	install -D -m 644 "$BUILD/lib/libflynn.so.1" "$BUILD/images/base/root/usr/lib/libflynn.so.1"
-	strip --strip-unneeded "$BUILD/images/base/root/usr/lib/libflynn.so.1"
+	mkdir -p "$lib"
+	install -m 644 "$BUILD/lib/libflynn.so.1" "$lib"
+	strip --strip-unneeded "$lib/libflynn.so.1"
+	# A sanitized build brings the sanitizers' libraries along.
+	ldd "$BUILD/lib/libflynn.so.1" | awk '/lib(asan|ubsan)\./ { print $3 }' | xargs -r install -m 644 -t "$lib"
 	build base flynn/base:latest --build-arg "DEBIAN=$debian"
 }
 
