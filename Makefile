@@ -11,7 +11,6 @@
 # Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
 # so that a program or a test takes from its folder exactly what it uses.
 
-VERSION := 0.1.0
 PREFIX ?= /usr/local
 SECONDS ?= 60
 SAN ?=
@@ -38,7 +37,7 @@ pkg_libs = $(shell pkg-config --libs $(LIBFLYNN_PKGS) $(1))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow \
 	-Wstrict-prototypes -Wundef -Wvla -Wmissing-prototypes -Wwrite-strings -Wformat=2
-DIALECT := -std=c11 -D_GNU_SOURCE -DFLYNN_VERSION='"$(VERSION)"' -I.
+DIALECT := -std=c11 -D_GNU_SOURCE -I.
 HARDEN_CC := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 HARDEN_LD := -Wl,-z,relro,-z,now
 SAN_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
