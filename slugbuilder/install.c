@@ -20,6 +20,9 @@
 #define ATTEMPTS 6
 #define FIRST_PAUSE_MS 200
 
+/* Writing a slug out at once would slow down the start of the app, and of those beside it. */
+#define SETTLE_S 10
+
 static const struct unpack_limits limits = { .bytes = INT64_C(8) << 30, .entries = 1000000 };
 
 /* The contents of DIR.ok: whole on the disk, or else the boot during which it was unpacked. */
@@ -93,6 +96,7 @@ settle_in_background(const char *dir)
 		_exit(0);
 	for (int i = 0; i <= STDERR_FILENO; i++) /* or who reads them would wait for us */
 		close(i);
+	sleep(SETTLE_S);
 	if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != -1 && syncfs(fd) == 0)
 		write_mark(dir, ON_DISK, NULL);
 	_exit(0);

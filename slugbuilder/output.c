@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -87,6 +88,12 @@ output_problem(const struct output *out, const char *fmt, ...)
 	va_end(ap);
 }
 
+static bool
+has_prefix(const char *line, size_t len, const char *prefix)
+{
+	return len >= strlen(prefix) && memcmp(line, prefix, strlen(prefix)) == 0;
+}
+
 static void
 relay_line(const struct output *out, const char *line, size_t len)
 {
@@ -98,7 +105,7 @@ relay_line(const struct output *out, const char *line, size_t len)
 		len -= cr + 1 - line;
 		line = cr + 1;
 	}
-	write_line(out, len >= 2 && memcmp(line, "--", 2) == 0 ? "" : INDENT, line, len);
+	write_line(out, has_prefix(line, len, "--") || has_prefix(line, len, PROBLEM) ? "" : INDENT, line, len);
 }
 
 static void

@@ -23,7 +23,7 @@ void output_problem(const struct output *out, const char *fmt, ...) FL_PRINTF(2,
 
 /*
  * Lines of a program, from its output as it comes in pieces of any size. Those that begin
- * with "--" are titles of its own. Of a line that overwrites itself (CR) the last state
+ * with "--" or " !     " are titles and problems of its own. Of a line that overwrites itself (CR) the last state
  * counts. { .out = out } is a valid start.
  */
 struct output_lines {

@@ -46,7 +46,7 @@ run(char *const *words, struct fl_err *err)
 	if (!install_is_done(dir)) {
 		curl_global_init(CURL_GLOBAL_DEFAULT);
 		if (install(dir, url, &u, err) == -1)
-			return fl_err_wrap(err, url != NULL ? "cannot install the slug" : "SLUG_URL is not set, and on standard input");
+			return fl_err_wrap(err, url != NULL ? "cannot install the slug" : "no SLUG_URL is set and standard input is no slug");
 	}
 	return runner_become(dir, &u, words, err);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libflynn/err.h"
@@ -68,7 +69,7 @@ slug_save(int fd, int64_t size, const char *path, struct fl_err *err)
 	char *beside = fl_xasprintf("%s.XXXXXX", path);
 	int to = mkostemp(beside, O_CLOEXEC), rc = -1;
 
-	if (to != -1 && copy(fd, to, size) == 0 && rename(beside, path) == 0)
+	if (to != -1 && copy(fd, to, size) == 0 && fchmod(to, 0644) == 0 && rename(beside, path) == 0)
 		rc = 0;
 	else
 		fl_err_sys(err, "write %s", path);
@@ -85,15 +86,12 @@ void
 slug_format_size(int64_t size, char out[SLUG_SIZE_LEN])
 {
 	static const char units[] = "KMGT";
-	double n = (double)size;
-	int unit = -1;
+	double n = (double)size / 1024;
+	size_t unit = 0;
 
-	while (n >= 1024 && unit < (int)sizeof(units) - 2) {
+	while (n >= 1024 && unit < sizeof(units) - 2) {
 		n /= 1024;
 		unit++;
 	}
-	if (unit == -1)
-		snprintf(out, SLUG_SIZE_LEN, "%d", (int)size);
-	else
-		snprintf(out, SLUG_SIZE_LEN, n < 9.95 ? "%.1f%c" : "%.0f%c", n, units[unit]);
+	snprintf(out, SLUG_SIZE_LEN, n < 9.95 ? "%.1f%c" : "%.0f%c", n, units[unit]);
 }

@@ -18,7 +18,7 @@ int64_t slug_pack(const char *dir, const struct ignore *ignore, const char *work
     int *fd, struct fl_err *err);
 /* Copy the packed file to path: written beside, synced, renamed. */
 int slug_save(int fd, int64_t size, const char *path, struct fl_err *err);
-/* As du -h has it: "5.2M", "41M", "900". */
+/* As du -h has it: "5.2M", "41M", "0.8K". */
 #define SLUG_SIZE_LEN 16
 void slug_format_size(int64_t size, char out[SLUG_SIZE_LEN]);
 

@@ -16,6 +16,7 @@
 #include "libflynn/xmalloc.h"
 
 #define BLOCK_BYTES (256u << 10)
+#define TAR_BLOCK_BYTES 512
 
 /* Modes lose what umask takes and set-id bits, because EXTRACT_PERM is not asked for. */
 #define EXTRACT_FLAGS                                                                       \
@@ -27,16 +28,29 @@ struct unpacking {
 	void *arg;
 	struct archive *in, *out;
 	int64_t bytes, entries;
+	size_t zeros; /* at the end of what was read */
 	const struct unpack_limits *limits;
 	struct fl_err read_err; /* what the source said, which is more than libarchive can say */
 };
+
+/* Read on, and keep count of the zeros at the end. */
+static ssize_t
+read_block(struct unpacking *u, const void **block, struct fl_err *err)
+{
+	ssize_t n = u->read(u->arg, block, err), zeros = 0;
+
+	while (zeros < n && zeros < TAR_BLOCK_BYTES && ((const char *)*block)[n - 1 - zeros] == '\0')
+		zeros++;
+	u->zeros = zeros == n ? u->zeros + zeros : (size_t)zeros;
+	return n;
+}
 
 static la_ssize_t
 on_read(FL_UNUSED struct archive *a, void *arg, const void **block)
 {
 	struct unpacking *u = arg;
 
-	return u->read(u->arg, block, &u->read_err);
+	return read_block(u, block, &u->read_err);
 }
 
 static int
@@ -130,15 +144,21 @@ unpack_entry(struct unpacking *u, struct archive_entry *e, struct fl_err *err)
 	return 0;
 }
 
-/* A tar ends before its file does; what follows shows whether the whole of it came. */
+/*
+ * A tar ends before its file does; what follows shows whether the whole of it came. One that is cut
+ * between two entries looks whole to libarchive, but lacks the block of zeros at its end; a cut
+ * compressed one is noticed by its filter.
+ */
 static int
 drain(struct unpacking *u, struct fl_err *err)
 {
 	const void *block = NULL;
 	ssize_t n;
 
-	while ((n = u->read(u->arg, &block, err)) > 0)
+	while ((n = read_block(u, &block, err)) > 0)
 		;
+	if (n == 0 && archive_filter_code(u->in, 0) == ARCHIVE_FILTER_NONE && u->entries > 0 && u->zeros < TAR_BLOCK_BYTES)
+		return fl_err_set(err, FL_ERR_INVALID, "the archive is damaged: its end is missing");
 	return n == 0 ? 0 : -1;
 }
 

@@ -1,0 +1,220 @@
+# npm and what it installs. Sourced by bin/compile.
+# shellcheck disable=SC2154 # the variables are those of bin/compile
+
+# The npm of the last build serves while node and the wish for it are the same.
+install_npm() {
+	local range for_what
+
+	range=$(package .engines.npm)
+	for_what="$node_version ${range:-any}"
+	if [ "$(cat "$cache/npm/for" 2>/dev/null)" != "$for_what" ]; then
+		fetch_npm "$range"
+		echo "$for_what" >"$cache/npm/for"
+	fi
+	npm_version=$(jq -r .version "$cache/npm/package.json")
+	PATH=$cache/npm/flynn-bin:$PATH
+	say "Using npm $npm_version"
+}
+
+# resolve_npm PACKUMENT RANGE: unless package.json asks for one, the newest npm that already fits the first release of
+# this node's major version. That is the npm its users know; a newer one may behave differently.
+resolve_npm() {
+	local range=$2 admits=$node_version
+
+	if [ -z "$range" ]; then
+		case $(major "$node_version") in # npm told no engines then
+		[0-4]) range=2.x ;;
+		5) range=3.x ;;
+		*) range='*' admits=$(major "$node_version").0.0 ;;
+		esac
+	fi
+	jq -r '.versions | to_entries[] | "\(.key) \(.value.engines.node? // "")"' "$1" | pick "$range" -admits "$admits" ||
+		jq -r '.versions | to_entries[] | "\(.key) \(.value.engines.node? // "")"' "$1" | pick "$range" -admits "$node_version"
+}
+
+fetch_npm() {
+	local version new=$cache/npm.new
+
+	packument npm >"$temp/npm.json" || fail "Cannot reach the npm registry at $registry."
+	version=$(resolve_npm "$temp/npm.json" "$1") ||
+		fail "No version of npm fits \"${1:-*}\" (engines.npm in package.json) and Node.js $node_version."
+	fetch_package "$temp/npm.json" "$version" "$temp/npm.tgz"
+	rm -rf "$new"
+	mkdir -p "$new"
+	tar -xzf "$temp/npm.tgz" -C "$new" --strip-components=1 --no-same-owner \
+		--exclude=package/man --exclude=package/docs --exclude=package/html
+	rm -f "$temp/npm.tgz"
+	mkdir "$new/flynn-bin"
+	for program in npm npx; do
+		[ -e "$new/bin/$program-cli.js" ] || continue
+		chmod 755 "$new/bin/$program-cli.js"
+		ln -s "../bin/$program-cli.js" "$new/flynn-bin/$program"
+	done
+	rm -rf "$cache/npm"
+	mv "$new" "$cache/npm"
+}
+
+# node and npm go into the slug as links to the cache's files: nothing changes them in place.
+put_in_slug() {
+	local to=.flynn/node
+
+	rm -rf .flynn
+	mkdir -p $to/bin $to/lib/node_modules
+	link_or_copy "$cache/node/bin/node" $to/bin/
+	link_or_copy "$cache/npm" $to/lib/node_modules/
+	for program in npm npx; do
+		[ -e "$cache/npm/flynn-bin/$program" ] || continue
+		ln -s "../lib/node_modules/npm/bin/$program-cli.js" "$to/bin/$program"
+	done
+}
+
+link_or_copy() {
+	cp -al "$1" "$2" 2>/dev/null || cp -a "$1" "$2"
+}
+
+configure_npm() {
+	export npm_config_cache=$cache/npm-cache npm_config_logs_max=0
+	export npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_progress=false
+	export npm_config_prefer_offline=true
+	export npm_config_fetch_retries=${npm_config_fetch_retries:-3}
+	export npm_config_fetch_retry_mintimeout=${npm_config_fetch_retry_mintimeout:-1000}
+	export npm_config_fetch_retry_maxtimeout=${npm_config_fetch_retry_maxtimeout:-10000}
+	# The headers of this very node, so that native modules need no other server than the registry.
+	export npm_package_config_node_gyp_nodedir=$cache/node
+	if [ "$(major "$npm_version")" -lt 11 ]; then
+		export npm_config_nodedir=$cache/node # newer ones complain of a setting that is not theirs
+	fi
+	# From 12 on npm runs no install scripts unless told to, and native modules would be broken without a
+	# word at run time. An app that says which ones it trusts is obeyed.
+	if [ "$(major "$npm_version")" -ge 12 ] && ! has .allowScripts && ! grep -qs '^[[:blank:]]*allow-scripts' .npmrc; then
+		export npm_config_dangerously_allow_all_scripts=true
+	fi
+	export NODE_ENV=${NODE_ENV:-production}
+}
+
+# run_script NAME: of package.json, when there.
+run_script() {
+	has ".scripts[\"$1\"]" || return 0
+	title "Running $1"
+	npm run "$1" || fail "The script $1 of package.json exited $?."
+}
+
+build_script() {
+	if has '.scripts["heroku-postbuild"]'; then
+		echo heroku-postbuild
+	elif has .scripts.build; then
+		echo build
+	fi
+}
+
+has_dependencies() {
+	has '(.dependencies // {}) + (.devDependencies // {}) + (.optionalDependencies // {}) + (.peerDependencies // {})' ||
+		has .workspaces
+}
+
+# The config variables by which an app keeps its development dependencies.
+keeps_development() {
+	[ "${NPM_CONFIG_PRODUCTION:-${npm_config_production:-true}}" = false ] ||
+		[[ ${NPM_CONFIG_INCLUDE:-${npm_config_include:-}} == *dev* ]]
+}
+
+# Scripts of the app itself that npm runs when it installs.
+has_install_scripts() {
+	has '[.scripts // {} | .preinstall, .install, .postinstall, .prepublish, .preprepare, .prepare, .postprepare | values]' ||
+		[ -e binding.gyp ]
+}
+
+lock_file() {
+	local name
+
+	for name in npm-shrinkwrap.json package-lock.json; do
+		if [ -e $name ]; then
+			echo $name
+			return
+		fi
+	done
+}
+
+# What node_modules is made of, if of nothing else: then the last build's can be taken. Not when the app's own
+# scripts or directories take part in it.
+modules_key() {
+	local lock=$1
+
+	if [ -z "$lock" ] || has_install_scripts || has .workspaces ||
+		jq -e '[.packages // {} | .[] | select(.link == true)] | length > 0' "$lock" >/dev/null; then
+		return
+	fi
+	{
+		echo "$node_version $npm_version $(uname -m) $install_options"
+		env | grep -i '^npm_config_' | sort
+		cat "$lock" .npmrc 2>/dev/null || true
+		jq -S '{dependencies, devDependencies, optionalDependencies, peerDependencies, overrides, allowScripts}' package.json
+	} | sha256sum | cut -d ' ' -f 1
+}
+
+install_dependencies() {
+	local lock key
+
+	if ! has_dependencies && ! has_install_scripts; then
+		return
+	fi
+	title "Installing dependencies"
+	if [ -e node_modules ]; then
+		say "node_modules is checked in; it is better left out of git, npm makes it anew"
+	fi
+	# A build script may need what only development needs; it is taken out afterwards.
+	install_options=--omit=dev
+	if [ -n "$(build_script)" ] || keeps_development; then
+		install_options=--include=dev
+	fi
+	lock=$(lock_file)
+	key=$(modules_key "$lock")
+	if [ -n "$key" ] && [ "$(cat "$cache/modules/key" 2>/dev/null)" = "$key" ]; then
+		say "Nothing has changed: using node_modules of the last build"
+		rm -rf node_modules
+		cp -a "$cache/modules/node_modules" .
+		return
+	fi
+	if [ -n "$lock" ]; then
+		say "npm ci ($lock)"
+		npm ci $install_options || fail "npm ci exited $?; what it says above is the reason."
+	else
+		say "npm install (commit a package-lock.json for builds that are the same every time)"
+		npm install $install_options --no-package-lock || fail "npm install exited $?; what it says above is the reason."
+	fi
+	keep_modules "$key"
+}
+
+# keep_modules KEY: for the next build; no key, no modules.
+keep_modules() {
+	rm -rf "$cache/modules"
+	[ -n "$1" ] && [ -d node_modules ] || return 0
+	mkdir "$cache/modules"
+	cp -a node_modules "$cache/modules/"
+	echo "$1" >"$cache/modules/key"
+}
+
+run_build() {
+	local script
+
+	script=$(build_script)
+	[ -z "$script" ] || run_script "$script"
+}
+
+prune_dependencies() {
+	if [ -z "$(build_script)" ] || ! has '.devDependencies // {}' || keeps_development; then
+		return
+	fi
+	say "Leaving out what only development needs"
+	npm prune --omit=dev --no-package-lock --ignore-scripts || fail "npm prune exited $?."
+}
+
+# Sourced by the runner before the app starts.
+write_profile() {
+	mkdir -p .profile.d
+	cat >.profile.d/nodejs.sh <<-'PROFILE'
+		export PATH="$HOME/.flynn/node/bin:$PATH:$HOME/bin:$HOME/node_modules/.bin"
+		export NODE_HOME="$HOME/.flynn/node"
+		export NODE_ENV="${NODE_ENV:-production}"
+	PROFILE
+}
