@@ -60,6 +60,7 @@ struct fl_etcd_mirror_ops {
 };
 
 struct fl_etcd_mirror *fl_etcd_mirror_start(struct fl_etcd *e, const char *prefix, const struct fl_etcd_mirror_ops *ops, void *arg);
+/* Before its etcd. */
 void fl_etcd_mirror_free(struct fl_etcd_mirror *m);
 
 #endif

@@ -20,6 +20,8 @@
 #define DEFAULT_CONNECT_MS 5000L
 #define DEFAULT_MAX_BODY ((size_t)16 << 20)
 #define BUFFER_BYTES 16384L
+#define KEEPALIVE_IDLE_S 20L
+#define KEEPALIVE_INTERVAL_S 5L
 #define CONN_MAX_AGE_S 45L /* less than our servers' idle limit, so that a kept connection is a living one */
 
 static size_t
@@ -177,7 +179,9 @@ set_transport(struct fl_http_call *call, const struct fl_http_call_opts *opts)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, opts->body_fd > 0 ? 4 * BUFFER_BYTES : BUFFER_BYTES);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* a silent stream's dead peer is found by the kernel */
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONN_MAX_AGE_S);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
