@@ -1,7 +1,7 @@
 /*
  * args - see args.h.
  */
-#include "args.h"
+#include "libflynn/args.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "err.h"
-#include "xmalloc.h"
+#include "libflynn/err.h"
+#include "libflynn/xmalloc.h"
 
 static const char *const value_names[] = {
 	[FL_ARGS_STR] = " VALUE",

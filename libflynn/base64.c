@@ -1,13 +1,13 @@
 /*
  * base64 - see base64.h.
  */
-#include "base64.h"
+#include "libflynn/base64.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "err.h"
-#include "xmalloc.h"
+#include "libflynn/err.h"
+#include "libflynn/xmalloc.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

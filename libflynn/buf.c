@@ -1,7 +1,7 @@
 /*
  * buf - see buf.h.
  */
-#include "buf.h"
+#include "libflynn/buf.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xmalloc.h"
+#include "libflynn/xmalloc.h"
 
 /* Make room for more bytes and the NUL behind them. Doubling keeps appending linear. */
 static void

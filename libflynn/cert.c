@@ -1,7 +1,7 @@
 /*
  * cert - see cert.h.
  */
-#include "cert.h"
+#include "libflynn/cert.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -14,10 +14,10 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "buf.h"
-#include "err.h"
-#include "tls_pin.h"
-#include "xmalloc.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/tls_pin.h"
+#include "libflynn/xmalloc.h"
 
 enum {
 	SERIAL_BITS = 127, /* RFC 5280 4.1.2.2: positive, at most 20 octets */

@@ -1,7 +1,7 @@
 /*
  * clock - see clock.h.
  */
-#include "clock.h"
+#include "libflynn/clock.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -52,13 +52,14 @@ void
 fl_clock_format(int64_t wall_us, char out[FL_CLOCK_RFC3339_LEN])
 {
 	int64_t us = wall_us % 1000000;
-	time_t s;
+	time_t s = (time_t)(wall_us / 1000000);
 	struct tm tm;
 	size_t len;
 
-	if (us < 0)
+	if (us < 0) {
 		us += 1000000;
-	s = (time_t)((wall_us - us) / 1000000);
+		s--;
+	}
 	gmtime_r(&s, &tm);
 	len = (size_t)snprintf(out, FL_CLOCK_RFC3339_LEN, "%04lld-%02d-%02dT%02d:%02d:%02d",
 	    tm.tm_year + 1900LL, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);

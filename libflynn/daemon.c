@@ -1,7 +1,7 @@
 /*
  * daemon - see daemon.h.
  */
-#include "daemon.h"
+#include "libflynn/daemon.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -13,9 +13,9 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
-#include "attr.h"
-#include "log.h"
-#include "xmalloc.h"
+#include "libflynn/attr.h"
+#include "libflynn/log.h"
+#include "libflynn/xmalloc.h"
 
 static void *
 realloc_or_abort(void *ptr, size_t size)

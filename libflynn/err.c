@@ -1,7 +1,7 @@
 /*
  * err - see err.h.
  */
-#include "err.h"
+#include "libflynn/err.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,14 +1,14 @@
 /*
  * frame - see frame.h.
  */
-#include "frame.h"
+#include "libflynn/frame.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 
 #include <event2/buffer.h>
 
-#include "err.h"
+#include "libflynn/err.h"
 
 static void
 add_u32(struct evbuffer *out, uint32_t value)

@@ -4,9 +4,9 @@
  * Extensions and trailers are checked and dropped. Both are bounded: they carry nothing
  * that we use, so much of them is an attack.
  */
-#include "http_parse.h"
+#include "libflynn/http_parse.h"
 
-#include "err.h"
+#include "libflynn/err.h"
 
 enum {
 	SIZE_LINE_MAX = 256,

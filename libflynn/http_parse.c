@@ -5,7 +5,7 @@
  * here. A head that is not complete yet is parsed again from its start when more has
  * come, which FL_HTTP_MAX_HEAD keeps cheap.
  */
-#include "http_parse.h"
+#include "libflynn/http_parse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 #include <emmintrin.h>
 #endif
 
-#include "err.h"
-#include "xmalloc.h"
+#include "libflynn/err.h"
+#include "libflynn/xmalloc.h"
 
 /* What a byte may be part of. */
 enum {

@@ -1,15 +1,15 @@
 /*
  * job - see job.h. What a job is and how it is made; job_json.c reads and writes it.
  */
-#include "job.h"
+#include "libflynn/job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "job_json.h"
-#include "map.h"
-#include "uuid.h"
-#include "xmalloc.h"
+#include "libflynn/job_json.h"
+#include "libflynn/map.h"
+#include "libflynn/uuid.h"
+#include "libflynn/xmalloc.h"
 
 enum {
 	HOST_ID_MAX = 64,

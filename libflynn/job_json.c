@@ -1,19 +1,19 @@
 /*
  * job_json - jobs as JSON, see job.h. The writer leaves out what has its default.
  */
-#include "job.h"
+#include "libflynn/job.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attr.h"
-#include "buf.h"
-#include "err.h"
-#include "job_json.h"
-#include "json.h"
-#include "map.h"
-#include "xmalloc.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/job_json.h"
+#include "libflynn/json.h"
+#include "libflynn/map.h"
+#include "libflynn/xmalloc.h"
 
 enum {
 	PORTS_MAX = 64,

@@ -5,7 +5,7 @@
  * array, and a large object has an index sorted by key, so that neither looking up nor
  * finding a duplicate takes quadratic time. Recursion is bounded by FL_JSON_MAX_DEPTH.
  */
-#include "json.h"
+#include "libflynn/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,10 +13,10 @@
 
 #include <yajl/yajl_parse.h>
 
-#include "err.h"
-#include "json_tree.h"
-#include "utf8.h"
-#include "xmalloc.h"
+#include "libflynn/err.h"
+#include "libflynn/json_tree.h"
+#include "libflynn/utf8.h"
+#include "libflynn/xmalloc.h"
 
 /* Objects with more members than this get an index. */
 enum { INDEX_MIN = 8 };

@@ -1,7 +1,7 @@
 /*
  * json_write - the writer of json.h: compact JSON text appended to a buf.
  */
-#include "json.h"
+#include "libflynn/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
-#include "json_tree.h"
-#include "utf8.h"
+#include "libflynn/buf.h"
+#include "libflynn/json_tree.h"
+#include "libflynn/utf8.h"
 
 /* Whether the byte stands for itself in a string; beyond ASCII it takes a look at the whole character. */
 static bool

@@ -1,7 +1,7 @@
 /*
  * log - see log.h.
  */
-#include "log.h"
+#include "libflynn/log.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attr.h"
+#include "libflynn/attr.h"
 
 enum { LINE_MAX_BYTES = 8 << 10 };
 

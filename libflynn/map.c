@@ -1,12 +1,12 @@
 /*
  * map - see map.h. The only file that includes uthash.
  */
-#include "map.h"
+#include "libflynn/map.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "xmalloc.h"
+#include "libflynn/xmalloc.h"
 
 #define uthash_malloc(size) fl_xmalloc(size)
 #include <uthash.h>

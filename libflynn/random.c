@@ -1,14 +1,14 @@
 /*
  * random - see random.h.
  */
-#include "random.h"
+#include "libflynn/random.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "base64.h"
-#include "xmalloc.h"
+#include "libflynn/base64.h"
+#include "libflynn/xmalloc.h"
 
 void
 fl_random_bytes(void *data, size_t len)

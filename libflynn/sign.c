@@ -1,7 +1,7 @@
 /*
  * sign - see sign.h.
  */
-#include "sign.h"
+#include "libflynn/sign.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "base64.h"
-#include "xmalloc.h"
+#include "libflynn/base64.h"
+#include "libflynn/xmalloc.h"
 
 /* The letter, then HMAC-SHA-256 of "<letter> <path>" in hex. */
 static char *

@@ -1,15 +1,15 @@
 /*
  * sse - see sse.h.
  */
-#include "sse.h"
+#include "libflynn/sse.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
-#include "err.h"
-#include "xmalloc.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/xmalloc.h"
 
 struct fl_sse {
 	size_t max_bytes;

@@ -1,15 +1,15 @@
 /*
  * tls_pin - see tls_pin.h.
  */
-#include "tls_pin.h"
+#include "libflynn/tls_pin.h"
 
 #include <stdlib.h>
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "base64.h"
-#include "sign.h"
+#include "libflynn/base64.h"
+#include "libflynn/sign.h"
 
 char *
 fl_tls_pin_of(X509 *cert)

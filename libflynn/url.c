@@ -1,7 +1,7 @@
 /*
  * url - see url.h.
  */
-#include "url.h"
+#include "libflynn/url.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
-#include "err.h"
-#include "xmalloc.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/xmalloc.h"
 
 /* Parts of a URL's text, before anything is copied. */
 struct parts {

@@ -1,7 +1,7 @@
 /*
  * utf8 - see utf8.h.
  */
-#include "utf8.h"
+#include "libflynn/utf8.h"
 
 #include <stdbool.h>
 

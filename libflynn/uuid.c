@@ -1,11 +1,11 @@
 /*
  * uuid - see uuid.h.
  */
-#include "uuid.h"
+#include "libflynn/uuid.h"
 
 #include <string.h>
 
-#include "random.h"
+#include "libflynn/random.h"
 
 void
 fl_uuid_new(char out[FL_UUID_LEN + 1])

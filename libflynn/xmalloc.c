@@ -1,7 +1,7 @@
 /*
  * xmalloc - see xmalloc.h.
  */
-#include "xmalloc.h"
+#include "libflynn/xmalloc.h"
 
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,0 +1,137 @@
+#include "libflynn/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "libflynn/attr.h"
+
+/* stderr is a pipe while a line is written. */
+static int real_stderr, pipe_read;
+
+static int
+redirect(FL_UNUSED void **state)
+{
+	int fds[2];
+
+	if (pipe(fds) == -1)
+		return -1;
+	real_stderr = dup(STDERR_FILENO);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[1]);
+	pipe_read = fds[0];
+	return 0;
+}
+
+static int
+restore(FL_UNUSED void **state)
+{
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	close(pipe_read);
+	return 0;
+}
+
+/* What one write(2) brought. */
+static char *
+line(void)
+{
+	static char text[16 << 10];
+	ssize_t n = read(pipe_read, text, sizeof(text) - 1);
+
+	assert_true(n > 0);
+	text[n] = '\0';
+	return text;
+}
+
+/* The line behind its time, which is checked for form. */
+static const char *
+after_time(const char *text)
+{
+	int year, month, day, hour, minute, second, ms, used = 0;
+
+	assert_int_equal(sscanf(text, "t=%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %n",
+	                     &year, &month, &day, &hour, &minute, &second, &ms, &used), 7);
+	assert_int_equal(used, strlen("t=2014-08-02T01:02:03.123Z "));
+	return text + used;
+}
+
+static void
+fields_follow_the_message(FL_UNUSED void **state)
+{
+	fl_log_init("host");
+	fl_log_info("job started", fl_str("job", "h-1"), fl_int("ms", 12), fl_str("err", NULL));
+	assert_string_equal(after_time(line()), "lvl=info component=host msg=\"job started\" job=h-1 ms=12 err=\"\"\n");
+	fl_log_error("ended");
+	assert_string_equal(after_time(line()), "lvl=error component=host msg=ended\n");
+}
+
+static void
+values_cannot_forge_a_line(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *value, *want;
+	} cases[] = {
+		{ "plain/value:1", "v=plain/value:1\n" },
+		{ "", "v=\"\"\n" },
+		{ "a b", "v=\"a b\"\n" },
+		{ "a=b", "v=\"a=b\"\n" },
+		{ "say \"hi\"", "v=\"say \\\"hi\\\"\"\n" },
+		{ "back\\slash", "v=\"back\\\\slash\"\n" },
+		{ "x\nlvl=error\r\t", "v=\"x\\nlvl=error\\r\\t\"\n" },
+		{ "\033[31m\x7f", "v=\"\\u001b[31m\\u007f\"\n" },
+		{ "\xc3\xa4", "v=\xc3\xa4\n" },
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		fl_log_warn("m", fl_str("v", cases[i].value));
+		assert_string_equal(strstr(line(), "v="), cases[i].want);
+	}
+}
+
+static void
+a_line_is_bounded_and_ends_in_a_newline(FL_UNUSED void **state)
+{
+	static char huge[20000];
+	const char *text = NULL;
+
+	memset(huge, '\n', sizeof(huge) - 1);
+	fl_log_info("m", fl_str("v", huge), fl_str("w", "gone"));
+	text = line();
+	assert_int_equal(strlen(text), 8 << 10);
+	assert_ptr_equal(strchr(text, '\n'), text + (8 << 10) - 1);
+}
+
+static void
+the_level_decides_what_is_written(FL_UNUSED void **state)
+{
+	setenv("LOG_LEVEL", "warn", 1);
+	fl_log_init("host");
+	fl_log_info("unseen");
+	fl_log_warn("seen");
+	assert_non_null(strstr(line(), "msg=seen"));
+	setenv("LOG_LEVEL", "nonsense", 1);
+	fl_log_init("host");
+	fl_log_set_level(FL_LOG_DEBUG);
+	fl_log_debug("now seen");
+	assert_non_null(strstr(line(), "lvl=debug"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(fields_follow_the_message, redirect, restore),
+		cmocka_unit_test_setup_teardown(values_cannot_forge_a_line, redirect, restore),
+		cmocka_unit_test_setup_teardown(a_line_is_bounded_and_ends_in_a_newline, redirect, restore),
+		cmocka_unit_test_setup_teardown(the_level_decides_what_is_written, redirect, restore),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
