@@ -29,8 +29,8 @@ wanted() {
 missing() {
 	local have
 
-	have=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
-		sed -n 's/ installed$//p')
+	# It fails when it does not know one of them, and tells of the others.
+	have=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | sed -n 's/ installed$//p') || true
 	printf '%s\n' "$@" | grep -vxF -e "$have" || true
 }
 
