@@ -382,16 +382,18 @@ yajl_xfree(void *ctx, void *ptr)
 	free(ptr);
 }
 
-/* yajl's own words, without its "parse error: " and newline. */
+/* yajl's own words, without its "parse error: " and newline. It knows where, unless it was at the end. */
 static void
-set_yajl_error(yajl_handle h, struct fl_err *err)
+set_yajl_error(yajl_handle h, bool at_end, struct fl_err *err)
 {
 	unsigned char *text = yajl_get_error(h, 0, NULL, 0);
 	const char *why = strstr((const char *)text, "error: ");
+	size_t where = at_end ? 0 : yajl_get_bytes_consumed(h);
 
 	why = why != NULL ? why + strlen("error: ") : (const char *)text;
-	fl_err_set(err, FL_ERR_INVALID, "at byte %zu: %.*s", yajl_get_bytes_consumed(h),
-	    (int)strcspn(why, "\n"), why);
+	fl_err_set(err, FL_ERR_INVALID, "%.*s", (int)strcspn(why, "\n"), why);
+	if (where > 0)
+		fl_err_wrap(err, "at byte %zu", where);
 	yajl_free_error(h, text);
 }
 
@@ -411,6 +413,7 @@ fl_json_parse(const char *text, size_t len, struct fl_err *err)
 	struct fl_json *root = NULL;
 	yajl_handle h = NULL;
 	yajl_status status;
+	bool at_end = false;
 
 	if (len > FL_JSON_MAX_BYTES) {
 		fl_err_set(err, FL_ERR_TOO_BIG, "%zu bytes of JSON, more than %u", len, FL_JSON_MAX_BYTES);
@@ -420,10 +423,12 @@ fl_json_parse(const char *text, size_t len, struct fl_err *err)
 		return NULL;
 	h = yajl_alloc(&callbacks, &alloc, &b);
 	status = yajl_parse(h, (const unsigned char *)text, len);
-	if (status == yajl_status_ok)
+	if (status == yajl_status_ok) {
+		at_end = true;
 		status = yajl_complete_parse(h);
+	}
 	if (status == yajl_status_error)
-		set_yajl_error(h, err);
+		set_yajl_error(h, at_end, err);
 	if (status != yajl_status_ok)
 		goto out;
 	root = fl_xmalloc(sizeof(*root));
