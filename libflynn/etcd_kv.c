@@ -141,6 +141,7 @@ fl_etcd_get(struct fl_etcd *e, const char *prefix, fl_etcd_get_cb cb, void *arg)
 	etcd_op_start(e, "/v3/kv/range", &b, true, on_range, request_free, r);
 }
 
+/* Of a put, or of a transaction. */
 static void
 on_put(const struct fl_json *json, const struct fl_err *err, void *arg)
 {
@@ -165,7 +166,7 @@ write_put(struct fl_jsonw *w, const char *key, const char *value, int64_t lease)
 }
 
 static void
-write_put_if(struct fl_jsonw *w, const char *key, const char *value, int64_t lease, int64_t mod_rev)
+write_compare(struct fl_jsonw *w, const char *key, int64_t mod_rev)
 {
 	fl_jsonw_open(w, "compare", '[');
 	fl_jsonw_open(w, NULL, '{');
@@ -175,10 +176,20 @@ write_put_if(struct fl_jsonw *w, const char *key, const char *value, int64_t lea
 	fl_jsonw_int(w, "mod_revision", mod_rev); /* 0 for a key that is not there */
 	fl_jsonw_close(w, '}');
 	fl_jsonw_close(w, ']');
+}
+
+/* What a transaction does if the comparison holds: one request, of that name, whose members come between. */
+static void
+open_success(struct fl_jsonw *w, const char *request)
+{
 	fl_jsonw_open(w, "success", '[');
 	fl_jsonw_open(w, NULL, '{');
-	fl_jsonw_open(w, "request_put", '{');
-	write_put(w, key, value, lease);
+	fl_jsonw_open(w, request, '{');
+}
+
+static void
+close_success(struct fl_jsonw *w)
+{
 	fl_jsonw_close(w, '}');
 	fl_jsonw_close(w, '}');
 	fl_jsonw_close(w, ']');
@@ -194,10 +205,13 @@ fl_etcd_put(struct fl_etcd *e, const char *key, const char *value, int64_t lease
 
 	r->conditional = expected_mod_rev != FL_ETCD_ANY;
 	fl_jsonw_open(&w, NULL, '{');
+	if (r->conditional) {
+		write_compare(&w, key, expected_mod_rev);
+		open_success(&w, "request_put");
+	}
+	write_put(&w, key, value, lease);
 	if (r->conditional)
-		write_put_if(&w, key, value, lease, expected_mod_rev);
-	else
-		write_put(&w, key, value, lease);
+		close_success(&w);
 	fl_jsonw_close(&w, '}');
 	etcd_op_start(e, r->conditional ? "/v3/kv/txn" : "/v3/kv/put", &b, !r->conditional, on_put, request_free, r);
 }
@@ -228,6 +242,23 @@ fl_etcd_delete(struct fl_etcd *e, const char *key, fl_etcd_cb cb, void *arg)
 	etcd_write_key(&w, key);
 	fl_jsonw_close(&w, '}');
 	etcd_op_start(e, "/v3/kv/deleterange", &b, false, on_deleted, request_free, r);
+}
+
+void
+fl_etcd_delete_at(struct fl_etcd *e, const char *key, int64_t expected_mod_rev, fl_etcd_cb cb, void *arg)
+{
+	struct request *r = request_new(cb, arg, key);
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
+
+	r->conditional = true;
+	fl_jsonw_open(&w, NULL, '{');
+	write_compare(&w, key, expected_mod_rev);
+	open_success(&w, "request_delete_range");
+	etcd_write_key(&w, key);
+	close_success(&w);
+	fl_jsonw_close(&w, '}');
+	etcd_op_start(e, "/v3/kv/txn", &b, false, on_put, request_free, r);
 }
 
 void
