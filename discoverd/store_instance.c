@@ -1,0 +1,95 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "instance.h"
+#include "libflynn/attr.h"
+#include "libflynn/err.h"
+#include "libflynn/etcd.h"
+#include "libflynn/xmalloc.h"
+#include "roster.h"
+#include "store_private.h"
+
+/* An instance that has no session given gets one; no owner can name it, because of the dot. */
+static char *
+own_session(const char *service, const char *id)
+{
+	return fl_xasprintf("%s.%s", service, id);
+}
+
+/* A step once the session stands. */
+static void
+write_record(struct change *c, int64_t rev, const struct fl_err *err)
+{
+	const char *session = NULL;
+	const struct instance *known = roster_find(c->st->roster, c->service, c->instance->id, &session);
+	char *key, *text;
+
+	if (err != NULL || (known != NULL && strcmp(session, c->session) == 0 && instance_eq(known, c->instance))) {
+		change_done(c, rev, err); /* a mere heartbeat */
+		return;
+	}
+	c->instance->index = known != NULL ? known->index : 0;
+	key = record_key(c->service, c->instance->id);
+	text = record_text(c->instance, c->session);
+	change_put(c, key, text, 0, FL_ETCD_ANY, change_done);
+	free(text);
+	free(key);
+}
+
+void
+store_put_instance(struct store *st, const char *service, struct instance *i, const char *session, store_cb cb, void *arg)
+{
+	struct change *c = change_new(st, cb, arg);
+	struct fl_err err = { 0 };
+	int64_t lease;
+
+	c->service = fl_xstrdup(service);
+	c->instance = i;
+	c->ttl_s = SESSION_TTL_S;
+	if (session == NULL) {
+		c->session = own_session(service, i->id);
+		c->then = write_record;
+		change_session(c);
+		return;
+	}
+	c->session = fl_xstrdup(session);
+	if (roster_session(st->roster, session, &lease, &c->ttl_s) == SESSION_UNKNOWN) {
+		fl_err_set(&err, FL_ERR_NOT_FOUND, "there is no session %s, or it has expired: PUT /sessions/%s", session, session);
+		change_refuse(c, &err);
+		return;
+	}
+	write_record(c, 0, NULL);
+}
+
+/* Not in etcd does not mean unknown: etcd may have forgotten it. */
+static void
+record_deleted(struct change *c, int64_t rev, const struct fl_err *err)
+{
+	if (err != NULL && err->kind == FL_ERR_NOT_FOUND) {
+		c->deleted = true;
+		err = NULL;
+	}
+	change_done(c, rev, err);
+}
+
+void
+store_delete_instance(struct store *st, const char *service, const char *id, store_cb cb, void *arg)
+{
+	struct change *c = change_new(st, cb, arg);
+	char *own = own_session(service, id), *key = record_key(service, id);
+	const char *session = NULL;
+	struct fl_err err = { 0 };
+
+	if (roster_find(st->roster, service, id, &session) == NULL) {
+		fl_err_set(&err, FL_ERR_NOT_FOUND, "service %s has no instance %s", service, id);
+		change_refuse(c, &err);
+	} else if (strcmp(session, own) == 0) {
+		c->session = fl_xstrdup(own);
+		change_end_session(c);
+	} else {
+		roster_leave(st->roster, service, id);
+		change_delete(c, key, record_deleted);
+	}
+	free(key);
+	free(own);
+}
