@@ -1,0 +1,117 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "client.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
+#include "list.h"
+#include "release.h"
+#include "table.h"
+
+int
+cmd_release_add(struct cli *cli, int argc, char **argv)
+{
+	const char *type = "docker", *app;
+	char *artifact = NULL, *uri = NULL, *id = NULL, *text;
+	struct fl_err err = { 0 };
+	int c;
+
+	while ((c = getopt(argc, argv, "t:")) != -1) {
+		if (c != 't')
+			return cli_usage("release add");
+		type = optarg;
+	}
+	if (argc - optind == 1)
+		uri = fl_xstrdup(argv[optind]);
+	else if (argc - optind == 2) /* release-add-docker IMAGE TAG */
+		uri = fl_xasprintf("docker:///%s?tag=%s", argv[optind], argv[optind + 1]);
+	else
+		return cli_usage("release add");
+	if ((app = cli_app(cli, &err)) != NULL && (artifact = release_artifact(cli, type, uri, &err)) != NULL) {
+		text = fl_xasprintf("{\"artifact\":\"%s\"}", artifact);
+		id = release_set(cli, app, text, &err);
+		free(text);
+	}
+	if (id != NULL)
+		fprintf(stderr, "Created release %s.\n", id);
+	free(artifact);
+	free(uri);
+	free(id);
+	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
+}
+
+int
+cmd_provider(struct cli *cli, int argc, char **argv)
+{
+	static const char *const heads[] = { "ID", "NAME", "URL", NULL };
+	struct fl_json *list;
+	struct table *t;
+	struct fl_err err;
+
+	(void)argv;
+	if (argc > 1)
+		return cli_usage("provider");
+	if ((list = client_get(cli, "/providers", "the list of providers", &err)) == NULL)
+		return cli_fail(&err);
+	if (cli->json) {
+		list_print_json(list);
+	} else if (fl_json_len(list) > 0) {
+		t = table_new(heads);
+		for (size_t i = 0; i < fl_json_len(list); i++)
+			table_row(t, fl_json_str(fl_json_get(fl_json_at(list, i), "id"), ""),
+			    fl_json_str(fl_json_get(fl_json_at(list, i), "name"), ""),
+			    fl_json_str(fl_json_get(fl_json_at(list, i), "url"), ""));
+		table_print(t);
+	}
+	fl_json_free(list);
+	return 0;
+}
+
+/* The resource's environment becomes the app's, as a new release. */
+static char *
+adopt_env(struct cli *cli, const char *app, const struct fl_json *resource, struct fl_err *err)
+{
+	const struct fl_json *env = fl_json_get(resource, "env");
+	size_t n = fl_json_len(env);
+	struct release_change *changes = fl_xcalloc(n + 1, sizeof(*changes));
+	char *id;
+
+	for (size_t i = 0; i < n; i++)
+		changes[i] = (struct release_change){ (char *)fl_json_key_at(env, i), fl_json_str(fl_json_at(env, i), "") };
+	id = release_with_env(cli, app, NULL, changes, n, err);
+	free(changes);
+	return id;
+}
+
+int
+cmd_resource_add(struct cli *cli, int argc, char **argv)
+{
+	struct fl_buf body = { 0 };
+	struct fl_json *resource = NULL;
+	char *path = NULL, *what = NULL, *id = NULL;
+	const char *app;
+	struct fl_err err = { 0 };
+
+	if (argc != 2)
+		return cli_usage("resource add");
+	if ((app = cli_app(cli, &err)) == NULL)
+		return cli_fail(&err);
+	path = fl_xasprintf("/providers/%s/resources", argv[1]);
+	what = fl_xasprintf("provider %s", argv[1]);
+	fl_buf_addf(&body, "{\"apps\":[\"%s\"],\"config\":null}", app);
+	if ((resource = client_call(cli, "POST", path, &body, what, &err)) != NULL)
+		id = adopt_env(cli, app, resource, &err);
+	if (id != NULL)
+		fprintf(stderr, "Created resource %s and release %s.\n", fl_json_str(fl_json_get(resource, "id"), ""), id);
+	fl_json_free(resource);
+	fl_buf_release(&body);
+	free(path);
+	free(what);
+	free(id);
+	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
+}

@@ -1,0 +1,206 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "client.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
+#include "list.h"
+#include "scaling.h"
+#include "table.h"
+
+#define MAX_COUNT 1000
+
+struct scale {
+	const char *app;
+	const char *release_id;
+	struct fl_json *release, *formation; /* formation: JSON null when there is none */
+	struct scaling_goal *goals;
+	size_t n_goals;
+};
+
+static void
+scale_release(struct scale *s)
+{
+	fl_json_free(s->release);
+	fl_json_free(s->formation);
+	for (size_t i = 0; i < s->n_goals; i++)
+		free(s->goals[i].type);
+	free(s->goals);
+}
+
+static int
+parse_goal(const char *word, struct scaling_goal *goal, struct fl_err *err)
+{
+	const char *eq = strchr(word, '=');
+	char *end = NULL;
+	long count = eq != NULL ? strtol(eq + 1, &end, 10) : -1;
+
+	if (eq == NULL || eq == word || eq[1] == '\0' || *end != '\0')
+		return fl_err_set(err, FL_ERR_INVALID, "\"%s\" is no TYPE=COUNT: write, say, web=3", word);
+	if (count < 0 || count > MAX_COUNT)
+		return fl_err_set(err, FL_ERR_INVALID, "\"%s\": a count is a number from 0 to %d", word, MAX_COUNT);
+	goal->type = fl_xstrndup(word, (size_t)(eq - word));
+	goal->count = (int)count;
+	return 0;
+}
+
+static int
+check_types(const struct scale *s, struct fl_err *err)
+{
+	const struct fl_json *types = fl_json_get(s->release, "processes");
+	struct fl_buf known = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < fl_json_len(types); i++)
+		fl_buf_addf(&known, "%s%s", i > 0 ? ", " : "", fl_json_key_at(types, i));
+	for (size_t i = 0; r == 0 && i < s->n_goals; i++)
+		if (fl_json_is_null(fl_json_get(types, s->goals[i].type)))
+			r = fl_err_set(err, FL_ERR_INVALID, "app %s has no process type \"%s\": its release has %s", s->app,
+			    s->goals[i].type, known.len > 0 ? known.data : "none");
+	fl_buf_release(&known);
+	return r;
+}
+
+/* Read release and formation into s. */
+static int
+scale_read(struct cli *cli, struct scale *s, const char *release_id, struct fl_err *err)
+{
+	char *path = NULL;
+	struct fl_err why = { 0 };
+
+	if (release_id != NULL) {
+		path = fl_xasprintf("/releases/%s", release_id);
+		s->release = client_get(cli, path, "the release", err);
+		free(path);
+	} else {
+		s->release = client_app_release(cli, s->app, err);
+	}
+	if (s->release == NULL)
+		return -1;
+	if ((s->release_id = fl_json_str(fl_json_get(s->release, "id"), NULL)) == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "app %s has no release yet: git push flynn master makes one", s->app);
+	path = fl_xasprintf("/apps/%s/formations/%s", s->app, s->release_id);
+	s->formation = client_get(cli, path, "the formation", &why);
+	free(path);
+	if (s->formation == NULL && why.kind == FL_ERR_NOT_FOUND)
+		s->formation = fl_json_parse("null", 4, &why);
+	if (s->formation == NULL && err != NULL)
+		*err = why;
+	return s->formation != NULL ? 0 : -1;
+}
+
+static int
+show(const struct cli *cli, const struct scale *s)
+{
+	const struct fl_json *types = fl_json_get(s->release, "processes"), *counts = fl_json_get(s->formation, "processes");
+	static const char *const heads[] = { "TYPE", "COUNT", NULL };
+	struct table *t;
+	char count[24];
+
+	if (cli->json) {
+		printf("{");
+		for (size_t i = 0; i < fl_json_len(types); i++)
+			printf("%s\"%s\":%lld", i > 0 ? "," : "", fl_json_key_at(types, i),
+			    (long long)fl_json_int(fl_json_get(counts, fl_json_key_at(types, i)), 0));
+		printf("}\n");
+		return 0;
+	}
+	t = table_new(heads);
+	for (size_t i = 0; i < fl_json_len(types); i++) {
+		snprintf(count, sizeof(count), "%lld", (long long)fl_json_int(fl_json_get(counts, fl_json_key_at(types, i)), 0));
+		table_row(t, fl_json_key_at(types, i), count);
+	}
+	table_print(t);
+	return 0;
+}
+
+static const struct scaling_goal *
+goal_of(const struct scale *s, const char *type)
+{
+	for (size_t i = 0; i < s->n_goals; i++)
+		if (strcmp(s->goals[i].type, type) == 0)
+			return &s->goals[i];
+	return NULL;
+}
+
+/* The formation as it is, with the goals in it: the whole map is replaced by a PUT. */
+static void
+write_formation(struct fl_buf *b, const struct scale *s)
+{
+	const struct fl_json *counts = fl_json_get(s->formation, "processes");
+	struct fl_jsonw w = fl_jsonw(b);
+
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_open(&w, "processes", '{');
+	for (size_t i = 0; i < fl_json_len(counts); i++)
+		if (goal_of(s, fl_json_key_at(counts, i)) == NULL)
+			fl_jsonw_value(&w, fl_json_key_at(counts, i), fl_json_at(counts, i));
+	for (size_t i = 0; i < s->n_goals; i++)
+		if (goal_of(s, s->goals[i].type) == &s->goals[i])
+			fl_jsonw_int(&w, s->goals[i].type, s->goals[i].count);
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_close(&w, '}');
+}
+
+static int
+set(struct cli *cli, const struct scale *s, bool wait, struct fl_err *err)
+{
+	struct fl_buf body = { 0 };
+	struct fl_json *answer;
+	char *path;
+	int r;
+
+	write_formation(&body, s);
+	if (wait) {
+		r = scaling_run(cli, s->app, s->release_id, body.data, s->goals, s->n_goals, err);
+	} else {
+		path = fl_xasprintf("/apps/%s/formations/%s", s->app, s->release_id);
+		answer = client_call(cli, "PUT", path, &body, "the formation", err);
+		r = answer != NULL ? 0 : -1;
+		fl_json_free(answer);
+		free(path);
+	}
+	fl_buf_release(&body);
+	return r;
+}
+
+int
+cmd_scale(struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "no-wait", no_argument, NULL, 'n' },
+		{ "release", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *release = NULL;
+	struct scale s = { 0 };
+	bool wait = true;
+	struct fl_err err = { 0 };
+	int c, status = 0;
+
+	while ((c = getopt_long(argc, argv, "nr:", options, NULL)) != -1) {
+		if (c == 'n')
+			wait = false;
+		else if (c == 'r')
+			release = optarg;
+		else
+			return cli_usage("scale");
+	}
+	s.goals = fl_xcalloc((size_t)(argc - optind) + 1, sizeof(*s.goals));
+	for (int i = optind; i < argc && err.kind == FL_ERR_NONE; i++)
+		if (parse_goal(argv[i], &s.goals[s.n_goals], &err) == 0)
+			s.n_goals++;
+	if (err.kind != FL_ERR_NONE || (s.app = cli_app(cli, &err)) == NULL || scale_read(cli, &s, release, &err) == -1)
+		status = cli_fail(&err);
+	else if (s.n_goals == 0)
+		status = show(cli, &s);
+	else if (check_types(&s, &err) == -1 || set(cli, &s, wait, &err) == -1)
+		status = cli_fail(&err);
+	scale_release(&s);
+	return status;
+}

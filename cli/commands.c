@@ -1,0 +1,69 @@
+#include <stddef.h>
+
+#include "cli.h"
+
+const struct command commands[] = {
+	{ "apps", NULL, "", "list the apps", NULL, cmd_apps },
+	{ "cluster", "servers,clusters", "", "list the clusters we know", NULL, cmd_cluster },
+	{ "cluster add", "server-add", "[-g GITHOST] [-p PIN] NAME URL KEY", "know a cluster",
+	    "  -g, --git-host HOST[:PORT]  where git push goes; default: the URL's host\n"
+	    "  -p, --tls-pin PIN           trust exactly the certificate with this pin\n"
+	    "  -f, --force                 replace a cluster of the same name\n"
+	    "The line to paste is what the bootstrap of the cluster ends with.\n",
+	    cmd_cluster_add },
+	{ "cluster default", NULL, "[NAME]", "show or set the cluster that is used when none is named", NULL, cmd_cluster_default },
+	{ "cluster remove", "server-remove", "NAME", "forget a cluster", NULL, cmd_cluster_remove },
+	{ "create", NULL, "[-r REMOTE] [NAME]", "make an app, and a git remote that deploys to it",
+	    "  -r, --remote NAME  name of the git remote; default flynn; \"\" makes none\n"
+	    "Without a name the cluster chooses one.\n",
+	    cmd_create },
+	{ "delete", NULL, "[-y]", "delete an app, its jobs and its routes",
+	    "  -y, --yes  do not ask\n", cmd_delete },
+	{ "env", NULL, "[-t TYPE]", "list the environment of the app", "  -t, --process-type TYPE  of one process type only\n", cmd_env },
+	{ "env get", NULL, "[-t TYPE] NAME", "print a variable", "  -t, --process-type TYPE  of one process type only\n", cmd_env_get },
+	{ "env set", NULL, "[-t TYPE] NAME=VALUE ...", "set variables, as a new release",
+	    "  -t, --process-type TYPE  for one process type only\n", cmd_env_set },
+	{ "env unset", NULL, "[-t TYPE] NAME ...", "remove variables, as a new release",
+	    "  -t, --process-type TYPE  for one process type only\n", cmd_env_unset },
+	{ "help", NULL, "[COMMAND]", "say how a command is used", NULL, cmd_help },
+	{ "key", "keys", "", "list the SSH keys that may push", NULL, cmd_key },
+	{ "key add", NULL, "[FILE]", "let an SSH key push",
+	    "Without a file: the keys of the SSH agent, else ~/.ssh/id_ed25519.pub, id_ecdsa.pub or id_rsa.pub.\n", cmd_key_add },
+	{ "key remove", NULL, "FINGERPRINT", "take a key's right to push", NULL, cmd_key_remove },
+	{ "kill", NULL, "JOB ...", "stop jobs; the scheduler starts new ones where the formation asks for them", NULL, cmd_kill },
+	{ "log", "logs", "[-f] [-s] [JOB]", "show the output of a job",
+	    "  -f, --follow        go on showing what comes\n"
+	    "  -s, --split-stderr  its standard error on ours\n"
+	    "Without a job: the newest job of the app. flynn ps -a lists them.\n",
+	    cmd_log },
+	{ "provider", "providers", "", "list what can provide resources", NULL, cmd_provider },
+	{ "ps", NULL, "[-a]", "list the jobs of the app", "  -a, --all  those that ended, too, and why\n", cmd_ps },
+	{ "release add", "release-add-docker", "[-t docker] URI", "make a release of an image",
+	    "  -t TYPE  of the artifact: docker\n", cmd_release_add },
+	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
+	{ "route", "routes", "", "list the routes of the app", NULL, cmd_route },
+	{ "route add", NULL, "[-s SERVICE] [-c CERT -k KEY] [--sticky] DOMAIN", "as route add http", NULL, cmd_route_add_http },
+	{ "route add http", NULL, "[-s SERVICE] [-c CERT -k KEY] [--sticky] DOMAIN", "send the requests for a domain to the app",
+	    "  -s, --service NAME    instead of APP-web\n"
+	    "  -c, --tls-cert FILE   certificate chain in PEM; - is standard input\n"
+	    "  -k, --tls-key FILE    its private key\n"
+	    "      --sticky          keep each client on one instance\n",
+	    cmd_route_add_http },
+	{ "route add tcp", NULL, "[-s SERVICE] [-p PORT]", "send the connections to a port to the app",
+	    "  -s, --service NAME  instead of APP-web\n"
+	    "  -p, --port PORT     instead of the next free one\n",
+	    cmd_route_add_tcp },
+	{ "route remove", NULL, "ID", "remove a route", NULL, cmd_route_remove },
+	{ "run", NULL, "[-d] [-r RELEASE] [-e NAME=VALUE] [--] COMMAND [ARGUMENT ...]", "run a command in a new job of the app",
+	    "  -d, --detached         do not wait for it: print its job id\n"
+	    "  -r, --release RELEASE  of another release than the app's\n"
+	    "  -e, --env NAME=VALUE   set a variable for this job\n"
+	    "Exits with the command's status.\n",
+	    cmd_run },
+	{ "scale", NULL, "[-n] [-r RELEASE] [TYPE=COUNT ...]", "set how many jobs of each process type run; without arguments, show it",
+	    "  -n, --no-wait          do not wait until they serve\n"
+	    "  -r, --release RELEASE  of another release than the app's\n",
+	    cmd_scale },
+	{ "version", NULL, "", "print the version", NULL, cmd_version },
+	{ NULL, NULL, NULL, NULL, NULL, NULL },
+};

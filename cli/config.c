@@ -1,0 +1,311 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/xmalloc.h"
+
+#define MAX_BYTES (1u << 20)
+
+static char *
+config_path(void)
+{
+	const char *path = getenv("FLYNNRC"), *home = getenv("HOME");
+
+	if (path != NULL && *path != '\0')
+		return fl_xstrdup(path);
+	return fl_xasprintf("%s/.flynnrc", home != NULL ? home : "");
+}
+
+static void
+cluster_release(struct cluster *c)
+{
+	free(c->name);
+	free(c->git_host);
+	free(c->url);
+	free(c->key);
+	free(c->pin);
+}
+
+void
+config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		cluster_release(&c->clusters[i]);
+	free(c->clusters);
+	free(c->default_name);
+	free(c->path);
+	free(c);
+}
+
+static struct cluster *
+config_append(struct config *c)
+{
+	c->clusters = fl_xreallocarray(c->clusters, c->n + 1, sizeof(*c->clusters));
+	c->clusters[c->n] = (struct cluster){ 0 };
+	return &c->clusters[c->n++];
+}
+
+/* The unquoted value of a TOML basic or literal string; NULL when it is none. */
+static char *
+parse_string(const char *p)
+{
+	struct fl_buf b = { 0 };
+	char quote = *p++;
+
+	if (quote != '"' && quote != '\'')
+		return NULL;
+	for (; *p != '\0' && *p != quote; p++) {
+		if (quote == '"' && *p == '\\' && strchr("\"\\", p[1]) != NULL && p[1] != '\0')
+			p++;
+		fl_buf_addc(&b, *p);
+	}
+	if (*p == quote)
+		return fl_buf_detach(&b);
+	fl_buf_release(&b);
+	return NULL;
+}
+
+/* Where the value of a key goes; NULL for keys that mean nothing to us. The names are those of every era. */
+static char **
+member_of(struct config *c, const char *key)
+{
+	static const struct {
+		const char *key;
+		size_t offset;
+	} members[] = {
+		{ "name", offsetof(struct cluster, name) },
+		{ "githost", offsetof(struct cluster, git_host) },
+		{ "url", offsetof(struct cluster, url) },
+		{ "controllerurl", offsetof(struct cluster, url) },
+		{ "key", offsetof(struct cluster, key) },
+		{ "tlspin", offsetof(struct cluster, pin) },
+	};
+
+	if (c->n == 0)
+		return strcasecmp(key, "default") == 0 ? &c->default_name : NULL;
+	for (size_t i = 0; i < fl_nitems(members); i++)
+		if (strcasecmp(key, members[i].key) == 0)
+			return (char **)((char *)&c->clusters[c->n - 1] + members[i].offset);
+	return NULL;
+}
+
+static int
+parse_line(struct config *c, char *line, int number, struct fl_err *err)
+{
+	char *key = line + strspn(line, " \t\r"), *eq, **member, *value;
+
+	if (*key == '\0' || *key == '#')
+		return 0;
+	if (strncmp(key, "[[", 2) == 0) {
+		if (strncasecmp(key, "[[server]]", 10) != 0 && strncasecmp(key, "[[cluster]]", 11) != 0)
+			return fl_err_set(err, FL_ERR_INVALID, "%s line %d: expected [[server]] or [[cluster]]", c->path, number);
+		config_append(c);
+		return 0;
+	}
+	if ((eq = strchr(key, '=')) == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "%s line %d: expected Key = \"value\"", c->path, number);
+	value = parse_string(eq + 1 + strspn(eq + 1, " \t"));
+	while (eq > key && strchr(" \t", eq[-1]) != NULL)
+		eq--;
+	*eq = '\0';
+	member = member_of(c, key);
+	if (member != NULL && value == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "%s line %d: %s must be a quoted string", c->path, number, key);
+	if (member == NULL) {
+		free(value);
+		return 0;
+	}
+	free(*member);
+	*member = value;
+	return 0;
+}
+
+struct config *
+config_parse(const char *path, const char *text, struct fl_err *err)
+{
+	struct config *c = fl_xcalloc(1, sizeof(*c));
+	char *copy = fl_xstrdup(text), *rest = copy, *line;
+	int number = 0, r = 0;
+
+	c->path = fl_xstrdup(path);
+	while (r == 0 && (line = strsep(&rest, "\n")) != NULL)
+		r = parse_line(c, line, ++number, err);
+	free(copy);
+	for (size_t i = 0; r == 0 && i < c->n; i++)
+		if (c->clusters[i].name == NULL || c->clusters[i].url == NULL || c->clusters[i].key == NULL)
+			r = fl_err_set(err, FL_ERR_INVALID, "%s: entry %zu lacks a Name, URL or Key", path, i + 1);
+	if (r == 0)
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+struct config *
+config_read(struct fl_err *err)
+{
+	char *path = config_path(), chunk[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct config *c = NULL;
+	struct fl_buf text = { 0 };
+	ssize_t n = 0;
+
+	if (fd == -1 && errno != ENOENT) {
+		fl_err_sys(err, "open %s", path);
+		goto out;
+	}
+	while (fd != -1 && text.len < MAX_BYTES && (n = read(fd, chunk, sizeof(chunk))) > 0)
+		fl_buf_add(&text, chunk, (size_t)n);
+	if (n == -1)
+		fl_err_sys(err, "read %s", path);
+	else
+		c = config_parse(path, fl_buf_cstr(&text), err);
+out:
+	if (fd != -1)
+		close(fd);
+	fl_buf_release(&text);
+	free(path);
+	return c;
+}
+
+static void
+write_member(struct fl_buf *b, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	fl_buf_addf(b, "  %s = \"", key);
+	for (; *value != '\0'; value++) {
+		if (*value == '"' || *value == '\\')
+			fl_buf_addc(b, '\\');
+		fl_buf_addc(b, *value);
+	}
+	fl_buf_addstr(b, "\"\n");
+}
+
+static void
+config_format(const struct config *c, struct fl_buf *b)
+{
+	if (c->default_name != NULL)
+		fl_buf_addf(b, "default = \"%s\"\n\n", c->default_name);
+	for (size_t i = 0; i < c->n; i++) {
+		fl_buf_addstr(b, i > 0 ? "\n[[cluster]]\n" : "[[cluster]]\n");
+		write_member(b, "Name", c->clusters[i].name);
+		write_member(b, "GitHost", c->clusters[i].git_host);
+		write_member(b, "URL", c->clusters[i].url);
+		write_member(b, "Key", c->clusters[i].key);
+		write_member(b, "TLSPin", c->clusters[i].pin);
+	}
+}
+
+int
+config_write(const struct config *c, struct fl_err *err)
+{
+	char *beside = fl_xasprintf("%s.XXXXXX", c->path);
+	struct fl_buf text = { 0 };
+	int fd = mkostemp(beside, O_CLOEXEC), r = 0;
+
+	config_format(c, &text);
+	if (fd == -1) {
+		r = fl_err_sys(err, "write %s", c->path);
+		goto out;
+	}
+	/* mkostemp made it readable by its owner only. */
+	if (write(fd, fl_buf_cstr(&text), text.len) != (ssize_t)text.len || fsync(fd) == -1 || rename(beside, c->path) == -1) {
+		r = fl_err_sys(err, "write %s", c->path);
+		unlink(beside);
+	}
+	close(fd);
+out:
+	fl_buf_release(&text);
+	free(beside);
+	return r;
+}
+
+struct cluster *
+config_find(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->clusters[i].name, name) == 0)
+			return &c->clusters[i];
+	return NULL;
+}
+
+struct cluster *
+config_match_remote(const struct config *c, const char *remote_url, char **app)
+{
+	static const char suffix[] = ".git";
+	size_t len = strlen(remote_url);
+
+	for (size_t i = 0; i < c->n; i++) {
+		char *prefix = fl_xasprintf("ssh://git@%s/", c->clusters[i].git_host != NULL ? c->clusters[i].git_host : "");
+		size_t plen = strlen(prefix);
+		bool match = len > plen + strlen(suffix) && strncmp(remote_url, prefix, plen) == 0 &&
+		    strcmp(remote_url + len - strlen(suffix), suffix) == 0;
+
+		free(prefix);
+		if (match) {
+			*app = fl_xstrndup(remote_url + plen, len - plen - strlen(suffix));
+			return &c->clusters[i];
+		}
+	}
+	return NULL;
+}
+
+static int
+check_new(const struct config *c, const char *what, const char *value, size_t offset, struct fl_err *err)
+{
+	for (size_t i = 0; value != NULL && i < c->n; i++) {
+		const char *have = *(char *const *)((const char *)&c->clusters[i] + offset);
+
+		if (have != NULL && strcmp(have, value) == 0)
+			return fl_err_set(err, FL_ERR_CONFLICT,
+			    "a cluster with the %s %s exists already in %s: remove it first with flynn cluster remove %s", what,
+			    value, c->path, c->clusters[i].name);
+	}
+	return 0;
+}
+
+int
+config_add(struct config *c, const struct cluster *cluster, struct fl_err *err)
+{
+	struct cluster *added;
+
+	if (check_new(c, "name", cluster->name, offsetof(struct cluster, name), err) == -1 ||
+	    check_new(c, "URL", cluster->url, offsetof(struct cluster, url), err) == -1 ||
+	    check_new(c, "git host", cluster->git_host, offsetof(struct cluster, git_host), err) == -1)
+		return -1;
+	added = config_append(c);
+	*added = (struct cluster){
+		.name = fl_xstrdup(cluster->name), .git_host = fl_xstrdup_null(cluster->git_host),
+		.url = fl_xstrdup(cluster->url), .key = fl_xstrdup(cluster->key), .pin = fl_xstrdup_null(cluster->pin)
+	};
+	return 0;
+}
+
+bool
+config_remove(struct config *c, const char *name)
+{
+	struct cluster *found = config_find(c, name);
+	size_t i;
+
+	if (found == NULL)
+		return false;
+	i = (size_t)(found - c->clusters);
+	cluster_release(found);
+	memmove(found, found + 1, (c->n - i - 1) * sizeof(*found));
+	c->n--;
+	if (c->default_name != NULL && strcmp(c->default_name, name) == 0) {
+		free(c->default_name);
+		c->default_name = NULL;
+	}
+	return true;
+}

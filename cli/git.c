@@ -1,0 +1,89 @@
+#include <git2.h>
+#include <stddef.h>
+
+#include "git.h"
+#include "libflynn/xmalloc.h"
+
+static git_repository *
+repository_here(void)
+{
+	git_repository *repo = NULL;
+
+	git_libgit2_init();
+	/* A working copy that belongs to somebody else is still the one the user stands in: we only read its remotes. */
+	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+	if (git_repository_open_ext(&repo, ".", 0, NULL) != 0)
+		return NULL;
+	return repo;
+}
+
+bool
+git_each_remote(void (*visit)(const char *name, const char *url, void *arg), void *arg)
+{
+	git_repository *repo = repository_here();
+	git_strarray names = { 0 };
+
+	if (repo == NULL)
+		return false;
+	if (git_remote_list(&names, repo) == 0) {
+		for (size_t i = 0; i < names.count; i++) {
+			git_remote *remote = NULL;
+			const char *url;
+
+			if (git_remote_lookup(&remote, repo, names.strings[i]) != 0)
+				continue;
+			url = git_remote_pushurl(remote);
+			if (url == NULL)
+				url = git_remote_url(remote);
+			if (url != NULL)
+				visit(names.strings[i], url, arg);
+			git_remote_free(remote);
+		}
+		git_strarray_dispose(&names);
+	}
+	git_repository_free(repo);
+	return true;
+}
+
+char *
+git_flynn_remote(void)
+{
+	git_repository *repo = repository_here();
+	git_config *config = NULL;
+	git_buf value = { 0 };
+	char *name = NULL;
+
+	if (repo != NULL && git_repository_config_snapshot(&config, repo) == 0 &&
+	    git_config_get_string_buf(&value, config, "flynn.remote") == 0)
+		name = fl_xstrdup(value.ptr);
+	git_buf_dispose(&value);
+	git_config_free(config);
+	git_repository_free(repo);
+	return name;
+}
+
+bool
+git_set_remote(const char *name, const char *url)
+{
+	git_repository *repo = repository_here();
+	git_remote *remote = NULL;
+	bool set;
+
+	if (repo == NULL)
+		return false;
+	git_remote_delete(repo, name);
+	set = git_remote_create(&remote, repo, name, url) == 0;
+	git_remote_free(remote);
+	git_repository_free(repo);
+	return set;
+}
+
+bool
+git_remove_remote(const char *name)
+{
+	git_repository *repo = repository_here();
+	bool removed = repo != NULL && git_remote_delete(repo, name) == 0;
+
+	git_repository_free(repo);
+	return removed;
+}

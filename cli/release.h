@@ -1,0 +1,30 @@
+/*
+ * release - new releases made of the app's last: the same with another environment.
+ */
+#ifndef CLI_RELEASE_H
+#define CLI_RELEASE_H
+
+#include <stddef.h>
+
+struct cli;
+struct fl_err;
+struct fl_json;
+
+/* One variable; value NULL removes it. */
+struct release_change {
+	char *name;
+	const char *value;
+};
+
+/*
+ * POST a release with the changes applied and make it the app's. type: of that process type only (it must exist), or
+ * NULL. An app without a release gets its first. Returns the new release's id (caller frees) or NULL.
+ */
+char *release_with_env(struct cli *cli, const char *app, const char *type, const struct release_change *changes,
+    size_t n_changes, struct fl_err *err);
+/* POST {type, uri} and return the artifact's id (caller frees); both NULL: the empty artifact of an app without code. */
+char *release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err);
+/* POST release (its JSON text), then make it the app's; its id, or NULL. */
+char *release_set(struct cli *cli, const char *app, const char *release_json, struct fl_err *err);
+
+#endif

@@ -1,0 +1,132 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/clock.h"
+#include "libflynn/xmalloc.h"
+#include "table.h"
+
+#define GAP 2
+
+struct table {
+	size_t columns, rows;
+	char **cells; /* rows * columns, the heads first */
+	size_t *width;
+};
+
+static void
+set_cell(struct table *t, size_t row, size_t column, const char *text)
+{
+	char *copy = fl_xstrdup(text != NULL ? text : "");
+
+	t->cells[row * t->columns + column] = copy;
+	if (strlen(copy) > t->width[column])
+		t->width[column] = strlen(copy);
+}
+
+static size_t
+add_row(struct table *t)
+{
+	t->cells = fl_xreallocarray(t->cells, (t->rows + 1) * t->columns, sizeof(*t->cells));
+	return t->rows++;
+}
+
+struct table *
+table_new(const char *const *heads)
+{
+	struct table *t = fl_xcalloc(1, sizeof(*t));
+
+	while (heads[t->columns] != NULL)
+		t->columns++;
+	t->width = fl_xcalloc(t->columns, sizeof(*t->width));
+	add_row(t);
+	for (size_t i = 0; i < t->columns; i++)
+		set_cell(t, 0, i, heads[i]);
+	return t;
+}
+
+void
+table_row(struct table *t, ...)
+{
+	size_t row = add_row(t);
+	va_list ap;
+
+	va_start(ap, t);
+	for (size_t i = 0; i < t->columns; i++)
+		set_cell(t, row, i, va_arg(ap, const char *));
+	va_end(ap);
+}
+
+bool
+table_colours(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+static const char *
+colour_of(size_t row, const char *cell)
+{
+	static const struct {
+		const char *word, *colour;
+	} states[] = {
+		{ "up", "\033[32m" }, { "starting", "\033[33m" }, { "pending", "\033[33m" },
+		{ "crashed", "\033[31m" }, { "failed", "\033[31m" }, { "down", "\033[2m" },
+	};
+
+	if (row == 0)
+		return "\033[1m";
+	for (size_t i = 0; i < fl_nitems(states); i++)
+		if (strcmp(states[i].word, cell) == 0)
+			return states[i].colour;
+	return NULL;
+}
+
+void
+table_print(struct table *t)
+{
+	bool colours = table_colours();
+
+	for (size_t i = 0; i < t->rows * t->columns; i++) {
+		size_t column = i % t->columns;
+		const char *colour = colours ? colour_of(i / t->columns, t->cells[i]) : NULL;
+
+		printf("%s%s%s", colour != NULL ? colour : "", t->cells[i], colour != NULL ? "\033[0m" : "");
+		if (column + 1 == t->columns)
+			putchar('\n');
+		else
+			printf("%*s", (int)(t->width[column] - strlen(t->cells[i]) + GAP), "");
+		free(t->cells[i]);
+	}
+	free(t->cells);
+	free(t->width);
+	free(t);
+}
+
+const char *
+table_age(const char *rfc3339, char *buf, size_t size)
+{
+	static const struct {
+		const char *unit;
+		int64_t seconds;
+	} units[] = { { "day", 86400 }, { "hour", 3600 }, { "minute", 60 }, { "second", 1 } };
+	int64_t then, age;
+
+	*buf = '\0';
+	if (rfc3339 == NULL || fl_clock_parse(rfc3339, &then) == -1)
+		return buf;
+	age = (fl_clock_wall_us() - then) / 1000000;
+	for (size_t i = 0; i < fl_nitems(units); i++) {
+		int64_t n = age / units[i].seconds;
+
+		if (n > 0 || units[i].seconds == 1) {
+			snprintf(buf, size, "%lld %s%s", (long long)(n > 0 ? n : 0), units[i].unit, n == 1 ? "" : "s");
+			break;
+		}
+	}
+	return buf;
+}

@@ -1,0 +1,24 @@
+/*
+ * table - lists for people: aligned columns, upper-case heads, coloured states on a terminal only.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct table;
+
+/* heads: NULL-terminated. */
+struct table *table_new(const char *const *heads);
+/* As many cells as heads; copied; NULL is "". */
+void table_row(struct table *t, ...);
+/* On standard output: two spaces between columns, none behind the last. Frees the table. */
+void table_print(struct table *t);
+
+/* Whether standard output is a terminal that wants colours ($NO_COLOR unset, $TERM not dumb). */
+bool table_colours(void);
+/* "3 minutes" since an RFC 3339 time; "" when it is none. buf holds at least 32 bytes. */
+const char *table_age(const char *rfc3339, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * words - which command the words on the command line mean.
+ *
+ * "route add http x", "route-add-http x" and the aliases are the same; the longest match wins.
+ */
+#ifndef WORDS_H
+#define WORDS_H
+
+struct command;
+struct fl_err;
+
+/* *used: how many words the command's name took. NULL (NOT_FOUND) with a sentence that names the nearest one. */
+const struct command *words_find(int argc, char *const *argv, int *used, struct fl_err *err);
+
+#endif
