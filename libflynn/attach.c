@@ -195,6 +195,8 @@ read_state(struct fl_attach *a)
 	if (head[0] == FL_FRAME_WAITING) {
 		evbuffer_drain(in, 1);
 		evtimer_del(a->timer); /* how long a job is waited for is the caller's matter */
+		if (a->ops.on_waiting != NULL)
+			a->ops.on_waiting(a, a->arg);
 		return true;
 	}
 	if (head[0] != FL_FRAME_ERROR) {

@@ -15,6 +15,15 @@ struct fl_attach;
 struct fl_err;
 struct fl_frame;
 
+/* The bits of "flags" in the body that host gets: which streams, what was written before, what comes from now on. */
+enum fl_attach_flags {
+	FL_ATTACH_STDOUT = 1,
+	FL_ATTACH_STDERR = 2,
+	FL_ATTACH_STDIN = 4,
+	FL_ATTACH_LOGS = 8,
+	FL_ATTACH_STREAM = 16,
+};
+
 struct fl_attach_opts {
 	const char *url;  /* http or https */
 	const char *key;  /* Basic password */
