@@ -1,0 +1,346 @@
+#include "controller/app_routes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/answer.h"
+#include "controller/apps.h"
+#include "controller/body.h"
+#include "controller/controller.h"
+#include "controller/router_client.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/http_server.h"
+#include "libflynn/json.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+
+#define PARENT "controller/apps/"
+
+struct outcome {
+	void (*cb)(const struct fl_err *err, void *arg);
+	void *arg;
+};
+
+static void
+on_default_added(FL_UNUSED const struct fl_json *body, FL_UNUSED const char *field, const struct fl_err *err, void *arg)
+{
+	struct outcome *o = arg;
+
+	o->cb(err, o->arg);
+	free(o);
+}
+
+void
+app_routes_add_default(struct controller *c, const char *app_id, const char *app_name,
+    void (*cb)(const struct fl_err *err, void *arg), void *arg)
+{
+	struct outcome *o = fl_xcalloc(1, sizeof(*o));
+	struct fl_buf b = { 0 }, text = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
+
+	*o = (struct outcome){ cb, arg };
+	fl_jsonw_open(&w, NULL, '{');
+	fl_buf_addf(&text, PARENT "%s", app_id);
+	fl_jsonw_str(&w, "parent_ref", text.data);
+	fl_jsonw_str(&w, "type", "http");
+	fl_jsonw_open(&w, "config", '{');
+	fl_buf_clear(&text);
+	fl_buf_addf(&text, "%s.%s", app_name, c->cfg->default_route_domain);
+	fl_jsonw_str(&w, "domain", text.data);
+	fl_buf_clear(&text);
+	fl_buf_addf(&text, "%s-web", app_name);
+	fl_jsonw_str(&w, "service", text.data);
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_close(&w, '}');
+	router_call(c, "POST", "/routes", b.data, on_default_added, o);
+	fl_buf_release(&b);
+	fl_buf_release(&text);
+}
+
+/* Routes that are removed one after another. */
+struct removal {
+	struct controller *c;
+	char **ids; /* "http/<hash>" */
+	size_t n, at;
+	struct outcome outcome;
+};
+
+static void
+removal_end(struct removal *r, const struct fl_err *err)
+{
+	r->outcome.cb(err, r->outcome.arg);
+	for (size_t i = 0; i < r->n; i++)
+		free(r->ids[i]);
+	free(r->ids);
+	free(r);
+}
+
+static void
+on_removed(FL_UNUSED const struct fl_json *body, FL_UNUSED const char *field, const struct fl_err *err, void *arg)
+{
+	struct removal *r = arg;
+	char *path;
+
+	if (err != NULL && err->kind != FL_ERR_NOT_FOUND) {
+		removal_end(r, err);
+		return;
+	}
+	if (r->at == r->n) {
+		removal_end(r, NULL);
+		return;
+	}
+	path = fl_xasprintf("/routes/%s", r->ids[r->at++]);
+	router_call(r->c, "DELETE", path, NULL, on_removed, r);
+	free(path);
+}
+
+static void
+on_all_listed(const struct fl_json *body, FL_UNUSED const char *field, const struct fl_err *err, void *arg)
+{
+	struct removal *r = arg;
+
+	if (err != NULL) {
+		removal_end(r, err);
+		return;
+	}
+	r->ids = fl_xcalloc(fl_json_len(body) + 1, sizeof(*r->ids));
+	for (size_t i = 0; i < fl_json_len(body); i++)
+		r->ids[r->n++] = fl_xstrdup(fl_json_str(fl_json_get(fl_json_at(body, i), "id"), ""));
+	on_removed(NULL, NULL, NULL, r);
+}
+
+void
+app_routes_remove_all(struct controller *c, const char *app_id,
+    void (*cb)(const struct fl_err *err, void *arg), void *arg)
+{
+	struct removal *r = fl_xcalloc(1, sizeof(*r));
+	char *path = fl_xasprintf("/routes?parent_ref=" PARENT "%s", app_id);
+
+	*r = (struct removal){ .c = c, .outcome = { cb, arg } };
+	router_call(c, "GET", path, NULL, on_all_listed, r);
+	free(path);
+}
+
+/* A request about the routes of one app. */
+struct route_op {
+	struct controller *c;
+	struct fl_http_req *req;
+	char id[FL_UUID_LEN + 1]; /* the app's */
+};
+
+static char *
+route_path(const struct route_op *op)
+{
+	char *type = fl_url_encode(fl_http_param(op->req, "type")), *hash = fl_url_encode(fl_http_param(op->req, "id"));
+	char *path = fl_xasprintf("/routes/%s/%s", type, hash);
+
+	free(type);
+	free(hash);
+	return path;
+}
+
+static bool
+is_mine(const struct route_op *op, const struct fl_json *route)
+{
+	const char *parent = fl_json_str(fl_json_get(route, "parent_ref"), "");
+
+	return strncmp(parent, PARENT, sizeof(PARENT) - 1) == 0 && strcmp(parent + sizeof(PARENT) - 1, op->id) == 0;
+}
+
+static void
+answer_value(struct fl_http_req *req, const struct fl_json *v)
+{
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
+
+	fl_jsonw_value(&w, NULL, v);
+	answer_json(req, &b);
+}
+
+/* Answer with what the router did. */
+static void
+on_route(const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
+{
+	struct route_op *op = arg;
+
+	if (err != NULL)
+		answer_err(op->req, field, err);
+	else
+		answer_value(op->req, body);
+	free(op);
+}
+
+static void
+on_list(const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
+{
+	struct route_op *op = arg;
+	struct fl_buf b = { 0 };
+
+	if (err == NULL && fl_json_is_null(body)) {
+		fl_buf_addstr(&b, "[]");
+		answer_json(op->req, &b);
+		free(op);
+		return;
+	}
+	on_route(body, field, err, op);
+}
+
+/* Whether arg may go on with the app; if not it is freed. */
+static bool
+route_op_has_app(struct route_op *op, const struct app *app)
+{
+	if (app == NULL) {
+		free(op);
+		return false;
+	}
+	memcpy(op->id, app->id, sizeof(op->id));
+	return true;
+}
+
+static void
+route_op_start(struct fl_http_req *req, struct controller *c, void (*on_app)(const struct app *app, void *arg))
+{
+	struct route_op *op = fl_xcalloc(1, sizeof(*op));
+
+	op->c = c;
+	op->req = req;
+	apps_find(c, req, on_app, op);
+}
+
+static void
+list_of_app(const struct app *app, void *arg)
+{
+	struct route_op *op = arg;
+	char *path;
+
+	if (!route_op_has_app(op, app))
+		return;
+	path = fl_xasprintf("/routes?parent_ref=" PARENT "%s", op->id);
+	router_call(op->c, "GET", path, NULL, on_list, op);
+	free(path);
+}
+
+void
+app_routes_list(struct fl_http_req *req, void *arg)
+{
+	route_op_start(req, arg, list_of_app);
+}
+
+static void
+create_of_app(const struct app *app, void *arg)
+{
+	static const char *const ours[] = { "id", "parent_ref", "created_at", "updated_at" };
+	struct route_op *op = arg;
+	const struct fl_json *in;
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
+	char *parent;
+
+	if (!route_op_has_app(op, app))
+		return;
+	in = fl_http_json(op->req, NULL);
+	parent = fl_xasprintf(PARENT "%s", op->id);
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_str(&w, "parent_ref", parent);
+	for (size_t i = 0; i < fl_json_len(in); i++) {
+		const char *key = fl_json_key_at(in, i);
+		size_t o = 0;
+
+		while (o < fl_nitems(ours) && strcmp(ours[o], key) != 0)
+			o++;
+		if (o == fl_nitems(ours))
+			fl_jsonw_value(&w, key, fl_json_at(in, i));
+	}
+	fl_jsonw_close(&w, '}');
+	router_call(op->c, "POST", "/routes", b.data, on_route, op);
+	fl_buf_release(&b);
+	free(parent);
+}
+
+void
+app_routes_create(struct fl_http_req *req, void *arg)
+{
+	if (body_object(req, BODY_MAX) != NULL)
+		route_op_start(req, arg, create_of_app);
+}
+
+static void
+on_got(const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
+{
+	struct route_op *op = arg;
+
+	if (err == NULL && !is_mine(op, body)) {
+		answer_not_found(op->req);
+		free(op);
+		return;
+	}
+	on_route(body, field, err, op);
+}
+
+static void
+get_of_app(const struct app *app, void *arg)
+{
+	struct route_op *op = arg;
+	char *path;
+
+	if (!route_op_has_app(op, app))
+		return;
+	path = route_path(op);
+	router_call(op->c, "GET", path, NULL, on_got, op);
+	free(path);
+}
+
+void
+app_routes_get(struct fl_http_req *req, void *arg)
+{
+	route_op_start(req, arg, get_of_app);
+}
+
+static void
+on_deleted(FL_UNUSED const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
+{
+	struct route_op *op = arg;
+
+	if (err != NULL)
+		answer_err(op->req, field, err);
+	else
+		answer_empty(op->req);
+	free(op);
+}
+
+/* Only after a look at it: the route may be another app's. */
+static void
+on_got_to_delete(const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
+{
+	struct route_op *op = arg;
+	char *path;
+
+	if (err != NULL || !is_mine(op, body)) {
+		on_got(body, field, err, op);
+		return;
+	}
+	path = route_path(op);
+	router_call(op->c, "DELETE", path, NULL, on_deleted, op);
+	free(path);
+}
+
+static void
+delete_of_app(const struct app *app, void *arg)
+{
+	struct route_op *op = arg;
+	char *path;
+
+	if (!route_op_has_app(op, app))
+		return;
+	path = route_path(op);
+	router_call(op->c, "GET", path, NULL, on_got_to_delete, op);
+	free(path);
+}
+
+void
+app_routes_delete(struct fl_http_req *req, void *arg)
+{
+	route_op_start(req, arg, delete_of_app);
+}

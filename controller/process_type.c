@@ -1,0 +1,246 @@
+#include "controller/process_type.h"
+
+#include <string.h>
+
+#include "controller/body.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+
+#define MAX_TYPES 100
+#define MAX_PORTS 16
+#define MAX_COUNT 10000
+#define NAME_MAX_BYTES 64
+
+/* A name becomes part of file, service and volume names. */
+static int
+check_name(const char *name, struct fl_err *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES || strspn(name, allowed) != len)
+		return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no name of a process type: take 1 to %d letters, digits, dashes and underscores",
+		    name, NAME_MAX_BYTES);
+	return 0;
+}
+
+static int
+check_port(const struct fl_json *port, struct fl_err *err)
+{
+	const char *proto = "tcp";
+	int64_t number = 0, range_end = 0;
+
+	if (fl_json_type(port) != FL_JSON_OBJECT)
+		return fl_err_set(err, FL_ERR_INVALID, "a port must be an object");
+	if (fl_json_member_int(port, "port", 0, 65535, &number, err) == -1 ||
+	    fl_json_member_int(port, "range_end", 0, 65535, &range_end, err) == -1 ||
+	    fl_json_member_str(port, "proto", &proto, err) == -1)
+		return -1;
+	if (*proto != '\0' && strcmp(proto, "tcp") != 0 && strcmp(proto, "udp") != 0)
+		return fl_err_set(err, FL_ERR_INVALID, "proto must be tcp or udp and not \"%.40s\"", proto);
+	return 0;
+}
+
+/* Ports are an array; the oldest clients send how many there are of each protocol, and send it always. */
+static int
+check_ports(const struct fl_json *ports, struct fl_err *err)
+{
+	int64_t tcp = 0, udp = 0;
+
+	if (fl_json_is_null(ports))
+		return 0;
+	if (fl_json_type(ports) == FL_JSON_OBJECT) {
+		if (fl_json_member_int(ports, "tcp", 0, MAX_PORTS, &tcp, err) == -1)
+			return -1;
+		return fl_json_member_int(ports, "udp", 0, MAX_PORTS, &udp, err);
+	}
+	if (fl_json_type(ports) != FL_JSON_ARRAY)
+		return fl_err_set(err, FL_ERR_INVALID, "ports must be an array");
+	if (fl_json_len(ports) > MAX_PORTS)
+		return fl_err_set(err, FL_ERR_INVALID, "ports has %zu items, and at most %d are taken", fl_json_len(ports), MAX_PORTS);
+	for (size_t i = 0; i < fl_json_len(ports); i++)
+		if (check_port(fl_json_at(ports, i), err) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+check_member_type(const struct fl_json *type, const char *key, enum fl_json_type want, const char *called, struct fl_err *err)
+{
+	const struct fl_json *v = fl_json_get(type, key);
+
+	if (fl_json_is_null(v) || fl_json_type(v) == want)
+		return 0;
+	return fl_err_set(err, FL_ERR_INVALID, "%s must be %s", key, called);
+}
+
+static int
+check_type(const struct fl_json *type, struct fl_err *err)
+{
+	static const char *const words[] = { "cmd", "args", "entrypoint" };
+	static const struct {
+		const char *key;
+		enum fl_json_type type;
+		const char *called;
+	} members[] = {
+		{ "data", FL_JSON_BOOL, "true or false" },
+		{ "omni", FL_JSON_BOOL, "true or false" },
+		{ "host_network", FL_JSON_BOOL, "true or false" },
+		{ "service", FL_JSON_STRING, "a string" },
+		{ "volumes", FL_JSON_ARRAY, "an array" },
+		{ "resources", FL_JSON_OBJECT, "an object" },
+	};
+
+	if (fl_json_type(type) != FL_JSON_OBJECT)
+		return fl_err_set(err, FL_ERR_INVALID, "it must be an object");
+	for (size_t i = 0; i < fl_nitems(words); i++)
+		if (body_check_words(fl_json_get(type, words[i]), words[i], err) == -1)
+			return -1;
+	for (size_t i = 0; i < fl_nitems(members); i++)
+		if (check_member_type(type, members[i].key, members[i].type, members[i].called, err) == -1)
+			return -1;
+	if (body_check_strings(fl_json_get(type, "env"), "env", err) == -1)
+		return -1;
+	return check_ports(fl_json_get(type, "ports"), err);
+}
+
+/* All three members are always there for clients; what newer ones add comes behind. */
+static void
+store_port(struct fl_jsonw *w, const struct fl_json *port)
+{
+	fl_jsonw_open(w, NULL, '{');
+	fl_jsonw_int(w, "port", fl_json_int(fl_json_get(port, "port"), 0));
+	fl_jsonw_str(w, "proto", fl_json_str(fl_json_get(port, "proto"), ""));
+	fl_jsonw_int(w, "range_end", fl_json_int(fl_json_get(port, "range_end"), 0));
+	for (size_t i = 0; i < fl_json_len(port); i++) {
+		const char *key = fl_json_key_at(port, i);
+
+		if (strcmp(key, "port") != 0 && strcmp(key, "proto") != 0 && strcmp(key, "range_end") != 0)
+			fl_jsonw_value(w, key, fl_json_at(port, i));
+	}
+	fl_jsonw_close(w, '}');
+}
+
+static void
+store_port_counts(struct fl_jsonw *w, const struct fl_json *counts)
+{
+	static const char *const protos[] = { "tcp", "udp" };
+
+	for (size_t p = 0; p < fl_nitems(protos); p++)
+		for (int64_t n = fl_json_int(fl_json_get(counts, protos[p]), 0); n > 0; n--) {
+			fl_jsonw_open(w, NULL, '{');
+			fl_jsonw_int(w, "port", 0);
+			fl_jsonw_str(w, "proto", protos[p]);
+			fl_jsonw_int(w, "range_end", 0);
+			fl_jsonw_close(w, '}');
+		}
+}
+
+static void
+store_ports(struct fl_jsonw *w, const struct fl_json *ports)
+{
+	if (fl_json_len(ports) == 0)
+		return;
+	fl_jsonw_open(w, "ports", '[');
+	if (fl_json_type(ports) == FL_JSON_OBJECT)
+		store_port_counts(w, ports);
+	for (size_t i = 0; fl_json_type(ports) == FL_JSON_ARRAY && i < fl_json_len(ports); i++)
+		store_port(w, fl_json_at(ports, i));
+	fl_jsonw_close(w, ']');
+}
+
+static void
+store_type(struct fl_jsonw *w, const char *name, const struct fl_json *type)
+{
+	fl_jsonw_open(w, name, '{');
+	for (size_t i = 0; i < fl_json_len(type); i++) {
+		const char *key = fl_json_key_at(type, i);
+
+		if (strcmp(key, "ports") == 0)
+			store_ports(w, fl_json_at(type, i));
+		else
+			fl_jsonw_value(w, key, fl_json_at(type, i));
+	}
+	fl_jsonw_close(w, '}');
+}
+
+int
+process_type_store(const struct fl_json *processes, struct fl_buf *out, struct fl_err *err)
+{
+	struct fl_jsonw w = fl_jsonw(out);
+
+	if (!fl_json_is_null(processes) && fl_json_type(processes) != FL_JSON_OBJECT)
+		return fl_err_set(err, FL_ERR_INVALID, "must be an object of process types");
+	if (fl_json_len(processes) > MAX_TYPES)
+		return fl_err_set(err, FL_ERR_INVALID, "has %zu process types, and at most %d are taken", fl_json_len(processes), MAX_TYPES);
+	for (size_t i = 0; i < fl_json_len(processes); i++) {
+		const char *name = fl_json_key_at(processes, i);
+
+		if (check_name(name, err) == -1)
+			return -1;
+		if (check_type(fl_json_at(processes, i), err) == -1)
+			return fl_err_wrap(err, "process type %s", name);
+	}
+	fl_jsonw_open(&w, NULL, '{');
+	for (size_t i = 0; i < fl_json_len(processes); i++)
+		store_type(&w, fl_json_key_at(processes, i), fl_json_at(processes, i));
+	fl_jsonw_close(&w, '}');
+	return 0;
+}
+
+static int
+refuse_unknown_type(const char *name, const struct fl_json *types, struct fl_err *err)
+{
+	struct fl_buf known = { 0 };
+
+	for (size_t i = 0; i < fl_json_len(types); i++)
+		fl_buf_addf(&known, "%s%s", i > 0 ? ", " : "", fl_json_key_at(types, i));
+	if (known.len == 0)
+		fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no process type of the release: it has none, so push code first", name);
+	else
+		fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no process type of the release: it has %.300s", name, known.data);
+	fl_buf_release(&known);
+	return -1;
+}
+
+static int
+check_count(const char *name, const struct fl_json *count, struct fl_err *err)
+{
+	int64_t n = fl_json_int(count, MAX_COUNT + 1);
+
+	if (fl_json_type(count) != FL_JSON_NUMBER || n > MAX_COUNT)
+		return fl_err_set(err, FL_ERR_INVALID, "%.80s must be a whole number from 0 to %d", name, MAX_COUNT);
+	if (n < 0)
+		return fl_err_set(err, FL_ERR_INVALID, "%.80s cannot be %lld: a process type has 0 or more jobs", name, (long long)n);
+	return 0;
+}
+
+int
+process_type_check_counts(const struct fl_json *counts, const struct fl_json *types, struct fl_err *err)
+{
+	if (!fl_json_is_null(counts) && fl_json_type(counts) != FL_JSON_OBJECT)
+		return fl_err_set(err, FL_ERR_INVALID, "must be an object of process types and numbers");
+	for (size_t i = 0; i < fl_json_len(counts); i++) {
+		const char *name = fl_json_key_at(counts, i);
+
+		if (fl_json_get(types, name) == NULL)
+			return refuse_unknown_type(name, types, err);
+		if (check_count(name, fl_json_at(counts, i), err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+process_type_check_protected(const struct fl_json *counts, const struct fl_json *types, struct fl_err *err)
+{
+	for (size_t i = 0; i < fl_json_len(types); i++) {
+		const char *name = fl_json_key_at(types, i);
+
+		if (fl_json_int(fl_json_get(counts, name), 0) == 0)
+			return fl_err_set(err, FL_ERR_INVALID, "the app is protected: %.80s cannot be scaled to 0", name);
+	}
+	return 0;
+}

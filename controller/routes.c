@@ -1,0 +1,75 @@
+#include "controller/routes.h"
+
+#include "controller/app_release.h"
+#include "controller/app_routes.h"
+#include "controller/apps.h"
+#include "controller/artifacts.h"
+#include "controller/controller.h"
+#include "controller/formation_events.h"
+#include "controller/formations.h"
+#include "controller/job_log.h"
+#include "controller/job_run.h"
+#include "controller/jobs.h"
+#include "controller/keys.h"
+#include "controller/providers.h"
+#include "controller/releases.h"
+#include "controller/resources.h"
+#include "libflynn/attr.h"
+#include "libflynn/http_server.h"
+
+/* :app and :provider are a name or an id, all others an id. */
+static const struct fl_http_route routes[] = {
+	{ "GET", "/apps", apps_list, 0 },
+	{ "POST", "/apps", apps_create, 0 },
+	{ "GET", "/apps/:app", apps_get, 0 },
+	{ "POST", "/apps/:app", apps_update, 0 },
+	{ "DELETE", "/apps/:app", apps_delete, 0 },
+
+	{ "GET", "/artifacts", artifacts_list, 0 },
+	{ "POST", "/artifacts", artifacts_create, 0 },
+	{ "GET", "/artifacts/:artifact", artifacts_get, 0 },
+
+	{ "GET", "/releases", releases_list, 0 },
+	{ "POST", "/releases", releases_create, 0 },
+	{ "GET", "/releases/:release", releases_get, 0 },
+	{ "GET", "/apps/:app/release", app_release_get, 0 },
+	{ "PUT", "/apps/:app/release", app_release_set, 0 },
+
+	{ "GET", "/formations", formation_events_stream, 0 },
+	{ "GET", "/apps/:app/formations", formations_list, 0 },
+	{ "GET", "/apps/:app/formations/:release", formations_get, 0 },
+	{ "PUT", "/apps/:app/formations/:release", formations_put, 0 },
+	{ "DELETE", "/apps/:app/formations/:release", formations_delete, 0 },
+
+	{ "GET", "/apps/:app/jobs", jobs_list, 0 },
+	{ "POST", "/apps/:app/jobs", job_run, 0 },
+	{ "GET", "/apps/:app/jobs/:job", jobs_get, 0 },
+	{ "PUT", "/apps/:app/jobs/:job", jobs_put, 0 },
+	{ "DELETE", "/apps/:app/jobs/:job", jobs_delete, 0 },
+	{ "GET", "/apps/:app/jobs/:job/log", job_log, 0 },
+
+	{ "GET", "/apps/:app/routes", app_routes_list, 0 },
+	{ "POST", "/apps/:app/routes", app_routes_create, 0 },
+	{ "GET", "/apps/:app/routes/:type/:id", app_routes_get, 0 },
+	{ "DELETE", "/apps/:app/routes/:type/:id", app_routes_delete, 0 },
+
+	{ "GET", "/keys", keys_list, 0 },
+	{ "POST", "/keys", keys_create, 0 },
+	{ "GET", "/keys/:fingerprint", keys_get, 0 },
+	{ "DELETE", "/keys/:fingerprint", keys_delete, 0 },
+
+	{ "GET", "/providers", providers_list, 0 },
+	{ "POST", "/providers", providers_create, 0 },
+	{ "GET", "/providers/:provider", providers_get, 0 },
+	{ "GET", "/providers/:provider/resources", resources_list, 0 },
+	{ "POST", "/providers/:provider/resources", resources_create, 0 },
+	{ "GET", "/providers/:provider/resources/:resource", resources_get, 0 },
+	{ "PUT", "/providers/:provider/resources/:resource", resources_put, 0 },
+	{ "GET", "/apps/:app/resources", resources_of_app, 0 },
+};
+
+int
+routes_listen(struct controller *c, const char *addr, struct fl_err *err)
+{
+	return fl_http_listen(c->http, addr, routes, fl_nitems(routes), c, err);
+}

@@ -1,0 +1,57 @@
+/*
+ * tx - requests that take several SQL statements, all or none: a table of steps.
+ */
+#ifndef CONTROLLER_TX_H
+#define CONTROLLER_TX_H
+
+#include <libpq-fe.h>
+#include <stddef.h>
+
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+
+#define TX_MAX_PARAMS 12
+
+struct controller;
+struct fl_http_req;
+struct fl_pg_tx;
+struct tx;
+
+enum tx_next {
+	TX_FAIL = -1, /* roll back and answer tx->err */
+	TX_GO_ON = 0,
+	TX_DONE = 1, /* leave out the steps that follow and commit */
+};
+
+struct tx_step {
+	const char *sql;
+	size_t n_params;
+	unsigned params[TX_MAX_PARAMS]; /* $1, $2, ... are these of tx->params */
+	/* Looks at the rows, may change parameters of later steps and write the answer. NULL: go on. */
+	enum tx_next (*on_rows)(struct tx *tx, const PGresult *res);
+};
+
+struct tx {
+	struct controller *c;
+	struct fl_http_req *req;
+	const struct tx_step *steps;
+	size_t n_steps, at;
+	char *params[TX_MAX_PARAMS]; /* NULL: SQL NULL */
+	struct fl_buf answer;	     /* sent after the commit; empty: an empty 200 */
+	struct fl_err err;	     /* why it failed */
+	const char *field;	     /* what was wrong, when err is INVALID; static text */
+	struct fl_pg_tx *pg;
+	/* Called instead of sending the answer, which is still in tx->answer; tx is freed after it. */
+	void (*on_commit)(struct tx *tx);
+};
+
+/* steps must be static. */
+struct tx *tx_new(struct controller *c, struct fl_http_req *req, const struct tx_step *steps, size_t n_steps);
+/* Copies value; NULL is SQL NULL. */
+void tx_set(struct tx *tx, size_t param, const char *value);
+/* Runs the steps and answers; tx is freed by it. */
+void tx_run(struct tx *tx);
+/* For on_rows: fail with a sentence. */
+enum tx_next tx_fail(struct tx *tx, enum fl_err_kind kind, const char *field, const char *fmt, ...) FL_PRINTF(4, 5);
+
+#endif
