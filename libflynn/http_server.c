@@ -241,6 +241,7 @@ refuse_default(struct fl_http_req *req, int status, const struct fl_err *err)
 	struct fl_jsonw w = fl_jsonw(&b);
 
 	if (status == 401) {
+		fl_http_add_header(req, "WWW-Authenticate", "Basic realm=\"flynn\"");
 		fl_http_reply(req, 401, NULL, NULL, 0);
 		return;
 	}
@@ -313,8 +314,10 @@ http_route(struct fl_http_req *req, const struct http_listener *l)
 		if (!may_pass(req)) {
 			status = 401;
 			fl_err_set(&err, FL_ERR_DENIED, "the key is missing or wrong");
-			fl_http_add_header(req, "WWW-Authenticate", "Basic realm=\"flynn\"");
 		}
+	} else if (req->http->authorize != NULL && !req->http->authorize(req, req->arg)) {
+		status = 401; /* what there is not is no stranger's business either */
+		fl_err_set(&err, FL_ERR_DENIED, "the key is missing or wrong");
 	} else if (allowed.len > 0) {
 		status = 405;
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "%s cannot be done on %s, only %s", req->method,

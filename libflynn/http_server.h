@@ -58,7 +58,7 @@ void fl_http_set_max_body(struct fl_http *h, size_t max_bytes);
  * too big, no JSON): the controller has shapes of its own. refuse must answer.
  */
 void fl_http_set_refuse(struct fl_http *h, void (*refuse)(struct fl_http_req *req, const struct fl_err *err));
-/* The key check, when Basic alone is not enough: instead of it, returns whether the request may pass; arg is listen's. */
+/* The key check, when Basic alone is not enough: instead of it, returns whether the request may pass; arg is listen's. Asked for unknown paths too. */
 void fl_http_set_authorize(struct fl_http *h, bool (*authorize)(struct fl_http_req *req, void *arg));
 /* Appended to GET /metrics: OpenMetrics text without the final # EOF. */
 void fl_http_set_metrics(struct fl_http *h, void (*metrics)(struct fl_buf *out, void *arg));

@@ -199,7 +199,7 @@ match(struct fl_http_req *req, const char *pattern)
 			return false;
 		}
 	}
-	return *pattern == '\0' && *path == '\0';
+	return *pattern == '\0' && (*path == '\0' || strcmp(path, "/") == 0); /* a trailing slash says nothing */
 }
 
 bool
