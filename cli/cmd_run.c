@@ -141,7 +141,7 @@ on_end(FL_UNUSED struct fl_attach *attach, const struct fl_err *err, void *arg)
 	attached_end(a);
 }
 
-static const struct fl_attach_ops attach_ops = { on_open, on_frame, on_end, on_drain };
+static const struct fl_attach_ops attach_ops = { .on_open = on_open, .on_frame = on_frame, .on_end = on_end, .on_drain = on_drain };
 
 static void
 write_env(struct fl_jsonw *w, const struct run_opts *o)
