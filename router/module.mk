@@ -1,2 +1,2 @@
-# flynn-router: HTTP and TCP in, instances out.
-$(call program,flynn-router,router/main.c)
+# flynn-router: HTTP and TCP in, instances out. Static: the fewer libraries are mapped, the less memory it takes.
+$(call program,flynn-router,router/main.c,,static)

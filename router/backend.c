@@ -1,0 +1,299 @@
+#include "router/backend.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/err.h"
+#include "libflynn/log.h"
+#include "libflynn/map.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+#include "router/reclaim.h"
+
+/* How long an instance that refuses connections is left alone. */
+#define DOWN_FIRST_MS 500
+#define DOWN_LAST_MS 16000
+
+/* Only its worker writes a counter of a slot: no locked instruction is needed. */
+static void
+add(_Atomic uint32_t *counter, int by)
+{
+	uint32_t n = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, n + (uint32_t)by, memory_order_release);
+}
+
+void
+backend_hold(struct backend *b, size_t worker)
+{
+	add(&b->slots[worker].n_held, 1);
+}
+
+void
+backend_unhold(struct backend *b, size_t worker)
+{
+	add(&b->slots[worker].n_held, -1);
+}
+
+void
+backend_begin(struct backend *b, size_t worker)
+{
+	add(&b->slots[worker].n_active, 1);
+}
+
+void
+backend_end(struct backend *b, size_t worker)
+{
+	add(&b->slots[worker].n_active, -1);
+}
+
+void
+service_hold(struct service *s, size_t worker)
+{
+	add(&s->slots[worker].n_held, 1);
+}
+
+void
+service_unhold(struct service *s, size_t worker)
+{
+	add(&s->slots[worker].n_held, -1);
+}
+
+void
+backend_failed(struct backend *b, size_t worker, int64_t now_ms)
+{
+	struct backend_slot *slot = &b->slots[worker];
+	int64_t pause = DOWN_LAST_MS;
+
+	if (slot->n_failures < 5)
+		pause = (int64_t)DOWN_FIRST_MS << slot->n_failures;
+	slot->n_failures++;
+	slot->down_until_ms = now_ms + pause;
+}
+
+void
+backend_connected(struct backend *b, size_t worker)
+{
+	struct backend_slot *slot = &b->slots[worker];
+
+	slot->n_failures = 0;
+	slot->down_until_ms = 0;
+}
+
+static int
+set_addr(struct backend *b, const char *host, int port)
+{
+	if (inet_pton(AF_INET, host, &b->addr.in.sin_addr) == 1) {
+		b->addr.in.sin_family = AF_INET;
+		b->addr.in.sin_port = htons((uint16_t)port);
+		b->addr_len = sizeof(b->addr.in);
+		return 0;
+	}
+	if (inet_pton(AF_INET6, host, &b->addr.in6.sin6_addr) == 1) {
+		b->addr.in6.sin6_family = AF_INET6;
+		b->addr.in6.sin6_port = htons((uint16_t)port);
+		b->addr_len = sizeof(b->addr.in6);
+		return 0;
+	}
+	return -1;
+}
+
+int
+backend_parse_addr(struct backend *b, const char *text, struct fl_err *err)
+{
+	char *host = NULL;
+	int port = 0, ret = -1;
+
+	if (strlen(text) >= sizeof(b->name) || fl_url_hostport(text, &host, &port, NULL) == -1 ||
+	    port < 1 || port > 65535 || set_addr(b, host, port) == -1) {
+		fl_err_set(err, FL_ERR_INVALID, "\"%s\" is no ip:port", text);
+		goto out;
+	}
+	memcpy(b->name, text, strlen(text) + 1);
+	ret = 0;
+out:
+	free(host);
+	return ret;
+}
+
+static struct backend *
+backend_new(const char *addr, size_t n_workers, struct fl_err *err)
+{
+	size_t size = sizeof(struct backend) + n_workers * sizeof(struct backend_slot);
+	struct backend *b = aligned_alloc(_Alignof(struct backend), size);
+
+	if (b == NULL)
+		abort();
+	memset(b, 0, size);
+	b->n_slots = n_workers;
+	if (backend_parse_addr(b, addr, err) == -1) {
+		free(b);
+		return NULL;
+	}
+	return b;
+}
+
+static bool
+backend_is_busy(const void *ptr)
+{
+	const struct backend *b = ptr;
+
+	for (size_t i = 0; i < b->n_slots; i++)
+		if (atomic_load(&b->slots[i].n_held) > 0)
+			return true;
+	return false;
+}
+
+static bool
+service_is_busy(const void *ptr)
+{
+	const struct service *s = ptr;
+
+	for (size_t i = 0; i < s->n_slots; i++)
+		if (atomic_load(&s->slots[i].n_held) > 0)
+			return true;
+	return false;
+}
+
+static struct backend_set *
+set_new(size_t room)
+{
+	struct backend_set *set = fl_xmalloc(sizeof(*set) + room * sizeof(struct backend *));
+
+	set->n = 0;
+	return set;
+}
+
+struct service *
+service_new(const char *name, size_t n_workers)
+{
+	size_t size = sizeof(struct service) + n_workers * sizeof(struct service_slot);
+	struct service *s = aligned_alloc(_Alignof(struct service), size);
+
+	if (s == NULL)
+		abort();
+	memset(s, 0, size);
+	s->name = fl_xstrdup(name);
+	s->n_slots = n_workers;
+	atomic_init(&s->set, set_new(0));
+	return s;
+}
+
+static void
+service_release(void *ptr)
+{
+	struct service *s = ptr;
+
+	free(atomic_load(&s->set));
+	free(s->name);
+	free(s);
+}
+
+void
+service_retire(struct service *s, struct reclaim *r)
+{
+	service_update(s, NULL, 0, r);
+	reclaim_retire(r, s, service_release, service_is_busy);
+}
+
+static struct backend *
+find(const struct fl_map *by_addr, const char *addr, size_t n_workers)
+{
+	struct backend *b = fl_map_get(by_addr, addr);
+	struct fl_err err = { 0 };
+
+	if (b == NULL && (b = backend_new(addr, n_workers, &err)) == NULL)
+		fl_log_warn("instance ignored", fl_str("err", err.msg));
+	return b;
+}
+
+bool
+service_update(struct service *s, const char *const *addrs, size_t n, struct reclaim *r)
+{
+	struct backend_set *old = atomic_load(&s->set), *set = set_new(n);
+	struct fl_map *left = fl_map_new(), *seen = fl_map_new();
+	bool some_left = false;
+
+	for (size_t i = 0; i < old->n; i++)
+		fl_map_set(left, old->items[i]->name, old->items[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct backend *b;
+
+		if (fl_map_get(seen, addrs[i]) != NULL || (b = find(left, addrs[i], s->n_slots)) == NULL)
+			continue;
+		fl_map_remove(left, addrs[i]);
+		fl_map_set(seen, addrs[i], b);
+		set->items[set->n++] = b;
+	}
+	atomic_store(&s->set, set);
+	reclaim_retire(r, old, free, NULL);
+	FL_MAP_EACH(left, e) {
+		struct backend *b = fl_map_value(e);
+
+		atomic_store(&b->is_retired, true);
+		reclaim_retire(r, b, free, backend_is_busy);
+		some_left = true;
+	}
+	fl_map_free(left);
+	fl_map_free(seen);
+	return some_left;
+}
+
+static bool
+is_tried(const struct backend *b, const struct backend *const tried[], size_t n_tried)
+{
+	for (size_t i = 0; i < n_tried; i++)
+		if (tried[i] == b)
+			return true;
+	return false;
+}
+
+static uint32_t
+load_of(const struct backend *b)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < b->n_slots; i++)
+		n += atomic_load_explicit(&b->slots[i].n_active, memory_order_relaxed);
+	return n;
+}
+
+/* The first from position at on that may be used; skip_down: and is not known to be down. */
+static struct backend *
+first_from(const struct backend_set *set, size_t at, size_t worker, int64_t now_ms, bool skip_down,
+    const struct backend *const tried[], size_t n_tried)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct backend *b = set->items[(at + i) % set->n];
+
+		if (skip_down && b->slots[worker].down_until_ms > now_ms)
+			continue;
+		if (!is_tried(b, tried, n_tried))
+			return b;
+	}
+	return NULL;
+}
+
+struct backend *
+service_pick(const struct service *s, size_t worker, int64_t now_ms, uint64_t random,
+    const struct backend *const tried[], size_t n_tried)
+{
+	const struct backend_set *set = atomic_load(&s->set);
+	struct backend *a, *b;
+	size_t at, step;
+
+	if (set->n == 0)
+		return NULL;
+	at = (random & UINT32_MAX) % set->n;
+	a = first_from(set, at, worker, now_ms, true, tried, n_tried);
+	if (a == NULL)
+		return first_from(set, at, worker, now_ms, false, tried, n_tried);
+	if (set->n == 1)
+		return a;
+	step = 1 + (random >> 32) % (set->n - 1);
+	b = first_from(set, at + step, worker, now_ms, true, tried, n_tried);
+	return b == NULL || load_of(a) <= load_of(b) ? a : b;
+}

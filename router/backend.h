@@ -1,0 +1,97 @@
+/*
+ * backend - where requests can go: services, their instances, and which of them is next.
+ *
+ * The control thread makes and retires these objects and swaps a service's set of instances;
+ * workers read them without locks. What a worker keeps about an instance is in its own slot there,
+ * which other workers only read.
+ */
+#ifndef ROUTER_BACKEND_H
+#define ROUTER_BACKEND_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libflynn/list.h"
+
+struct fl_err;
+struct reclaim;
+struct upstream;
+
+LIST_HEAD(upstream_list, upstream);
+
+/* One worker's view of one instance. */
+struct backend_slot {
+	_Alignas(64) _Atomic uint32_t n_held;	/* connections, idle or not: the backend must stay */
+	_Atomic uint32_t n_active;		/* of them with a request under way */
+	uint32_t n_idle;
+	uint32_t n_failures;	/* to connect, in a row */
+	int64_t down_until_ms;	/* not chosen before, unless all are down */
+	struct upstream_list idle; /* kept alive, last used first */
+};
+
+/* An instance. */
+struct backend {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} addr;
+	socklen_t addr_len;
+	_Atomic bool is_retired; /* idle connections to it are to be closed */
+	size_t n_slots;
+	char name[56]; /* "ip:port" */
+	struct backend_slot slots[];
+};
+
+/* The instances of a service at one moment; never changed once it is shared. */
+struct backend_set {
+	size_t n;
+	struct backend *items[];
+};
+
+struct service_slot {
+	_Alignas(64) _Atomic uint32_t n_held; /* exchanges and listeners that hold the service */
+};
+
+struct service {
+	_Atomic(struct backend_set *) set; /* never NULL */
+	_Atomic bool is_known;		   /* discoverd has told its instances once */
+	char *name;
+	size_t n_slots;
+	struct service_slot slots[];
+};
+
+/* Control thread. */
+struct service *service_new(const char *name, size_t n_workers);
+/* No longer reachable by any route. */
+void service_retire(struct service *s, struct reclaim *r);
+/*
+ * Let addrs ("ip:port") be the instances from now on; those that stay keep their connections.
+ * What is no address is left out with a log line. True: some were taken out (workers must sweep).
+ */
+bool service_update(struct service *s, const char *const *addrs, size_t n, struct reclaim *r);
+
+/*
+ * Workers: the better of two random instances by requests under way on all workers, leaving out
+ * those in tried and, while others are left, those that are down. NULL: none is left.
+ */
+struct backend *service_pick(const struct service *s, size_t worker, int64_t now_ms, uint64_t random,
+    const struct backend *const tried[], size_t n_tried);
+
+/* Of this worker's slot only. */
+void backend_hold(struct backend *b, size_t worker);
+void backend_unhold(struct backend *b, size_t worker);
+void backend_begin(struct backend *b, size_t worker);
+void backend_end(struct backend *b, size_t worker);
+void backend_failed(struct backend *b, size_t worker, int64_t now_ms);
+void backend_connected(struct backend *b, size_t worker);
+void service_hold(struct service *s, size_t worker);
+void service_unhold(struct service *s, size_t worker);
+
+/* Parse "ip:port" or "[ip6]:port" into b's address and name. */
+int backend_parse_addr(struct backend *b, const char *text, struct fl_err *err);
+
+#endif

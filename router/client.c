@@ -1,0 +1,345 @@
+#include "router/client.h"
+
+#include <arpa/inet.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/err.h"
+#include "libflynn/http_parse.h"
+#include "libflynn/xmalloc.h"
+#include "router/block.h"
+#include "router/exchange.h"
+#include "router/listener.h"
+#include "router/plane.h"
+#include "router/worker.h"
+
+/* What one read for a request takes at most: so much a client can make us keep by sending requests early. */
+#define READ_BYTES ((size_t)16 << 10)
+/* Requests that were sent early which are answered in one turn. */
+#define REQUESTS_A_TURN 16
+/* What is thrown away at most while a client goes on sending after its last answer. */
+#define LINGER_BYTES (1u << 20)
+
+static int
+wait_ms(const struct client *c, enum client_wait wait)
+{
+	static const int times[WAIT_MAX] = {
+		[WAIT_NOTHING] = 0,
+		[WAIT_HANDSHAKE] = 10000,
+		[WAIT_FIRST] = 30000,
+		[WAIT_IDLE] = 75000,
+		[WAIT_BODY] = 60000,
+		[WAIT_CONNECT] = 3000,
+		[WAIT_MORE] = 3600000,
+		[WAIT_READER] = 60000,
+		[WAIT_LINGER] = 2000,
+	};
+
+	if (wait == WAIT_HEAD)
+		return c->w->plane->head_timeout_ms;
+	if (wait == WAIT_ANSWER)
+		return c->w->plane->answer_timeout_ms;
+	return times[wait];
+}
+
+void
+client_wait(struct client *c, enum client_wait wait, bool moved)
+{
+	int ms = wait_ms(c, wait);
+
+	if (c->wait == wait && !moved)
+		return;
+	c->wait = (uint8_t)wait;
+	if (ms == 0)
+		timer_clear(&c->timer);
+	else
+		timer_set(&c->w->timers, &c->timer, c->w->now_ms + ms);
+}
+
+void
+client_stash(struct client *c, const void *data, size_t len)
+{
+	if (len > 0)
+		c->in = block_append(&c->w->blocks, NULL, data, len);
+}
+
+bool
+client_is_idle(const struct client *c)
+{
+	return c->x == NULL && c->in == NULL && (c->io.flags & IO_HANDSHAKE) == 0;
+}
+
+void
+client_close(struct client *c, bool abort)
+{
+	struct worker *w = c->w;
+
+	if (c->x != NULL)
+		exchange_free(c->x);
+	c->x = NULL;
+	block_free(&w->blocks, c->in);
+	c->in = NULL;
+	timer_clear(&c->timer);
+	if (c->is_again)
+		TAILQ_REMOVE(&w->again, c, again_link);
+	c->is_again = false;
+	LIST_REMOVE(c, link);
+	io_close(&c->io, abort);
+	worker_bury(w, c);
+	worker_count(w, COUNT_OPEN, -1);
+	worker_check_drained(w);
+}
+
+/*
+ * The last answer was given. A client that still sends would get a RST at close(2), which could
+ * overtake the answer (RFC 9112 9.6): so end our side, and read on for a while.
+ */
+static void
+linger(struct client *c)
+{
+	c->is_lingering = true;
+	io_shut(&c->io);
+	while ((c->io.flags & IO_READABLE) != 0 && c->n_lingered < LINGER_BYTES) {
+		ssize_t n = io_read(&c->io, c->w->in, WORKER_IN_BYTES);
+
+		if (n == IO_AGAIN)
+			break;
+		if (n <= 0) {
+			client_close(c, false);
+			return;
+		}
+		c->n_lingered += (uint32_t)n;
+	}
+	if (c->n_lingered >= LINGER_BYTES)
+		client_close(c, false);
+	else
+		client_wait(c, WAIT_LINGER, false);
+}
+
+/* No request can be made of what came, and no more can be understood. */
+static void
+refuse(struct client *c, const struct fl_err *err)
+{
+	int status = 400;
+
+	if (err->kind == FL_ERR_TOO_BIG)
+		status = 431;
+	else if (err->kind == FL_ERR_UNAVAILABLE)
+		status = 505;
+	c->is_partial = false;
+	c->x = exchange_refuse(c, status, err->msg);
+}
+
+/* Bring what was kept into the worker's memory. */
+static size_t
+unstash(struct client *c)
+{
+	size_t len = 0;
+
+	if (c->in != NULL) {
+		len = c->in->len;
+		memcpy(c->w->in, block_bytes(c->in), len);
+		block_free(&c->w->blocks, c->in);
+		c->in = NULL;
+	}
+	return len;
+}
+
+/* Keep part of a head, and see that the rest comes in time. */
+static void
+wait_for_head(struct client *c, size_t len)
+{
+	client_stash(c, c->w->in, len);
+	c->is_partial = true;
+	client_wait(c, WAIT_HEAD, false);
+}
+
+/* Add to the len bytes there are. False: nothing came, and the client may be gone. */
+static bool
+read_more(struct client *c, size_t *len)
+{
+	ssize_t n = IO_AGAIN;
+
+	if ((c->io.flags & (IO_READABLE | IO_EOF | IO_BROKEN)) != 0)
+		n = io_read(&c->io, c->w->in + *len, READ_BYTES);
+	if (n > 0) {
+		*len += (size_t)n;
+		return true;
+	}
+	if (n != IO_AGAIN)
+		client_close(c, false);
+	else if (*len > 0)
+		wait_for_head(c, *len);
+	else if (c->wait == WAIT_NOTHING || c->wait == WAIT_HANDSHAKE)
+		client_wait(c, WAIT_FIRST, false);
+	else if (c->wait != WAIT_FIRST)
+		client_wait(c, WAIT_IDLE, false);
+	return false;
+}
+
+/* Begin with the next request. False: there is none yet, and the client may be gone. */
+static bool
+next_request(struct client *c)
+{
+	struct worker *w = c->w;
+	size_t len = unstash(c), parsed = c->is_partial ? len : 0;
+
+	for (;;) {
+		enum fl_http_parse_result r = FL_HTTP_PARSE_MORE;
+		struct fl_http_head head;
+		struct fl_err err = { 0 };
+
+		if (len == parsed && !read_more(c, &len))
+			return false;
+		/* A head that comes byte by byte is looked at once a line. */
+		if (memchr(w->in + parsed, '\n', len - parsed) != NULL || len > FL_HTTP_MAX_LINE)
+			r = fl_http_parse_request(w->in, len, &head, &err);
+		if (r == FL_HTTP_PARSE_DONE) {
+			c->is_partial = false;
+			c->x = exchange_begin(c, &head, w->in + head.head_len, len - head.head_len);
+			return true;
+		}
+		if (r == FL_HTTP_PARSE_ERROR) {
+			refuse(c, &err);
+			return true;
+		}
+		parsed = len;
+	}
+}
+
+static void
+run_http(struct client *c)
+{
+	for (int n = 0; n < REQUESTS_A_TURN; n++) {
+		if (c->x == NULL && !next_request(c))
+			return;
+		switch (exchange_run(c->x)) {
+		case EXCHANGE_WAITS:
+			return;
+		case EXCHANGE_BUSY:
+			worker_again(c->w, c);
+			return;
+		case EXCHANGE_DONE:
+			exchange_free(c->x);
+			c->x = NULL;
+			c->wait = WAIT_MAX; /* whatever it waits for next, the time starts anew */
+			if (c->in == NULL && c->w->is_draining) {
+				client_close(c, false);
+				return;
+			}
+			break;
+		case EXCHANGE_LAST:
+			exchange_free(c->x);
+			c->x = NULL;
+			client_close(c, false);
+			return;
+		case EXCHANGE_UNREAD:
+			exchange_free(c->x);
+			c->x = NULL;
+			linger(c);
+			return;
+		case EXCHANGE_BROKEN:
+			client_close(c, true);
+			return;
+		}
+	}
+	worker_again(c->w, c);
+}
+
+void
+client_run(struct client *c)
+{
+	if ((c->io.flags & IO_BROKEN) != 0) {
+		client_close(c, true);
+		return;
+	}
+	if ((c->io.flags & IO_HANDSHAKE) != 0) {
+		int ret = io_handshake(&c->io);
+
+		if (ret == IO_AGAIN) {
+			client_wait(c, WAIT_HANDSHAKE, false);
+			return;
+		}
+		worker_count(c->w, ret == 1 ? COUNT_HANDSHAKES : COUNT_HANDSHAKE_FAILURES, 1);
+		if (ret != 1) {
+			client_close(c, false);
+			return;
+		}
+	}
+	if (c->is_lingering)
+		linger(c);
+	else
+		run_http(c);
+}
+
+static void
+on_ready(struct io *io, uint32_t events)
+{
+	if ((events & EPOLLERR) != 0)
+		io->flags |= IO_BROKEN; /* nothing that we say arrives any more */
+	client_run(fl_container_of(io, struct client, io));
+}
+
+static void
+on_due(struct timer *t)
+{
+	struct client *c = fl_container_of(t, struct client, timer);
+	static const struct fl_err late = { FL_ERR_TIMEOUT, "the request's head did not come in time" };
+
+	if (c->x != NULL) {
+		exchange_expire(c->x, c->wait);
+	} else if (c->wait == WAIT_HEAD) {
+		c->x = exchange_refuse(c, 408, late.msg);
+	} else {
+		client_close(c, c->wait == WAIT_LINGER);
+		return;
+	}
+	c->wait = WAIT_NOTHING;
+	client_run(c);
+}
+
+static void
+set_peer(struct client *c, const struct sockaddr_storage *addr)
+{
+	if (addr->ss_family == AF_INET6) {
+		c->peer = ((const struct sockaddr_in6 *)addr)->sin6_addr;
+	} else {
+		c->peer.s6_addr[10] = c->peer.s6_addr[11] = 0xff;
+		memcpy(&c->peer.s6_addr[12], &((const struct sockaddr_in *)addr)->sin_addr, 4);
+	}
+}
+
+void
+client_accept(struct worker *w, const struct listener *l, int fd, const struct sockaddr_storage *addr)
+{
+	struct client *c = fl_xcalloc(1, sizeof(*c));
+
+	c->io = (struct io){ .fd = fd, .flags = IO_READABLE | IO_WRITABLE | IO_CONNECTED, .on_ready = on_ready };
+	c->w = w;
+	c->timer.on_due = on_due;
+	c->port = (uint16_t)l->port;
+	c->is_tls = l->is_tls;
+	c->is_tcp = l->is_tcp;
+	set_peer(c, addr);
+	LIST_INSERT_HEAD(&w->clients, c, link);
+	worker_count(w, COUNT_CLIENTS, 1);
+	worker_count(w, COUNT_OPEN, 1);
+	if (l->is_tls) {
+		c->io.flags |= IO_HANDSHAKE;
+		if ((c->io.ssl = SSL_new(w->plane->tls)) == NULL || SSL_set_fd(c->io.ssl, fd) != 1) {
+			client_close(c, true);
+			return;
+		}
+	}
+	if (worker_poll(w, &c->io) == -1) {
+		client_close(c, true);
+		return;
+	}
+	if (l->is_tcp)
+		c->x = exchange_begin_tcp(c);
+	client_run(c);
+}

@@ -1,0 +1,68 @@
+/*
+ * client - a connection that was accepted: HTTP requests one after the other, or a TCP route's bytes.
+ *
+ * While it waits for a request it holds no buffer.
+ */
+#ifndef ROUTER_CLIENT_H
+#define ROUTER_CLIENT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libflynn/list.h"
+#include "router/io.h"
+#include "router/timer.h"
+
+struct block;
+struct exchange;
+struct listener;
+struct worker;
+
+/* What it waits for; how long that may take is in client.c. */
+enum client_wait {
+	WAIT_NOTHING,	/* no timer: tunnels, which the kernel's keep-alive watches */
+	WAIT_HANDSHAKE,
+	WAIT_FIRST,	/* the first byte of the first request */
+	WAIT_IDLE,	/* the first byte of another request */
+	WAIT_HEAD,	/* the rest of a request's head */
+	WAIT_BODY,	/* more of a request's body */
+	WAIT_CONNECT,	/* a backend to accept */
+	WAIT_ANSWER,	/* a backend to answer */
+	WAIT_MORE,	/* a backend to go on with its answer */
+	WAIT_READER,	/* the client to take what was sent */
+	WAIT_LINGER,	/* the client to end its side */
+	WAIT_MAX
+};
+
+struct client {
+	struct io io;
+	struct worker *w;
+	LIST_ENTRY(client) link;
+	TAILQ_ENTRY(client) again_link;
+	struct timer timer;
+	struct exchange *x; /* NULL: between requests */
+	struct block *in;   /* read, and not yet used: part of a head, or requests that came early */
+	struct in6_addr peer; /* IPv4 mapped */
+	uint16_t port;	    /* of ours, that it came to */
+	uint8_t wait;	    /* enum client_wait */
+	bool is_tls, is_tcp;
+	bool is_again;	   /* in the worker's queue */
+	bool is_partial;   /* in was parsed: it needs more */
+	bool is_lingering; /* answered for good; only waits for the client's end */
+	uint32_t n_lingered;
+};
+
+/* Takes the accepted descriptor. May have closed it again on return. */
+void client_accept(struct worker *w, const struct listener *l, int fd, const struct sockaddr_storage *addr);
+/* Do all that can be done now. The client may be gone afterwards. */
+void client_run(struct client *c);
+/* moved: something happened since the last call, so that the time starts anew. */
+void client_wait(struct client *c, enum client_wait wait, bool moved);
+/* Keep bytes for later; in must be NULL. */
+void client_stash(struct client *c, const void *data, size_t len);
+/* It has no request under way, not even a part of one. */
+bool client_is_idle(const struct client *c);
+void client_close(struct client *c, bool abort);
+
+#endif

@@ -1,0 +1,355 @@
+#include "router/head.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "libflynn/attr.h"
+
+/* All that we add to a request: the fixed texts, a port, a time and an id. */
+#define ADDED_MAX 512
+/* The most options that Connection may name; more are not looked at. */
+#define OPTIONS_MAX 16
+
+#define ID_MIN 20
+#define ID_MAX 200
+
+enum field {
+	FIELD_PLAIN,
+	FIELD_HOP,    /* only ever about one connection */
+	FIELD_FRAME,  /* Transfer-Encoding: written anew from what was parsed */
+	FIELD_LENGTH, /* Content-Length */
+	FIELD_HOST,
+	FIELD_UPGRADE,
+	FIELD_FORWARDED_FOR,
+	FIELD_OURS, /* set by us, whatever the client says */
+	FIELD_ID
+};
+
+static const struct {
+	const char *name;
+	size_t len;
+	enum field field;
+} fields[] = {
+#define FIELD_NAME(name, field) { name, sizeof(name) - 1, field }
+	FIELD_NAME("Connection", FIELD_HOP),
+	FIELD_NAME("Keep-Alive", FIELD_HOP),
+	FIELD_NAME("Proxy-Connection", FIELD_HOP),
+	FIELD_NAME("Proxy-Authorization", FIELD_HOP),
+	FIELD_NAME("TE", FIELD_HOP),
+	FIELD_NAME("HTTP2-Settings", FIELD_HOP),
+	FIELD_NAME("Transfer-Encoding", FIELD_FRAME),
+	FIELD_NAME("Content-Length", FIELD_LENGTH),
+	FIELD_NAME("Host", FIELD_HOST),
+	FIELD_NAME("Upgrade", FIELD_UPGRADE),
+	FIELD_NAME("X-Forwarded-For", FIELD_FORWARDED_FOR),
+	FIELD_NAME("X-Forwarded-Proto", FIELD_OURS),
+	FIELD_NAME("X-Forwarded-Port", FIELD_OURS),
+	FIELD_NAME("X-Request-Start", FIELD_OURS),
+	FIELD_NAME("X-Request-Id", FIELD_ID),
+#undef FIELD_NAME
+};
+
+static enum field
+field_of(struct fl_span name)
+{
+	for (size_t i = 0; i < fl_nitems(fields); i++)
+		if (fields[i].len == name.len && strncasecmp(fields[i].name, name.p, name.len) == 0)
+			return fields[i].field;
+	return FIELD_PLAIN;
+}
+
+/* The header names that Connection lists. */
+struct options {
+	size_t n;
+	struct fl_span names[OPTIONS_MAX];
+};
+
+static void
+add_options(struct options *o, struct fl_span list)
+{
+	const char *p = list.p, *end = list.p + list.len;
+
+	while (p < end && o->n < OPTIONS_MAX) {
+		const char *start, *stop;
+
+		while (p < end && (*p == ',' || *p == ' ' || *p == '\t'))
+			p++;
+		start = p;
+		while (p < end && *p != ',')
+			p++;
+		for (stop = p; stop > start && (stop[-1] == ' ' || stop[-1] == '\t');)
+			stop--;
+		if (stop > start)
+			o->names[o->n++] = (struct fl_span){ start, (size_t)(stop - start) };
+	}
+}
+
+static void
+find_options(const struct fl_http_head *h, struct options *o)
+{
+	o->n = 0;
+	for (size_t i = 0; i < h->n_headers; i++)
+		if (h->headers[i].name.len == sizeof("Connection") - 1 && fl_span_ieq(h->headers[i].name, "Connection"))
+			add_options(o, h->headers[i].value);
+}
+
+static bool
+is_option(const struct options *o, struct fl_span name)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (o->names[i].len == name.len && strncasecmp(o->names[i].p, name.p, name.len) == 0)
+			return true;
+	return false;
+}
+
+static char *
+put(char *at, const char *text)
+{
+	return mempcpy(at, text, strlen(text));
+}
+
+static char *
+put_span(char *at, struct fl_span s)
+{
+	return mempcpy(at, s.p, s.len);
+}
+
+static char *
+put_number(char *at, int64_t n)
+{
+	char digits[24];
+
+	return mempcpy(at, digits, (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)n));
+}
+
+static char *
+put_header(char *at, const struct fl_http_header *h)
+{
+	at = put_span(at, h->name);
+	*at++ = ':';
+	*at++ = ' ';
+	at = put_span(at, h->value);
+	*at++ = '\r';
+	*at++ = '\n';
+	return at;
+}
+
+/* The target in origin-form, or "*". */
+static char *
+put_target(char *at, const struct fl_http_head *h)
+{
+	const char *p = h->target.p, *end = p + h->target.len;
+
+	if (*p == '/' || *p == '*')
+		return put_span(at, h->target);
+	p = h->host.p + h->host.len; /* the authority of an absolute-form target, and what is behind it */
+	if (p == end)
+		return put(at, fl_span_eq(h->method, "OPTIONS") ? "*" : "/");
+	if (*p == '?')
+		*at++ = '/';
+	return mempcpy(at, p, (size_t)(end - p));
+}
+
+static char *
+put_forwarded_for(char *at, const struct fl_http_head *h, const char *peer)
+{
+	at = put(at, "X-Forwarded-For: ");
+	for (size_t i = 0; i < h->n_headers; i++) {
+		if (h->headers[i].value.len == 0 || field_of(h->headers[i].name) != FIELD_FORWARDED_FOR)
+			continue;
+		at = put_span(at, h->headers[i].value);
+		at = put(at, ", ");
+	}
+	at = put(at, peer);
+	return put(at, "\r\n");
+}
+
+static bool
+is_valid_id(struct fl_span id)
+{
+	if (id.len < ID_MIN || id.len > ID_MAX)
+		return false;
+	for (size_t i = 0; i < id.len; i++) {
+		char c = id.p[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/' ||
+			c == '=' || c == '-'))
+			return false;
+	}
+	return true;
+}
+
+/* Two ids are none: the first valid one stands only if it is the only one. */
+static char *
+put_id(char *at, const struct fl_span ids[], size_t n, const char *new_id, struct fl_span *id)
+{
+	at = put(at, "X-Request-Id: ");
+	id->p = at;
+	at = n == 1 && is_valid_id(ids[0]) ? put_span(at, ids[0]) : put(at, new_id);
+	id->len = (size_t)(at - id->p);
+	return put(at, "\r\n");
+}
+
+bool
+head_wants_upgrade(const struct fl_http_head *h)
+{
+	return h->upgrade && !fl_http_head_has_token(h, "Upgrade", "h2c");
+}
+
+size_t
+head_request_room(const struct fl_http_head *h, const struct head_origin *from)
+{
+	return h->head_len + h->host.len + strlen(from->peer) + ADDED_MAX + ID_MAX;
+}
+
+size_t
+head_write_request(char *out, const struct fl_http_head *h, const struct head_origin *from, struct fl_span *id)
+{
+	bool upgrade = head_wants_upgrade(h);
+	struct fl_span ids[1];
+	size_t n_ids = 0;
+	struct options options;
+	char *at = out;
+
+	find_options(h, &options);
+	at = put_span(at, h->method);
+	*at++ = ' ';
+	at = put_target(at, h);
+	at = put(at, " HTTP/1.1\r\nHost: ");
+	at = put_span(at, h->host);
+	at = put(at, "\r\n");
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const struct fl_http_header *header = &h->headers[i];
+
+		switch (field_of(header->name)) {
+		case FIELD_PLAIN:
+			if (!is_option(&options, header->name))
+				at = put_header(at, header);
+			break;
+		case FIELD_LENGTH:
+			at = put_header(at, header);
+			break;
+		case FIELD_UPGRADE:
+			if (upgrade)
+				at = put_header(at, header);
+			break;
+		case FIELD_ID:
+			if (n_ids++ == 0)
+				ids[0] = header->value;
+			break;
+		case FIELD_HOP:
+		case FIELD_FRAME:
+		case FIELD_HOST:
+		case FIELD_FORWARDED_FOR:
+		case FIELD_OURS:
+			break;
+		}
+	}
+	if (h->chunked)
+		at = put(at, "Transfer-Encoding: chunked\r\n");
+	if (upgrade)
+		at = put(at, "Connection: Upgrade\r\n");
+	at = put_forwarded_for(at, h, from->peer);
+	at = put(at, from->is_tls ? "X-Forwarded-Proto: https\r\nX-Forwarded-Port: " : "X-Forwarded-Proto: http\r\nX-Forwarded-Port: ");
+	at = put_number(at, from->port);
+	at = put(at, "\r\nX-Request-Start: ");
+	at = put_number(at, from->start_ms);
+	at = put(at, "\r\n");
+	at = put_id(at, ids, n_ids, from->new_id, id);
+	at = put(at, "\r\n");
+	return (size_t)(at - out);
+}
+
+static char *
+put_status_line(char *at, const struct fl_http_head *h)
+{
+	at = put(at, "HTTP/1.1 ");
+	at = put_number(at, h->status);
+	*at++ = ' ';
+	at = put_span(at, h->reason);
+	return put(at, "\r\n");
+}
+
+/* The headers of an answer but those about our connections. */
+static char *
+put_answer_headers(char *at, const struct fl_http_head *h, bool with_length, bool with_upgrade, bool *has_id)
+{
+	struct options options;
+
+	find_options(h, &options);
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const struct fl_http_header *header = &h->headers[i];
+
+		switch (field_of(header->name)) {
+		case FIELD_HOP:
+		case FIELD_FRAME:
+			break;
+		case FIELD_LENGTH:
+			if (with_length)
+				at = put_header(at, header);
+			break;
+		case FIELD_UPGRADE:
+			if (with_upgrade)
+				at = put_header(at, header);
+			break;
+		case FIELD_ID:
+			*has_id = true;
+			at = put_header(at, header);
+			break;
+		case FIELD_PLAIN:
+		case FIELD_HOST:
+		case FIELD_FORWARDED_FOR:
+		case FIELD_OURS:
+			if (!is_option(&options, header->name))
+				at = put_header(at, header);
+			break;
+		}
+	}
+	return at;
+}
+
+size_t
+head_answer_room(const struct fl_http_head *h)
+{
+	return h->head_len + ADDED_MAX + ID_MAX;
+}
+
+size_t
+head_write_answer(char *out, const struct fl_http_head *h, const struct head_answer *to)
+{
+	bool is_chunked = h->chunked && to->client_minor > 0, has_id = false;
+	char *at = put_status_line(out, h);
+
+	/* 204 has no body and no length, RFC 9110 8.6; 426 says what to upgrade to, 15.5.22. */
+	at = put_answer_headers(at, h, h->status != 204, h->status == 426, &has_id);
+	if (is_chunked && to->has_body)
+		at = put(at, "Transfer-Encoding: chunked\r\n");
+	if (!has_id && to->id.len > 0) {
+		at = put(at, "X-Request-Id: ");
+		at = put_span(at, to->id);
+		at = put(at, "\r\n");
+	}
+	if (h->status == 426 && to->keep_alive)
+		at = put(at, "Connection: Upgrade\r\n");
+	else if (!to->keep_alive)
+		at = put(at, "Connection: close\r\n");
+	else if (to->client_minor == 0)
+		at = put(at, "Connection: keep-alive\r\n");
+	at = put(at, "\r\n");
+	return (size_t)(at - out);
+}
+
+size_t
+head_write_interim(char *out, const struct fl_http_head *h)
+{
+	bool is_switch = h->status == 101, has_id = false;
+	char *at = put_status_line(out, h);
+
+	/* Clients of 2014 want the Content-Length: 0 that their 101 has. */
+	at = put_answer_headers(at, h, is_switch, is_switch, &has_id);
+	if (is_switch && h->upgrade)
+		at = put(at, "Connection: Upgrade\r\n");
+	at = put(at, "\r\n");
+	return (size_t)(at - out);
+}

@@ -1,0 +1,54 @@
+/*
+ * io - a non-blocking connection, plain or TLS, registered once with an edge-triggered poller.
+ *
+ * The call is tried first; only when it would block does the poller's next edge matter. What the
+ * edges told is kept in flags: reading or writing clears them when there was no more to get.
+ * An error that the poller tells is not believed before a read has found it: bytes that came
+ * before it are still there.
+ */
+#ifndef ROUTER_IO_H
+#define ROUTER_IO_H
+
+#include <openssl/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+enum io_flags {
+	IO_READABLE = 1,  /* reading is worth a try */
+	IO_WRITABLE = 2,  /* writing is worth a try */
+	IO_HUP = 4,	  /* the peer has ended its side: read on until that end */
+	IO_EOF = 8,	  /* that end was read */
+	IO_BROKEN = 16,	  /* an error: neither side works any more */
+	IO_SHUT = 32,	  /* our side was ended */
+	IO_HANDSHAKE = 64,  /* TLS: not yet through */
+	IO_CONNECTED = 128 /* a connect of ours has come through */
+};
+
+struct io {
+	int fd; /* -1: closed */
+	unsigned flags;
+	SSL *ssl; /* NULL: plain */
+	void (*on_ready)(struct io *io, uint32_t events); /* called by the poller after flags were set */
+};
+
+enum { IO_AGAIN = -1, IO_ERROR = -2 };
+
+/* Bytes read; 0 at the peer's end (again and again); or IO_AGAIN, IO_ERROR. */
+ssize_t io_read(struct io *io, void *data, size_t len);
+/* Bytes written, maybe fewer than given; or IO_AGAIN, IO_ERROR. At most IO_MAX_PARTS parts. */
+#define IO_MAX_PARTS 4
+ssize_t io_write(struct io *io, const struct iovec *parts, int n);
+/* End our side: close_notify if TLS, and FIN. */
+void io_shut(struct io *io);
+/* Close it and free the SSL. abort: tell the peer by RST that this is no proper end. */
+void io_close(struct io *io, bool abort);
+/* Go on with the TLS handshake: 1 done, or IO_AGAIN, IO_ERROR. */
+int io_handshake(struct io *io);
+
+/* Take what epoll_wait(2) told into flags. */
+void io_note(struct io *io, uint32_t events);
+
+#endif

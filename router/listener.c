@@ -1,0 +1,163 @@
+#include "router/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/err.h"
+#include "libflynn/log.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+#include "router/client.h"
+#include "router/worker.h"
+
+#define BACKLOG 4096
+/* Connections taken in one turn: others have work, too. */
+#define ACCEPTS_A_TURN 64
+/* How long to wait when no descriptor is free. */
+#define PAUSE_MS 100
+
+/* What accepted sockets inherit is set once, here. */
+static int
+set_options(int fd, int family)
+{
+	static const int on = 1, off = 0, keep_idle_s = 60, keep_interval_s = 15, keep_count = 4;
+
+	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == -1)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof(keep_idle_s)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_interval_s, sizeof(keep_interval_s)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &keep_count, sizeof(keep_count)) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+open_at(const struct addrinfo *at)
+{
+	int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -1;
+	if (set_options(fd, at->ai_family) == -1 || bind(fd, at->ai_addr, at->ai_addrlen) == -1 ||
+	    listen(fd, BACKLOG) == -1) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+int
+listener_open(const char *addr, struct fl_err *err)
+{
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	char service[16], *host = NULL;
+	int port = 0, fd = -1, why;
+
+	if (fl_url_hostport(addr, &host, &port, err) == -1)
+		return -1;
+	snprintf(service, sizeof(service), "%d", port);
+	why = getaddrinfo(*host != '\0' ? host : "::", service, &hints, &found);
+	if (why != 0) {
+		fl_err_set(err, FL_ERR_INVALID, "listen on %s: %s", addr, gai_strerror(why));
+		goto out;
+	}
+	fd = open_at(found);
+	if (fd == -1 && *host == '\0' && errno == EAFNOSUPPORT) {
+		/* No IPv6 on this machine. */
+		freeaddrinfo(found);
+		found = NULL;
+		if (getaddrinfo("0.0.0.0", service, &hints, &found) == 0)
+			fd = open_at(found);
+	}
+	if (fd == -1 && errno == EADDRINUSE)
+		fl_err_set(err, FL_ERR_CONFLICT, "port %d is used by another program on this machine", port);
+	else if (fd == -1)
+		fl_err_sys(err, "listen on %s", addr);
+out:
+	if (found != NULL)
+		freeaddrinfo(found);
+	free(host);
+	return fd;
+}
+
+/* No descriptor or memory is free: the poller would tell us of the same connection for ever. */
+static void
+pause_accepting(struct listener *l)
+{
+	struct epoll_event none = { .events = 0, .data.ptr = &l->io };
+
+	fl_log_warn("cannot accept connections", fl_int("port", l->port), fl_str("err", strerror(errno)));
+	epoll_ctl(l->w->epoll_fd, EPOLL_CTL_MOD, l->io.fd, &none);
+	timer_set(&l->w->timers, &l->timer, l->w->now_ms + PAUSE_MS);
+}
+
+static void
+on_due(struct timer *t)
+{
+	struct listener *l = fl_container_of(t, struct listener, timer);
+	struct epoll_event in = { .events = EPOLLIN, .data.ptr = &l->io };
+
+	epoll_ctl(l->w->epoll_fd, EPOLL_CTL_MOD, l->io.fd, &in);
+}
+
+static void
+on_ready(struct io *io, FL_UNUSED uint32_t events)
+{
+	struct listener *l = fl_container_of(io, struct listener, io);
+
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct sockaddr_storage addr;
+		socklen_t len = sizeof(addr);
+		int fd = accept4(l->io.fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd != -1) {
+			client_accept(l->w, l, fd, &addr);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(l);
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
+void
+listener_start(struct worker *w, int fd, int port, bool is_tls, bool is_tcp)
+{
+	struct listener *l = fl_xcalloc(1, sizeof(*l));
+	struct epoll_event in = { .events = EPOLLIN, .data.ptr = &l->io };
+
+	*l = (struct listener){ .w = w, .port = port, .is_tls = is_tls, .is_tcp = is_tcp };
+	l->io = (struct io){ .fd = fd, .on_ready = on_ready };
+	l->timer.on_due = on_due;
+	LIST_INSERT_HEAD(&w->listeners, l, link);
+	/* Level-triggered: what one turn does not accept, the next will. */
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &in) == -1)
+		fl_log_error("cannot watch a listening socket", fl_int("port", port), fl_str("err", strerror(errno)));
+}
+
+void
+listener_stop(struct listener *l)
+{
+	LIST_REMOVE(l, link);
+	timer_clear(&l->timer);
+	io_close(&l->io, false);
+	worker_bury(l->w, l);
+}

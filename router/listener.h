@@ -1,0 +1,35 @@
+/*
+ * listener - a socket that clients connect to; each worker has its own for each address.
+ */
+#ifndef ROUTER_LISTENER_H
+#define ROUTER_LISTENER_H
+
+#include <stdbool.h>
+
+#include "libflynn/list.h"
+#include "router/io.h"
+#include "router/timer.h"
+
+struct fl_err;
+struct worker;
+
+struct listener {
+	struct io io;
+	struct worker *w;
+	LIST_ENTRY(listener) link;
+	struct timer timer; /* while no descriptor is free */
+	int port;
+	bool is_tls, is_tcp;
+};
+
+/*
+ * Control thread: a listening socket on addr ("ip:port"; ":port" is every address, IPv4 and IPv6).
+ * Several may listen on one address: the kernel spreads connections over them. -1 with err.
+ */
+int listener_open(const char *addr, struct fl_err *err);
+
+/* The worker: takes fd. */
+void listener_start(struct worker *w, int fd, int port, bool is_tls, bool is_tcp);
+void listener_stop(struct listener *l);
+
+#endif

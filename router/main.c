@@ -1,0 +1,70 @@
+/*
+ * flynn-router - HTTP, HTTPS and TCP in, instances out.
+ */
+#include <stdlib.h>
+
+#include "libflynn/args.h"
+#include "libflynn/daemon.h"
+#include "libflynn/err.h"
+#include "libflynn/log.h"
+#include "libflynn/xmalloc.h"
+#include "router/router.h"
+
+enum { DRAIN_S = 10 };
+
+#define AT(field) offsetof(struct router_config, field)
+static const struct fl_args_opt options[] = {
+	{ "httpaddr", "HTTP_ADDR", ":80", FL_ARGS_STR, AT(http_addr), "ip:port of HTTP; no ip: every address" },
+	{ "httpsaddr", "HTTPS_ADDR", ":443", FL_ARGS_STR, AT(https_addr), "ip:port of HTTPS" },
+	{ "apiaddr", "API_ADDR", "", FL_ARGS_STR, AT(api_addr), "ip:port of the API; default: PORT on every address" },
+	{ "tcpip", "TCP_IP", "", FL_ARGS_STR, AT(tcp_ip), "address that TCP routes listen on; default: every address" },
+	{ "threads", "THREADS", "0", FL_ARGS_INT, AT(n_threads), "event loops; 0: one a core" },
+	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
+	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
+	{ "etcd", "ETCD", NULL, FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma; default: EXTERNAL_IP, port 2379" },
+	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
+	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },
+	{ NULL, "PORT", "5000", FL_ARGS_INT, AT(port), "port of the API" },
+	{ NULL, "CLUSTER_KEY", NULL, FL_ARGS_STR, AT(key), "what callers of the API must know, and etcd and discoverd ask for" },
+	{ 0 },
+};
+
+static int
+check(struct router_config *cfg, struct fl_err *err)
+{
+	if (cfg->key == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY is not set");
+	if (cfg->head_timeout_s < 1 || cfg->head_timeout_s > 3600 || cfg->answer_timeout_s < 1 || cfg->answer_timeout_s > 86400)
+		return fl_err_set(err, FL_ERR_INVALID, "-head-timeout is 1 to 3600 s, -answer-timeout 1 to 86400 s");
+	if (cfg->etcd_urls == NULL)
+		cfg->etcd_urls = fl_xasprintf("http://%s:2379", cfg->external_ip);
+	if (cfg->discoverd_addr == NULL)
+		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct event_base *base = fl_daemon_init("router");
+	struct router_config cfg = { 0 };
+	struct router *r = NULL;
+	struct fl_err err = { 0 };
+	int status = FL_EXIT_USAGE;
+
+	if (fl_args_parse(options, &cfg, argc, argv, NULL, &err) == -1 || check(&cfg, &err) == -1)
+		goto out;
+	status = FL_EXIT_FAILED;
+	if ((r = router_new(base, &cfg, &err)) == NULL)
+		goto out;
+	fl_log_info("ready", fl_str("http", cfg.http_addr), fl_str("https", cfg.https_addr), fl_int("threads", r->n_workers));
+	fl_daemon_run(base, DRAIN_S, router_stop, r);
+	status = EXIT_SUCCESS;
+out:
+	if (status != EXIT_SUCCESS)
+		fl_log_error("cannot start", fl_str("err", err.msg));
+	router_free(r);
+	fl_args_release(options, &cfg, NULL);
+	fl_daemon_free(base);
+	return status;
+}

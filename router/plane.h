@@ -1,0 +1,24 @@
+/*
+ * plane - the data plane: what the control thread and the workers share.
+ */
+#ifndef ROUTER_PLANE_H
+#define ROUTER_PLANE_H
+
+#include <openssl/types.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+struct reclaim;
+struct table;
+
+struct plane {
+	_Atomic(const struct table *) table; /* never NULL; a worker may look at it for one turn of its loop */
+	struct reclaim *reclaim;
+	SSL_CTX *tls;
+	int head_timeout_ms;   /* for a client to send a request's head */
+	int answer_timeout_ms; /* for an instance to begin its answer */
+	_Atomic size_t n_undrained; /* workers that have been told to drain and still have connections */
+	int drained_fd;		    /* eventfd, written when there is none left */
+};
+
+#endif

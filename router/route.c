@@ -1,0 +1,237 @@
+#include "router/route.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/base64.h"
+#include "libflynn/buf.h"
+#include "libflynn/clock.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
+#include "router/table.h"
+
+#define MAX_DOMAIN 253
+#define MAX_SERVICE 128
+#define MAX_PEM ((size_t)64 << 10)
+
+static const char *const type_names[] = { [ROUTE_HTTP] = "http", [ROUTE_TCP] = "tcp" };
+
+const char *
+route_type_name(enum route_type type)
+{
+	return type_names[type];
+}
+
+static void
+set_id(struct route *r, const char *text)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	char *hex;
+
+	if (EVP_Digest(text, strlen(text), digest, &len, EVP_md5(), NULL) != 1)
+		abort();
+	hex = fl_hex_encode(digest, len);
+	free(r->id);
+	r->id = fl_xasprintf("%s/%s", type_names[r->type], hex);
+	free(hex);
+}
+
+void
+route_set_port(struct route *r, int port)
+{
+	char text[16];
+
+	r->port = port;
+	snprintf(text, sizeof(text), "%d", port);
+	set_id(r, text);
+}
+
+/* A member that must be a string, no longer than max; NULL when it is absent or empty. */
+static int
+take_str(const struct fl_json *v, const char *key, size_t max, char **out, struct fl_err *err)
+{
+	const char *s = NULL;
+
+	if (fl_json_member_str(v, key, &s, err) == -1)
+		return -1;
+	if (s == NULL || *s == '\0')
+		return 0;
+	if (strlen(s) > max)
+		return fl_err_set(err, FL_ERR_INVALID, "%s is longer than %zu bytes", key, max);
+	*out = fl_xstrdup(s);
+	return 0;
+}
+
+static int
+take_service(struct route *r, const struct fl_json *config, struct fl_err *err)
+{
+	if (take_str(config, "service", MAX_SERVICE, &r->service, err) == -1)
+		return -1;
+	if (r->service == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "a route needs a service");
+	for (const char *p = r->service; *p != '\0'; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '-' ||
+			*p == '_' || *p == '.'))
+			return fl_err_set(err, FL_ERR_INVALID, "service: \"%s\" is no service name", r->service);
+	return 0;
+}
+
+static int
+take_domain(struct route *r, const struct fl_json *config, struct fl_err *err)
+{
+	char *given = NULL, host[TABLE_MAX_KEY + 1];
+	bool is_wildcard = false;
+	int ret = -1;
+
+	if (take_str(config, "domain", MAX_DOMAIN, &given, err) == -1)
+		goto out;
+	if (given == NULL) {
+		fl_err_set(err, FL_ERR_INVALID, "an HTTP route needs a domain");
+		goto out;
+	}
+	is_wildcard = strncmp(given, "*.", 2) == 0;
+	if (strchr(given, ':') != NULL ||
+	    table_normalise_host(given + is_wildcard * 2, strlen(given) - is_wildcard * 2, host) == 0 || *host == '.' ||
+	    strstr(host, "..") != NULL) {
+		fl_err_set(err, FL_ERR_INVALID, "domain: \"%s\" is no host name", given);
+		goto out;
+	}
+	r->domain = fl_xasprintf("%s%s", is_wildcard ? "*." : "", host);
+	set_id(r, r->domain);
+	ret = 0;
+out:
+	free(given);
+	return ret;
+}
+
+static int
+take_http(struct route *r, const struct fl_json *config, struct fl_err *err)
+{
+	if (take_domain(r, config, err) == -1 || fl_json_member_bool(config, "sticky", &r->sticky, err) == -1 ||
+	    take_str(config, "tls_cert", MAX_PEM, &r->tls_cert, err) == -1 ||
+	    take_str(config, "tls_key", MAX_PEM, &r->tls_key, err) == -1)
+		return -1;
+	if ((r->tls_cert == NULL) != (r->tls_key == NULL))
+		return fl_err_set(err, FL_ERR_INVALID, "tls_cert and tls_key are needed both, or neither");
+	return 0;
+}
+
+static int
+take_tcp(struct route *r, const struct fl_json *config, struct fl_err *err)
+{
+	int64_t port = 0;
+
+	if (fl_json_member_int(config, "port", 0, 65535, &port, err) == -1)
+		return -1;
+	if (port != 0)
+		route_set_port(r, (int)port);
+	return 0;
+}
+
+static int
+take_type(struct route *r, const struct fl_json *v, struct fl_err *err)
+{
+	const char *type = NULL;
+
+	if (fl_json_member_str(v, "type", &type, err) == -1)
+		return -1;
+	for (size_t i = 0; type != NULL && i < fl_nitems(type_names); i++) {
+		if (strcmp(type, type_names[i]) == 0) {
+			r->type = (enum route_type)i;
+			return 0;
+		}
+	}
+	return fl_err_set(err, FL_ERR_INVALID, "Invalid route type");
+}
+
+struct route *
+route_parse(const struct fl_json *v, struct fl_err *err)
+{
+	struct route *r = fl_xcalloc(1, sizeof(*r)), *ret = NULL;
+	const struct fl_json *config = NULL;
+
+	if (fl_json_type(v) != FL_JSON_OBJECT) {
+		fl_err_set(err, FL_ERR_INVALID, "a route is a JSON object");
+		goto out;
+	}
+	if (take_type(r, v, err) == -1 || take_str(v, "parent_ref", MAX_SERVICE, &r->parent_ref, err) == -1 ||
+	    take_str(v, "created_at", FL_CLOCK_RFC3339_LEN, &r->created_at, err) == -1 ||
+	    take_str(v, "updated_at", FL_CLOCK_RFC3339_LEN, &r->updated_at, err) == -1 ||
+	    fl_json_member_obj(v, "config", &config, err) == -1)
+		goto out;
+	if ((r->type == ROUTE_HTTP ? take_http(r, config, err) : take_tcp(r, config, err)) == -1 ||
+	    take_service(r, config, err) == -1)
+		goto out;
+	ret = r;
+	r = NULL;
+out:
+	route_free(r);
+	return ret;
+}
+
+void
+route_free(struct route *r)
+{
+	if (r == NULL)
+		return;
+	free(r->id);
+	free(r->parent_ref);
+	free(r->service);
+	free(r->domain);
+	free(r->tls_cert);
+	if (r->tls_key != NULL)
+		explicit_bzero(r->tls_key, strlen(r->tls_key));
+	free(r->tls_key);
+	free(r->created_at);
+	free(r->updated_at);
+	free(r);
+}
+
+void
+route_write(const struct route *r, struct fl_buf *b, bool for_etcd)
+{
+	struct fl_jsonw w = fl_jsonw(b);
+	const char *hash = strchr(r->id, '/') + 1;
+
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_str(&w, "id", for_etcd ? hash : r->id);
+	fl_jsonw_str_oe(&w, "parent_ref", r->parent_ref);
+	fl_jsonw_str(&w, "type", type_names[r->type]);
+	fl_jsonw_open(&w, "config", '{');
+	if (r->type == ROUTE_TCP)
+		fl_jsonw_int(&w, "port", r->port);
+	fl_jsonw_str_oe(&w, "domain", r->domain);
+	fl_jsonw_str(&w, "service", r->service);
+	fl_jsonw_str_oe(&w, "tls_cert", r->tls_cert);
+	if (for_etcd)
+		fl_jsonw_str_oe(&w, "tls_key", r->tls_key);
+	if (r->sticky)
+		fl_jsonw_bool(&w, "sticky", true);
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_str_oe(&w, "created_at", r->created_at);
+	fl_jsonw_str_oe(&w, "updated_at", r->updated_at);
+	fl_jsonw_close(&w, '}');
+}
+
+char *
+route_key(const struct route *r)
+{
+	return r->type == ROUTE_HTTP ? fl_xstrdup(r->domain) : fl_xasprintf(":%d", r->port);
+}
+
+void
+route_stamp(struct route *r, const char *created_at)
+{
+	char now[FL_CLOCK_RFC3339_LEN];
+
+	fl_clock_format(fl_clock_wall_us(), now);
+	free(r->created_at);
+	free(r->updated_at);
+	r->created_at = fl_xstrdup(created_at != NULL ? created_at : now);
+	r->updated_at = fl_xstrdup(now);
+}

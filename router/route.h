@@ -1,0 +1,42 @@
+/*
+ * route - which host name or port leads to which service, as people, the API and etcd know it.
+ */
+#ifndef ROUTER_ROUTE_H
+#define ROUTER_ROUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fl_buf;
+struct fl_err;
+struct fl_json;
+
+enum route_type { ROUTE_HTTP, ROUTE_TCP };
+
+struct route {
+	enum route_type type;
+	char *id;	  /* "http/<md5 of the domain>", "tcp/<md5 of the port>"; NULL while the port is 0 */
+	char *parent_ref; /* whose it is, "controller/apps/<id>"; may be NULL */
+	char *service;
+	char *domain; /* HTTP: lower case, "*." at the start for all names below */
+	bool sticky;
+	char *tls_cert, *tls_key; /* PEM; NULL: HTTP only */
+	int port;		  /* TCP; 0: one is to be allocated */
+	char *created_at, *updated_at; /* RFC 3339; NULL: not stored yet */
+};
+
+/* Strict: what is wrong is INVALID, with a sentence. The certificate itself is not looked at. */
+struct route *route_parse(const struct fl_json *v, struct fl_err *err);
+void route_free(struct route *r);
+/* Append its JSON: for the API without the private key; for etcd with it, and with the bare hash as id. */
+void route_write(const struct route *r, struct fl_buf *b, bool for_etcd);
+/* Choose the port of a TCP route; sets the id. */
+void route_set_port(struct route *r, int port);
+/* The type's name, "http" or "tcp". */
+const char *route_type_name(enum route_type type);
+/* "www.example.com" or ":2222": what workers look up. The caller frees. */
+char *route_key(const struct route *r);
+/* Replace both times: created_at may be NULL for "now". */
+void route_stamp(struct route *r, const char *created_at);
+
+#endif

@@ -1,0 +1,264 @@
+#include "router/router.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <malloc.h>
+#include <openssl/ssl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/discoverd.h"
+#include "libflynn/err.h"
+#include "libflynn/etcd.h"
+#include "libflynn/http_server.h"
+#include "libflynn/log.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+#include "router/api.h"
+#include "router/listener.h"
+#include "router/reclaim.h"
+#include "router/sync.h"
+#include "router/table.h"
+#include "router/tls.h"
+
+#define MAX_THREADS 64
+
+uint64_t
+router_counter(const struct router *r, enum counter c)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < r->n_workers; i++)
+		n += worker_counter(r->workers[i], c);
+	return n;
+}
+
+static void
+write_metrics(struct fl_buf *b, void *arg)
+{
+	static const struct {
+		enum counter counter;
+		const char *name, *type, *suffix, *help;
+	} rows[] = {
+		{ COUNT_CLIENTS, "clients", "counter", "_total", "Connections accepted." },
+		{ COUNT_OPEN, "clients_open", "gauge", "", "Connections of clients open now." },
+		{ COUNT_HANDSHAKES, "tls_handshakes", "counter", "_total", "TLS handshakes done." },
+		{ COUNT_HANDSHAKE_FAILURES, "tls_handshake_failures", "counter", "_total", "TLS handshakes failed." },
+		{ COUNT_DIALS, "connects", "counter", "_total", "Connections begun to instances." },
+		{ COUNT_DIAL_FAILURES, "connect_failures", "counter", "_total", "Connections that instances did not accept." },
+		{ COUNT_RETRIES, "retries", "counter", "_total", "Requests sent again as a kept connection had been closed." },
+		{ COUNT_TUNNELS, "tunnels", "counter", "_total", "Upgraded and TCP connections." },
+	};
+	const struct router *r = arg;
+
+	for (size_t i = 0; i < fl_nitems(rows); i++) {
+		fl_buf_addf(b, "# TYPE flynn_router_%s %s\n# HELP flynn_router_%s %s\n", rows[i].name, rows[i].type,
+		    rows[i].name, rows[i].help);
+		fl_buf_addf(b, "flynn_router_%s%s %llu\n", rows[i].name, rows[i].suffix,
+		    (unsigned long long)router_counter(r, rows[i].counter));
+	}
+	fl_buf_addstr(b, "# TYPE flynn_router_answers counter\n# HELP flynn_router_answers Answers by class of status.\n");
+	for (unsigned i = 0; i < 5; i++)
+		fl_buf_addf(b, "flynn_router_answers_total{class=\"%uxx\"} %llu\n", i + 1,
+		    (unsigned long long)router_counter(r, COUNT_ANSWERS + i));
+	fl_buf_addf(b, "# TYPE flynn_router_routes gauge\n# HELP flynn_router_routes Routes known.\nflynn_router_routes %zu\n",
+	    sync_count(r->sync));
+}
+
+static size_t
+thread_count(const struct router_config *cfg)
+{
+	cpu_set_t cpus;
+	int n = cfg->n_threads;
+
+	if (n <= 0)
+		n = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+	return n < MAX_THREADS ? (size_t)n : MAX_THREADS;
+}
+
+/* As many descriptors as the machine lets us have: each connection needs one or two. */
+static void
+raise_limits(size_t n_threads)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	/* An arena a thread, so that none waits for another; big blocks come back to it, not to the kernel. */
+	mallopt(M_ARENA_MAX, (int)n_threads + 1);
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+}
+
+static void
+on_change(void *arg)
+{
+	struct router *r = arg;
+
+	if (r->api != NULL)
+		router_api_changed(r->api);
+}
+
+/* One of what drains (all workers, the API) has. */
+static void
+drained(void *arg)
+{
+	struct router *r = arg;
+
+	if (--r->n_draining == 0)
+		event_base_loopexit(r->base, NULL);
+}
+
+static void
+on_workers_drained(evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) == sizeof(n))
+		drained(arg);
+}
+
+static int
+start_plane(struct router *r, struct fl_err *err)
+{
+	struct plane *plane = &r->plane;
+
+	plane->reclaim = reclaim_new(r->base, r->n_workers);
+	plane->head_timeout_ms = r->cfg->head_timeout_s * 1000;
+	plane->answer_timeout_ms = r->cfg->answer_timeout_s * 1000;
+	atomic_init(&plane->table, table_new(0, 0));
+	if ((plane->tls = tls_ctx_new(plane, err)) == NULL)
+		return -1;
+	if ((plane->drained_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) == -1)
+		return fl_err_sys(err, "make an eventfd");
+	r->drained = event_new(r->base, plane->drained_fd, EV_READ | EV_PERSIST, on_workers_drained, r);
+	event_add(r->drained, NULL);
+	for (size_t i = 0; i < r->n_workers; i++)
+		if ((r->workers[i] = worker_new(plane, i, err)) == NULL || worker_start(r->workers[i], err) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+port_of(const char *addr)
+{
+	char *host = NULL;
+	int port = 0;
+
+	if (fl_url_hostport(addr, &host, &port, NULL) == -1)
+		port = 0;
+	free(host);
+	return port;
+}
+
+static int
+listen_all(struct router *r, const char *addr, bool is_tls, struct fl_err *err)
+{
+	for (size_t i = 0; i < r->n_workers; i++) {
+		int fd = listener_open(addr, err);
+
+		if (fd == -1)
+			return -1;
+		worker_listen(r->workers[i], fd, port_of(addr), is_tls, false);
+	}
+	return 0;
+}
+
+static void
+start_sync(struct router *r)
+{
+	const struct router_config *cfg = r->cfg;
+	struct sync_config sync = {
+		.base = r->base,
+		.plane = &r->plane,
+		.workers = r->workers,
+		.n_workers = r->n_workers,
+		.tcp_ip = cfg->tcp_ip,
+		.on_change = on_change,
+		.arg = r,
+	};
+
+	r->etcd = sync.etcd = fl_etcd_new(r->base, cfg->etcd_urls, cfg->key);
+	r->discoverd = sync.discoverd = fl_discoverd_new(r->base, cfg->discoverd_addr, cfg->key);
+	r->sync = sync_new(&sync);
+}
+
+static int
+start_api(struct router *r, struct fl_err *err)
+{
+	char *addr = *r->cfg->api_addr != '\0' ? fl_xstrdup(r->cfg->api_addr) : fl_xasprintf(":%d", r->cfg->port);
+
+	r->own_ports[0] = port_of(r->cfg->http_addr);
+	r->own_ports[1] = port_of(r->cfg->https_addr);
+	r->own_ports[2] = port_of(addr);
+	r->http = fl_http_new(r->base, r->cfg->key);
+	fl_http_set_metrics(r->http, write_metrics);
+	r->api = router_api_new(r, addr, err);
+	free(addr);
+	return r->api != NULL ? 0 : -1;
+}
+
+struct router *
+router_new(struct event_base *base, const struct router_config *cfg, struct fl_err *err)
+{
+	struct router *r = fl_xcalloc(1, sizeof(*r));
+
+	r->base = base;
+	r->cfg = cfg;
+	r->n_workers = thread_count(cfg);
+	r->workers = fl_xcalloc(r->n_workers, sizeof(struct worker *));
+	r->plane.drained_fd = -1;
+	raise_limits(r->n_workers);
+	if (start_plane(r, err) == -1)
+		goto fail;
+	start_sync(r);
+	if (start_api(r, err) == -1 || listen_all(r, cfg->http_addr, false, err) == -1 ||
+	    listen_all(r, cfg->https_addr, true, err) == -1)
+		goto fail;
+	return r;
+fail:
+	router_free(r);
+	return NULL;
+}
+
+void
+router_stop(void *router)
+{
+	struct router *r = router;
+
+	r->n_draining = 2;
+	atomic_store(&r->plane.n_undrained, r->n_workers);
+	for (size_t i = 0; i < r->n_workers; i++)
+		worker_drain(r->workers[i]);
+	fl_http_drain(r->http, drained, r);
+}
+
+void
+router_free(struct router *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->n_workers; i++)
+		worker_free(r->workers[i]);
+	free(r->workers);
+	sync_free(r->sync);
+	fl_etcd_free(r->etcd);
+	router_api_free(r->api);
+	fl_http_free(r->http);
+	fl_discoverd_free(r->discoverd);
+	free((void *)atomic_load(&r->plane.table));
+	reclaim_free(r->plane.reclaim);
+	SSL_CTX_free(r->plane.tls);
+	if (r->drained != NULL)
+		event_free(r->drained);
+	if (r->plane.drained_fd != -1)
+		close(r->plane.drained_fd);
+	free(r);
+}

@@ -1,0 +1,55 @@
+/*
+ * router - the daemon: the control thread with etcd, discoverd and the API, and the workers.
+ */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "router/plane.h"
+#include "router/worker.h"
+
+struct event;
+struct event_base;
+struct fl_discoverd;
+struct fl_err;
+struct fl_etcd;
+struct fl_http;
+struct router_api;
+struct sync;
+
+struct router_config {
+	char *http_addr, *https_addr, *api_addr, *tcp_ip;
+	char *etcd_urls, *discoverd_addr, *external_ip, *key;
+	int port; /* of the API, unless api_addr is given */
+	int n_threads; /* 0: one a core */
+	int head_timeout_s, answer_timeout_s;
+};
+
+struct router {
+	struct event_base *base;
+	const struct router_config *cfg;
+	struct plane plane;
+	struct worker **workers;
+	size_t n_workers;
+	int own_ports[3]; /* http, https, API: no TCP route may have them */
+	struct fl_etcd *etcd;
+	struct fl_discoverd *discoverd;
+	struct sync *sync;
+	struct fl_http *http;
+	struct router_api *api;
+	struct event *drained;
+	int n_draining; /* workers, API */
+};
+
+/* Listening on all addresses. cfg is borrowed. NULL with err. */
+struct router *router_new(struct event_base *base, const struct router_config *cfg, struct fl_err *err);
+/* Accept no more, finish what is under way, then end the loop. */
+void router_stop(void *router);
+void router_free(struct router *r);
+
+/* Of all workers. */
+uint64_t router_counter(const struct router *r, enum counter c);
+
+#endif

@@ -1,0 +1,400 @@
+#include "router/sync.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/discoverd.h"
+#include "libflynn/err.h"
+#include "libflynn/etcd.h"
+#include "libflynn/json.h"
+#include "libflynn/list.h"
+#include "libflynn/log.h"
+#include "libflynn/map.h"
+#include "libflynn/random.h"
+#include "libflynn/xmalloc.h"
+#include "router/backend.h"
+#include "router/listener.h"
+#include "router/plane.h"
+#include "router/reclaim.h"
+#include "router/route.h"
+#include "router/table.h"
+#include "router/tls.h"
+#include "router/worker.h"
+
+/* How long until a port that could not be listened on is tried again. */
+#define LISTEN_AGAIN_S 2
+
+/* A service that routes name, and its watch. */
+struct watched {
+	struct sync *sync;
+	struct service *service;
+	struct fl_discoverd_service *watch;
+	size_t n_routes;
+};
+
+/* A route that is in the table, or will be when it is next made. */
+struct live {
+	TAILQ_ENTRY(live) link; /* in routes, the newest first; or in dropped */
+	struct route *route;
+	struct target *target;
+	struct watched *watched;
+	int64_t create_rev, mod_rev;
+	bool is_listening; /* TCP: workers have its port */
+};
+
+TAILQ_HEAD(live_list, live);
+
+struct sync {
+	struct sync_config cfg;
+	struct fl_etcd_mirror *mirror;
+	struct fl_map *by_id;	 /* of struct live */
+	struct fl_map *services; /* of struct watched */
+	struct live_list routes;
+	struct live_list dropped; /* out of by_id, still in the table */
+	struct event *publish;	  /* soon: several changes make one table */
+	uint64_t seed;
+	bool is_ready, is_dirty;
+};
+
+static void
+publish_soon(struct sync *s)
+{
+	s->is_dirty = true;
+	event_active(s->publish, EV_TIMEOUT, 0);
+}
+
+static void
+on_instances(struct fl_discoverd_service *service, void *arg)
+{
+	struct watched *w = arg;
+	struct sync_config *cfg = &w->sync->cfg;
+	size_t n = fl_discoverd_service_count(service);
+	const char **addrs = fl_xcalloc(n + 1, sizeof(*addrs));
+
+	for (size_t i = 0; i < n; i++)
+		addrs[i] = fl_discoverd_service_at(service, i)->addr;
+	if (service_update(w->service, addrs, n, cfg->plane->reclaim)) {
+		for (size_t i = 0; i < cfg->n_workers; i++)
+			worker_sweep(cfg->workers[i]);
+	}
+	atomic_store(&w->service->is_known, true);
+	fl_log_debug("instances", fl_str("service", w->service->name), fl_int("n", n));
+	free(addrs);
+	if (cfg->on_change != NULL)
+		cfg->on_change(cfg->arg);
+}
+
+static struct watched *
+watch(struct sync *s, const char *name)
+{
+	struct watched *w = fl_map_get(s->services, name);
+
+	if (w == NULL) {
+		w = fl_xcalloc(1, sizeof(*w));
+		w->sync = s;
+		w->service = service_new(name, s->cfg.n_workers);
+		fl_map_set(s->services, name, w);
+		w->watch = fl_discoverd_watch(s->cfg.discoverd, name, on_instances, w);
+	}
+	w->n_routes++;
+	return w;
+}
+
+/* No table leads to the service any more, as far as this route goes. */
+static void
+unwatch(struct sync *s, struct watched *w)
+{
+	if (--w->n_routes > 0)
+		return;
+	fl_discoverd_unwatch(w->watch);
+	fl_map_remove(s->services, w->service->name);
+	service_retire(w->service, s->cfg.plane->reclaim);
+	free(w);
+}
+
+static struct live *
+live_new(struct sync *s, struct route *route, const struct fl_etcd_kv *kv)
+{
+	struct live *l = fl_xcalloc(1, sizeof(*l));
+	struct tls_cert *cert = NULL;
+	struct fl_err err = { 0 };
+	char *key = route_key(route);
+
+	/* The route works without HTTPS, then. */
+	if (route->tls_cert != NULL && (cert = tls_cert_parse(route->tls_cert, route->tls_key, &err)) == NULL)
+		fl_log_warn("no HTTPS for a route", fl_str("route", route->id), fl_str("domain", route->domain), fl_str("err", err.msg));
+	l->route = route;
+	l->watched = watch(s, route->service);
+	l->target = target_new(key, l->watched->service, cert);
+	l->create_rev = kv->create_rev;
+	l->mod_rev = kv->mod_rev;
+	free(key);
+	return l;
+}
+
+/* Its target is in no table any more. */
+static void
+live_free(struct sync *s, struct live *l)
+{
+	reclaim_retire(s->cfg.plane->reclaim, l->target, target_free, NULL);
+	unwatch(s, l->watched);
+	route_free(l->route);
+	free(l);
+}
+
+static void
+insert(struct sync *s, struct live *l)
+{
+	struct live *at;
+
+	/* Almost always the newest; after a full read they come in order. */
+	TAILQ_FOREACH(at, &s->routes, link) {
+		if (at->create_rev <= l->create_rev)
+			break;
+	}
+	if (at != NULL)
+		TAILQ_INSERT_BEFORE(at, l, link);
+	else
+		TAILQ_INSERT_TAIL(&s->routes, l, link);
+	fl_map_set(s->by_id, l->route->id, l);
+}
+
+static void
+drop(struct sync *s, struct live *l)
+{
+	fl_map_remove(s->by_id, l->route->id);
+	TAILQ_REMOVE(&s->routes, l, link);
+	TAILQ_INSERT_TAIL(&s->dropped, l, link);
+	publish_soon(s);
+}
+
+static struct route *
+parse(const struct fl_etcd_kv *kv, struct fl_err *err)
+{
+	struct fl_json *v = fl_json_parse(kv->value, kv->value_len, err);
+	struct route *route = NULL;
+
+	if (v != NULL && (route = route_parse(v, err)) != NULL &&
+	    (route->id == NULL || strcmp(route->id, kv->key + strlen(SYNC_PREFIX)) != 0)) {
+		fl_err_set(err, FL_ERR_INVALID, "it is stored under a key that is not its own");
+		route_free(route);
+		route = NULL;
+	}
+	fl_json_free(v);
+	return route;
+}
+
+static void
+on_put(const struct fl_etcd_kv *kv, void *arg)
+{
+	struct sync *s = arg;
+	const char *id = kv->key + strlen(SYNC_PREFIX);
+	struct live *old = fl_map_get(s->by_id, id), *l;
+	struct fl_err err = { 0 };
+	struct route *route = parse(kv, &err);
+
+	if (route == NULL) {
+		fl_log_warn("route in etcd ignored", fl_str("route", id), fl_str("err", err.msg));
+		if (old != NULL)
+			drop(s, old);
+		return;
+	}
+	l = live_new(s, route, kv);
+	if (old != NULL) {
+		l->is_listening = old->is_listening; /* the same port, as it is the same id */
+		old->is_listening = false;
+		drop(s, old);
+	}
+	insert(s, l);
+	publish_soon(s);
+}
+
+static void
+on_delete(const char *key, void *arg)
+{
+	struct sync *s = arg;
+	struct live *l = fl_map_get(s->by_id, key + strlen(SYNC_PREFIX));
+
+	if (l != NULL)
+		drop(s, l);
+}
+
+static void
+on_synced(void *arg)
+{
+	struct sync *s = arg;
+
+	if (!s->is_ready)
+		fl_log_info("routes are known", fl_int("routes", fl_map_count(s->by_id)));
+	s->is_ready = true;
+	publish_soon(s);
+}
+
+/* A listening socket for each worker, or none at all. */
+static int
+listen_all(struct sync *s, int port, struct fl_err *err)
+{
+	size_t n = s->cfg.n_workers, opened = 0;
+	int *fds = fl_xcalloc(n, sizeof(*fds)), ret = -1;
+	char *addr = fl_xasprintf("%s:%d", s->cfg.tcp_ip, port);
+
+	for (; opened < n; opened++)
+		if ((fds[opened] = listener_open(addr, err)) == -1)
+			goto out;
+	for (size_t i = 0; i < n; i++)
+		worker_listen(s->cfg.workers[i], fds[i], port, false, true);
+	opened = 0;
+	ret = 0;
+out:
+	while (opened > 0)
+		close(fds[--opened]);
+	free(fds);
+	free(addr);
+	return ret;
+}
+
+static void
+open_ports(struct sync *s)
+{
+	struct timeval again = { .tv_sec = LISTEN_AGAIN_S };
+	struct live *l;
+
+	TAILQ_FOREACH(l, &s->routes, link) {
+		struct fl_err err = { 0 };
+
+		if (l->route->type != ROUTE_TCP || l->is_listening)
+			continue;
+		if (listen_all(s, l->route->port, &err) == 0) {
+			l->is_listening = true;
+			continue;
+		}
+		fl_log_warn("a TCP route waits for its port", fl_str("route", l->route->id), fl_str("err", err.msg));
+		evtimer_add(s->publish, &again);
+	}
+}
+
+static void
+free_dropped(struct sync *s)
+{
+	struct live *l;
+
+	while ((l = TAILQ_FIRST(&s->dropped)) != NULL) {
+		TAILQ_REMOVE(&s->dropped, l, link);
+		for (size_t i = 0; l->is_listening && i < s->cfg.n_workers; i++)
+			worker_unlisten(s->cfg.workers[i], l->route->port);
+		live_free(s, l);
+	}
+}
+
+/* Make the table of what is live now, and let workers go by it. */
+static void
+on_publish(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	struct sync *s = arg;
+	struct plane *plane = s->cfg.plane;
+	struct table *table = table_new(fl_map_count(s->by_id), s->seed);
+	const struct table *old;
+	struct live *l;
+
+	TAILQ_FOREACH(l, &s->routes, link)
+		table_add(table, l->target);
+	old = atomic_exchange(&plane->table, table);
+	reclaim_retire(plane->reclaim, (void *)old, free, NULL);
+	free_dropped(s);
+	open_ports(s);
+	s->is_dirty = false;
+	if (s->cfg.on_change != NULL)
+		s->cfg.on_change(s->cfg.arg);
+}
+
+struct sync *
+sync_new(const struct sync_config *config)
+{
+	static const struct fl_etcd_mirror_ops ops = { on_put, on_delete, on_synced };
+	struct sync *s = fl_xcalloc(1, sizeof(*s));
+
+	s->cfg = *config;
+	s->by_id = fl_map_new();
+	s->services = fl_map_new();
+	TAILQ_INIT(&s->routes);
+	TAILQ_INIT(&s->dropped);
+	fl_random_bytes(&s->seed, sizeof(s->seed));
+	s->publish = evtimer_new(config->base, on_publish, s);
+	s->mirror = fl_etcd_mirror_start(config->etcd, SYNC_PREFIX, &ops, s);
+	return s;
+}
+
+static void
+free_list(struct sync *s, struct live_list *list)
+{
+	struct live *l;
+
+	while ((l = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, l, link);
+		live_free(s, l);
+	}
+}
+
+void
+sync_free(struct sync *s)
+{
+	if (s == NULL)
+		return;
+	fl_etcd_mirror_free(s->mirror);
+	event_free(s->publish);
+	free_list(s, &s->dropped);
+	free_list(s, &s->routes);
+	fl_map_free(s->by_id);
+	fl_map_free(s->services);
+	free(s);
+}
+
+bool
+sync_is_ready(const struct sync *s)
+{
+	return s->is_ready;
+}
+
+bool
+sync_is_applied(const struct sync *s)
+{
+	return !s->is_dirty;
+}
+
+const struct route *
+sync_find(const struct sync *s, const char *id, int64_t *rev)
+{
+	const struct live *l = fl_map_get(s->by_id, id);
+
+	if (l == NULL)
+		return NULL;
+	if (rev != NULL)
+		*rev = l->mod_rev;
+	return l->route;
+}
+
+bool
+sync_is_service_known(const struct sync *s, const char *service)
+{
+	const struct watched *w = fl_map_get(s->services, service);
+
+	return w != NULL && atomic_load(&w->service->is_known);
+}
+
+size_t
+sync_count(const struct sync *s)
+{
+	return fl_map_count(s->by_id);
+}
+
+void
+sync_each(const struct sync *s, void (*each)(const struct route *r, void *arg), void *arg)
+{
+	const struct live *l;
+
+	TAILQ_FOREACH(l, &s->routes, link)
+		each(l->route, arg);
+}

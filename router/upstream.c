@@ -1,0 +1,153 @@
+#include "router/upstream.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/xmalloc.h"
+#include "router/backend.h"
+#include "router/client.h"
+#include "router/worker.h"
+
+/* An idle connection is kept for so long; and at most so many by each worker to each backend. */
+#define IDLE_MS 30000
+#define IDLE_MAX 128
+
+static void
+leave_pool(struct upstream *u)
+{
+	LIST_REMOVE(u, slot_link);
+	TAILQ_REMOVE(&u->w->idle, u, idle_link);
+	u->backend->slots[u->w->index].n_idle--;
+	timer_clear(&u->timer);
+}
+
+static void
+on_idle_due(struct timer *t)
+{
+	upstream_close(fl_container_of(t, struct upstream, timer));
+}
+
+/*
+ * Whether the backend has nothing more to say, and means to stay. Bytes that nobody asked for would be
+ * taken for the answer to the next request.
+ */
+static bool
+is_quiet(struct upstream *u)
+{
+	char byte;
+
+	if ((u->io.flags & (IO_HUP | IO_EOF | IO_BROKEN | IO_SHUT)) != 0)
+		return false;
+	if ((u->io.flags & IO_READABLE) == 0)
+		return true;
+	if (recv(u->io.fd, &byte, 1, MSG_PEEK) != -1 || errno != EAGAIN)
+		return false;
+	u->io.flags &= ~(unsigned)IO_READABLE;
+	return true;
+}
+
+static void
+on_ready(struct io *io, FL_UNUSED uint32_t events)
+{
+	struct upstream *u = fl_container_of(io, struct upstream, io);
+
+	if (u->client != NULL)
+		client_run(u->client);
+	else if (!is_quiet(u))
+		upstream_close(u);
+}
+
+struct upstream *
+upstream_reuse(struct worker *w, struct backend *b, struct client *c, int64_t max_idle_ms)
+{
+	struct upstream *u = LIST_FIRST(&b->slots[w->index].idle);
+
+	if (u == NULL || w->now_ms - u->idle_since_ms > max_idle_ms)
+		return NULL;
+	leave_pool(u);
+	u->client = c;
+	backend_begin(b, w->index);
+	return u;
+}
+
+static int
+connect_socket(const struct backend *b)
+{
+	static const int on = 1, keep_idle_s = 60, keep_interval_s = 15, keep_count = 4;
+	int fd = socket(b->addr.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof(keep_idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_interval_s, sizeof(keep_interval_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &keep_count, sizeof(keep_count));
+	if (connect(fd, &b->addr.sa, b->addr_len) == -1 && errno != EINPROGRESS) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct upstream *
+upstream_dial(struct worker *w, struct backend *b, struct client *c)
+{
+	struct upstream *u;
+	int fd = connect_socket(b);
+
+	worker_count(w, COUNT_DIALS, 1);
+	if (fd == -1)
+		return NULL;
+	u = fl_xcalloc(1, sizeof(*u));
+	/* Over loopback it is connected already: the first write is tried at once. */
+	u->io = (struct io){ .fd = fd, .flags = IO_WRITABLE, .on_ready = on_ready };
+	u->timer.on_due = on_idle_due;
+	u->w = w;
+	u->backend = b;
+	u->client = c;
+	backend_hold(b, w->index);
+	backend_begin(b, w->index);
+	if (worker_poll(w, &u->io) == -1) {
+		upstream_close(u);
+		return NULL;
+	}
+	return u;
+}
+
+void
+upstream_park(struct upstream *u)
+{
+	struct backend_slot *slot = &u->backend->slots[u->w->index];
+
+	if (slot->n_idle >= IDLE_MAX || atomic_load(&u->backend->is_retired) || u->w->is_draining || !is_quiet(u)) {
+		upstream_close(u);
+		return;
+	}
+	backend_end(u->backend, u->w->index);
+	u->client = NULL;
+	u->is_used = true;
+	u->idle_since_ms = u->w->now_ms;
+	slot->n_idle++;
+	LIST_INSERT_HEAD(&slot->idle, u, slot_link);
+	TAILQ_INSERT_TAIL(&u->w->idle, u, idle_link);
+	timer_set(&u->w->timers, &u->timer, u->w->now_ms + IDLE_MS);
+}
+
+void
+upstream_close(struct upstream *u)
+{
+	if (u->client != NULL)
+		backend_end(u->backend, u->w->index);
+	else
+		leave_pool(u);
+	u->client = NULL;
+	io_close(&u->io, false);
+	backend_unhold(u->backend, u->w->index);
+	worker_bury(u->w, u);
+}

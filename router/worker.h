@@ -1,0 +1,99 @@
+/*
+ * worker - one thread with its own epoll loop, listeners, clients and backend connections.
+ *
+ * Everything in it belongs to its thread, but for the functions below, which are the control
+ * thread's, and the counters, which anybody may read.
+ */
+#ifndef ROUTER_WORKER_H
+#define ROUTER_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libflynn/list.h"
+#include "router/block.h"
+#include "router/io.h"
+#include "router/timer.h"
+
+struct client;
+struct fl_err;
+struct listener;
+struct plane;
+struct upstream;
+
+/* Where bytes are read to before it is known whether they must be kept. */
+#define WORKER_IN_BYTES (64u << 10)
+/* Where an answer's head is written: at least what head_answer_room() can ask for. */
+#define WORKER_OUT_BYTES (36u << 10)
+
+enum counter {
+	COUNT_CLIENTS,	/* accepted connections */
+	COUNT_OPEN,	/* of them open now */
+	COUNT_HANDSHAKES,
+	COUNT_HANDSHAKE_FAILURES,
+	COUNT_DIALS,	/* connections to backends */
+	COUNT_DIAL_FAILURES,
+	COUNT_RETRIES,	/* requests tried again on another connection */
+	COUNT_TUNNELS,	/* upgraded and TCP connections */
+	COUNT_ANSWERS,	/* answers by class: 1xx is COUNT_ANSWERS, ... 5xx is COUNT_ANSWERS + 4 */
+	COUNT_MAX = COUNT_ANSWERS + 5
+};
+
+struct worker_message;
+
+struct worker {
+	struct plane *plane;
+	size_t index;
+	pthread_t thread;
+	int epoll_fd;
+	struct io wake; /* eventfd: there are messages */
+
+	int64_t now_ms;	 /* monotonic, of this turn */
+	int64_t wall_ms; /* since the epoch, of this turn */
+	uint64_t random[2];
+	struct timer_wheel timers;
+	struct block_pool blocks;
+	char *in, *out;
+	bool is_started, is_draining, is_drained, is_stopping;
+
+	LIST_HEAD(, listener) listeners;
+	LIST_HEAD(, client) clients;
+	TAILQ_HEAD(client_queue, client) again; /* had more to do than one turn's share */
+	TAILQ_HEAD(, upstream) idle;		/* to all backends, longest idle first */
+	void **graves; /* freed once the turn is over: the poller may still hold events of them */
+	size_t n_graves, graves_cap;
+	_Atomic uint64_t counters[COUNT_MAX];
+
+	pthread_mutex_t mail_lock; /* guards mail */
+	STAILQ_HEAD(, worker_message) mail;
+};
+
+/* Control thread. start: in the thread, all signals blocked. */
+struct worker *worker_new(struct plane *plane, size_t index, struct fl_err *err);
+int worker_start(struct worker *w, struct fl_err *err);
+/* End its thread at once, close all it has. */
+void worker_free(struct worker *w);
+/* Accept from a listening socket, which it owns from now on. is_tls: HTTPS. is_tcp: a TCP route's. port is what clients see. */
+void worker_listen(struct worker *w, int fd, int port, bool is_tls, bool is_tcp);
+/* Close the listeners of a TCP route's port. */
+void worker_unlisten(struct worker *w, int port);
+/* Some backends were retired: close idle connections to them. */
+void worker_sweep(struct worker *w);
+/* Accept no more, end what is idle, and tell the plane when nothing is left. */
+void worker_drain(struct worker *w);
+uint64_t worker_counter(const struct worker *w, enum counter c);
+
+/* Its own thread. */
+int worker_poll(struct worker *w, struct io *io); /* register with the poller, once; -1 with errno */
+void worker_bury(struct worker *w, void *object);  /* free(3) it after this turn */
+void worker_again(struct worker *w, struct client *c);
+uint64_t worker_random(struct worker *w);
+void worker_new_id(struct worker *w, char id[33]);
+void worker_count(struct worker *w, enum counter c, int by);
+/* A client has gone: drained, maybe. */
+void worker_check_drained(struct worker *w);
+
+#endif
