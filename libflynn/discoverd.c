@@ -72,6 +72,14 @@ fl_discoverd_free(struct fl_discoverd *d)
 	free(d);
 }
 
+void
+fl_discoverd_abandon(struct fl_discoverd *d)
+{
+	if (d != NULL)
+		d->reg.alive = false; /* as far as goodbyes go */
+	fl_discoverd_free(d);
+}
+
 struct fl_http_client *
 fl_discoverd_http(struct fl_discoverd *d)
 {

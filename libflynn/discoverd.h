@@ -27,6 +27,8 @@ struct fl_instance {
 struct fl_discoverd *fl_discoverd_new(struct event_base *base, const char *addr, const char *key);
 /* Says goodbye for everything registered (best effort, not waited for). */
 void fl_discoverd_free(struct fl_discoverd *d);
+/* As free, without goodbye: for who ends and comes back, and whose instances live on. They stay until their TTL. */
+void fl_discoverd_abandon(struct fl_discoverd *d);
 /* Its HTTP client, for callers that want one with the cluster key. */
 struct fl_http_client *fl_discoverd_http(struct fl_discoverd *d);
 
