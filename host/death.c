@@ -1,0 +1,162 @@
+#include "death.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "container.h"
+#include "engine.h"
+#include "job.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
+#include "mux.h"
+
+#define LAST_LINES "5"
+#define MAX_WORDS 1500
+#define US_PER_S 1000000.0
+
+struct death {
+	struct job *job;
+	struct engine_probe *probe;
+	struct fl_http_call *call;
+	struct container_info info;
+	death_cb cb;
+};
+
+void
+death_cancel(struct death *d)
+{
+	if (d == NULL)
+		return;
+	engine_probe_cancel(d->probe);
+	if (d->call != NULL)
+		fl_http_call_cancel(d->call);
+	container_info_release(&d->info);
+	free(d);
+}
+
+static void
+death_end(struct death *d, enum death_kind kind, const char *words)
+{
+	struct job *j = d->job;
+	struct container_info info = d->info;
+	death_cb cb = d->cb;
+
+	d->info = (struct container_info){ 0 };
+	j->death = NULL;
+	death_cancel(d);
+	cb(j, kind, &info, words);
+	container_info_release(&info);
+}
+
+/* The end of the text from a line's beginning on, if it is too long. */
+static const char *
+bounded_tail(const char *text, size_t len)
+{
+	const char *tail, *nl;
+
+	if (len <= MAX_WORDS)
+		return text;
+	tail = text + len - MAX_WORDS;
+	nl = strchr(tail, '\n');
+	return nl != NULL && nl[1] != '\0' ? nl + 1 : tail;
+}
+
+static void
+on_logs(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	struct death *d = arg;
+	struct fl_buf words = { 0 };
+
+	d->call = NULL;
+	if (engine_check(d->job->host->engine, res, call_err, "read its log", NULL) == 0) {
+		if (job_spec(d->job)->tty)
+			fl_buf_add(&words, res->body, res->len);
+		else
+			mux_text(res->body, res->len, &words);
+	}
+	while (words.len > 0 && strchr("\r\n", words.data[words.len - 1]) != NULL)
+		words.data[--words.len] = '\0';
+	death_end(d, DEATH_ENDED, bounded_tail(fl_buf_cstr(&words), words.len));
+	fl_buf_release(&words);
+}
+
+static void
+on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	struct death *d = arg;
+	struct engine *e = d->job->host->engine;
+	struct fl_err err = { 0 };
+	struct fl_json *v = NULL;
+
+	d->call = NULL;
+	if (engine_check(e, res, call_err, "inspect the container", &err) == -1) {
+		death_end(d, err.kind == FL_ERR_NOT_FOUND ? DEATH_GONE : DEATH_INTERRUPTED, "");
+		return;
+	}
+	v = fl_json_parse(res->body, res->len, NULL);
+	if (v == NULL || container_parse(v, &d->info, &err) == -1)
+		death_end(d, DEATH_GONE, "");
+	else if (d->info.running)
+		death_end(d, DEATH_RUNS, "");
+	else
+		d->call = engine_start(e, NULL, on_logs, d, "/containers/%s/logs?stdout=1&stderr=1&tail=" LAST_LINES, d->info.id);
+	fl_json_free(v);
+}
+
+static void
+on_probed(bool alive, void *arg)
+{
+	struct death *d = arg;
+
+	d->probe = NULL;
+	if (alive)
+		d->call = engine_start(d->job->host->engine, NULL, on_inspected, d, "/containers/%s/json", d->job->active->container_id);
+	else
+		death_end(d, DEATH_INTERRUPTED, "");
+}
+
+struct death *
+death_start(struct job *j, death_cb cb)
+{
+	struct death *d = fl_xcalloc(1, sizeof(*d));
+
+	d->job = j;
+	d->cb = cb;
+	d->probe = engine_probe_start(j->host->engine, on_probed, d);
+	return d;
+}
+
+/* ---- the sentence ---- */
+
+static void
+add_size(struct fl_buf *out, int64_t bytes)
+{
+	if (bytes >= 1 << 20)
+		fl_buf_addf(out, "%lld MB", (long long)(bytes >> 20));
+	else
+		fl_buf_addf(out, "%lld KB", (long long)(bytes >> 10));
+}
+
+void
+death_explain(const char *what, const struct container_info *info, int64_t memory_bytes, const char *words, struct fl_buf *out)
+{
+	int64_t lived_us = info->finished_us > info->started_us ? info->finished_us - info->started_us : 0;
+	int sig = info->exit_code - 128;
+
+	if (info->oom_killed && memory_bytes > 0) {
+		fl_buf_addf(out, "%s was killed at its memory limit of ", what);
+		add_size(out, memory_bytes);
+	} else if (info->oom_killed) {
+		fl_buf_addf(out, "%s was killed because this machine has no memory left", what);
+	} else if (sig > 0 && sig < NSIG && sigabbrev_np(sig) != NULL) {
+		fl_buf_addf(out, "%s was ended by SIG%s", what, sigabbrev_np(sig));
+	} else {
+		fl_buf_addf(out, "%s exited %d", what, info->exit_code);
+	}
+	fl_buf_addf(out, " after %.1f s", (double)lived_us / US_PER_S);
+	if (*words != '\0')
+		fl_buf_addf(out, "\n%s", words);
+}

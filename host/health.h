@@ -1,0 +1,30 @@
+/*
+ * health - wait until a job that was just started answers on the ports that are services.
+ *
+ * It asks at the container's own address: on the published one the engine's proxy would answer for a job that does
+ * not listen yet.
+ */
+#ifndef HEALTH_H
+#define HEALTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct health;
+struct job;
+
+/* Which port did not become healthy, and what was last seen there. */
+struct health_failure {
+	size_t port;	  /* index of the job's ports */
+	int timeout_s;
+	char seen[160];
+};
+
+/* cb once, from the loop: failure NULL when all ports are healthy. None after a cancel. */
+struct health *health_start(struct job *j, void (*cb)(struct job *j, const struct health_failure *failure));
+void health_cancel(struct health *h);
+
+/* Milliseconds to wait before try number n (from 1): short at first, since most answer at once. */
+int health_delay_ms(int n);
+
+#endif

@@ -1,0 +1,193 @@
+#include "recover.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claim.h"
+#include "container.h"
+#include "engine.h"
+#include "job.h"
+#include "libflynn/http_client.h"
+#include "libflynn/json.h"
+#include "libflynn/log.h"
+#include "libflynn/map.h"
+#include "libflynn/random.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+#include "manifest.h"
+#include "ports.h"
+
+#define KEY_BYTES 16
+#define US_PER_S 1000000
+#define KEY_VARIABLE "CLUSTER_KEY="
+
+struct recover {
+	struct host *host;
+	struct fl_json *containers;
+	size_t next; /* of the containers to be asked for the key */
+	struct fl_http_call *call;
+	struct event *done;
+	void (*cb)(const struct fl_json *, void *);
+	void *arg;
+};
+
+static const char *
+label(const struct fl_json *container, const char *name)
+{
+	return fl_json_str(fl_json_get(fl_json_get(container, "Labels"), name), "");
+}
+
+/* ---- jobs ---- */
+
+static void
+read_ports(struct job *j, const char *text)
+{
+	for (size_t i = 0; i < job_spec(j)->n_ports; i++) {
+		int port = atoi(text);
+
+		j->active->ports[i] = port > 0 && port <= PORTS_LAST ? port : 0;
+		text += strcspn(text, ",");
+		text += *text == ',';
+	}
+	ports_retake(j->host->ports, j);
+}
+
+struct job *
+recover_job(struct host *h, const struct fl_json *container)
+{
+	const char *text = label(container, HOST_LABEL_SPEC);
+	const char *name = fl_json_str(fl_json_at(fl_json_get(container, "Names"), 0), "");
+	struct fl_json *v = fl_json_parse(text, strlen(text), NULL);
+	struct fl_job *spec = v != NULL ? fl_job_parse(v, NULL) : NULL;
+	struct job *j = NULL;
+
+	fl_json_free(v);
+	if (spec == NULL || strcmp(spec->id, label(container, HOST_LABEL_JOB)) != 0) {
+		fl_job_free(spec);
+		return NULL;
+	}
+	j = job_new(h, job_active_of(h, spec, fl_json_int(fl_json_get(container, "Created"), 0) * US_PER_S));
+	j->manifest_id = fl_xstrdup_null(fl_map_get(spec->metadata, MANIFEST_META));
+	j->active->container_id = fl_xstrdup_null(fl_json_str(fl_json_get(container, "Id"), NULL));
+	j->wanted = !container_name_is_ended(name);
+	j->was_up = true;
+	read_ports(j, label(container, HOST_LABEL_PORTS));
+	fl_log_info("found a job by the label of its container", fl_str("job", job_id(j)), fl_str("what", job_what(j)));
+	return j;
+}
+
+/* ---- key and claim ---- */
+
+void
+recover_cancel(struct recover *r)
+{
+	if (r == NULL)
+		return;
+	if (r->call != NULL)
+		fl_http_call_cancel(r->call);
+	if (r->done != NULL)
+		event_free(r->done);
+	fl_json_free(r->containers);
+	free(r);
+}
+
+static void
+recover_end(struct recover *r)
+{
+	void (*cb)(const struct fl_json *, void *) = r->cb;
+	struct fl_json *containers = r->containers;
+	void *arg = r->arg;
+
+	r->containers = NULL;
+	recover_cancel(r);
+	cb(containers, arg);
+	fl_json_free(containers);
+}
+
+static void
+on_claim_known(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	struct recover *r = arg;
+
+	r->call = NULL;
+	/* In doubt it is held: then nobody is handed a key that others have, and the next bootstrap begins anew. */
+	claim_set(r->host->claim, call_err == NULL && res->status == 200 ? "complete" : "held");
+	recover_end(r);
+}
+
+static void ask_next(struct recover *r);
+
+static void
+on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	struct recover *r = arg;
+	struct host *h = r->host;
+	struct fl_json *v = call_err == NULL ? fl_json_parse(res->body, res->len, NULL) : NULL;
+	const struct fl_json *env = fl_json_get(fl_json_get(v, "Config"), "Env");
+
+	r->call = NULL;
+	for (size_t i = 0; i < fl_json_len(env) && h->key == NULL; i++) {
+		const char *pair = fl_json_str(fl_json_at(env, i), "");
+
+		if (strncmp(pair, KEY_VARIABLE, strlen(KEY_VARIABLE)) == 0)
+			h->key = fl_xstrdup(pair + strlen(KEY_VARIABLE));
+	}
+	fl_json_free(v);
+	if (h->key == NULL) {
+		ask_next(r);
+		return;
+	}
+	fl_log_warn("the state is lost: found the cluster key in a container");
+	r->call = engine_start(h->engine, NULL, on_claim_known, r, "/volumes/flynn-%s.claim", h->id);
+}
+
+static bool
+may_have_key(const struct host *h, const struct fl_json *container)
+{
+	const char *text = label(container, HOST_LABEL_SPEC);
+
+	return strcmp(label(container, HOST_LABEL), h->id) == 0 && strstr(text, "\"system\":true") != NULL;
+}
+
+static void
+ask_next(struct recover *r)
+{
+	struct host *h = r->host;
+
+	for (; r->next < fl_json_len(r->containers); r->next++) {
+		const struct fl_json *c = fl_json_at(r->containers, r->next);
+
+		if (!may_have_key(h, c))
+			continue;
+		r->next++;
+		r->call = engine_start(h->engine, NULL, on_inspected, r, "/containers/%s/json", fl_json_str(fl_json_get(c, "Id"), ""));
+		return;
+	}
+	h->key = fl_random_hex(KEY_BYTES);
+	recover_end(r);
+}
+
+static void
+on_start(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	struct recover *r = arg;
+
+	if (r->host->key != NULL)
+		recover_end(r);
+	else
+		ask_next(r);
+}
+
+struct recover *
+recover_start(struct host *h, struct fl_json *containers, void (*cb)(const struct fl_json *, void *), void *arg)
+{
+	struct recover *r = fl_xcalloc(1, sizeof(*r));
+
+	*r = (struct recover){ .host = h, .containers = containers, .cb = cb, .arg = arg };
+	r->done = event_new(h->base, -1, 0, on_start, r);
+	event_active(r->done, 0, 0);
+	return r;
+}

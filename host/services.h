@@ -1,0 +1,16 @@
+/*
+ * services - a job's instances in discoverd: host registers them, and nobody else.
+ */
+#ifndef SERVICES_H
+#define SERVICES_H
+
+struct host;
+struct job;
+
+void services_register(struct job *j);
+/* Take them out; cb (may be NULL) once they are, or discoverd could not be told within two seconds. */
+void services_unregister(struct job *j, void (*cb)(struct job *j));
+/* This host itself. */
+void services_register_host(struct host *h);
+
+#endif

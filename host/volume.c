@@ -1,0 +1,188 @@
+#include "volume.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "container.h"
+#include "engine.h"
+#include "host.h"
+#include "job.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/http_server.h"
+#include "libflynn/json.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+
+/* A request that waits for the engine. */
+struct volume_request {
+	struct host *host;
+	struct fl_http_req *req;
+	char *name;
+};
+
+struct fl_http_call *
+volume_create(struct host *h, const char *name, fl_http_client_cb cb, void *arg)
+{
+	struct engine_call call = { .method = "POST" };
+	struct fl_http_call *started = NULL;
+	struct fl_buf body = { 0 };
+	struct fl_jsonw w = fl_jsonw(&body);
+	char *full = container_volume_name(h, name);
+
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_str(&w, "Name", full);
+	fl_jsonw_open(&w, "Labels", '{');
+	fl_jsonw_str(&w, HOST_LABEL, h->id);
+	fl_jsonw_str(&w, HOST_LABEL_VOLUME, name);
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_close(&w, '}');
+	call.body = fl_buf_cstr(&body);
+	started = engine_start(h->engine, &call, cb, arg, "/volumes/create");
+	fl_buf_release(&body);
+	free(full);
+	return started;
+}
+
+char *
+volume_filter(const struct host *h)
+{
+	char *filter = fl_xasprintf("{\"label\":[\"" HOST_LABEL "=%s\"]}", h->id), *encoded = fl_url_encode(filter);
+
+	free(filter);
+	return encoded;
+}
+
+static void
+request_free(struct volume_request *r)
+{
+	free(r->name);
+	free(r);
+}
+
+static struct volume_request *
+request_new(struct host *h, struct fl_http_req *req, const char *name)
+{
+	struct volume_request *r = fl_xcalloc(1, sizeof(*r));
+
+	*r = (struct volume_request){ h, req, fl_xstrdup_null(name) };
+	return r;
+}
+
+/* ---- list ---- */
+
+static void
+write_volume(struct fl_jsonw *w, const struct fl_json *v)
+{
+	const char *name = fl_json_str(fl_json_get(fl_json_get(v, "Labels"), HOST_LABEL_VOLUME), NULL);
+
+	if (name == NULL)
+		return; /* the one that marks the claim */
+	fl_jsonw_open(w, NULL, '{');
+	fl_jsonw_str(w, "name", name);
+	fl_jsonw_str_oe(w, "created_at", fl_json_str(fl_json_get(v, "CreatedAt"), NULL));
+	fl_jsonw_close(w, '}');
+}
+
+static void
+on_listed(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	struct volume_request *r = arg;
+	struct fl_buf body = { 0 };
+	struct fl_jsonw w = fl_jsonw(&body);
+	struct fl_json *v = NULL;
+	const struct fl_json *volumes = NULL;
+	struct fl_err err = { 0 };
+
+	if (engine_check(r->host->engine, res, call_err, "list the volumes", &err) == -1 ||
+	    (v = fl_json_parse(res->body, res->len, &err)) == NULL) {
+		fl_http_reply_err(r->req, &err);
+		goto out;
+	}
+	volumes = fl_json_get(v, "Volumes");
+	fl_jsonw_open(&w, NULL, '[');
+	for (size_t i = 0; i < fl_json_len(volumes); i++)
+		write_volume(&w, fl_json_at(volumes, i));
+	fl_jsonw_close(&w, ']');
+	fl_http_reply_json(r->req, 200, &body);
+out:
+	fl_json_free(v);
+	fl_buf_release(&body);
+	request_free(r);
+}
+
+void
+volume_reply_list(struct host *h, struct fl_http_req *req)
+{
+	char *filter = volume_filter(h);
+
+	engine_start(h->engine, NULL, on_listed, request_new(h, req, NULL), "/volumes?filters=%s", filter);
+	free(filter);
+}
+
+/* ---- delete ---- */
+
+static const struct job *
+find_user(const struct host *h, const char *name)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH (j, &h->jobs, link)
+		for (size_t i = 0; j->state != JOB_ENDED && i < job_spec(j)->n_volumes; i++)
+			if (strcmp(job_spec(j)->volumes[i].name, name) == 0)
+				return j;
+	return NULL;
+}
+
+/* Containers that ended keep their volume busy; their logs are worth less than being obeyed. */
+static void
+drop_ended_users(struct host *h, const char *name)
+{
+	static const struct engine_call call = { .method = "DELETE" };
+	struct job *j;
+
+	TAILQ_FOREACH (j, &h->jobs, link)
+		for (size_t i = 0; i < job_spec(j)->n_volumes; i++) {
+			if (strcmp(job_spec(j)->volumes[i].name, name) != 0 || j->container_removed || j->active->container_id == NULL)
+				continue;
+			engine_forget(h->engine, &call, "/containers/%s?force=1&v=1", j->active->container_id);
+			j->container_removed = true;
+		}
+}
+
+static void
+on_deleted(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	struct volume_request *r = arg;
+	struct fl_err err = { 0 };
+
+	if (engine_check(r->host->engine, res, call_err, "remove the volume", &err) == 0)
+		fl_http_reply(r->req, 200, "application/json", "{}", 2);
+	else if (err.kind == FL_ERR_NOT_FOUND) {
+		fl_err_set(&err, FL_ERR_NOT_FOUND, "no volume %s on this host", r->name);
+		fl_http_reply_err(r->req, &err);
+	} else
+		fl_http_reply_err(r->req, &err);
+	request_free(r);
+}
+
+void
+volume_reply_delete(struct host *h, struct fl_http_req *req, const char *name)
+{
+	static const struct engine_call call = { .method = "DELETE" };
+	const struct job *user = find_user(h, name);
+	struct fl_err err = { 0 };
+	char *full = NULL, *encoded = NULL;
+
+	if (user != NULL) {
+		fl_err_set(&err, FL_ERR_CONFLICT, "volume %s is in use by %s: stop job %s first", name, job_what(user), job_id(user));
+		fl_http_reply_err(req, &err);
+		return;
+	}
+	drop_ended_users(h, name);
+	full = container_volume_name(h, name);
+	encoded = fl_url_encode(full);
+	engine_start(h->engine, &call, on_deleted, request_new(h, req, name), "/volumes/%s?force=1", encoded);
+	free(full);
+	free(encoded);
+}
