@@ -54,7 +54,7 @@ stop_never(void *arg)
 static void
 signal_self(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
-	raise((int)(intptr_t)arg);
+	raise(*(const int *)arg);
 }
 
 /* Runs a daemon in a child that is sent the signals, and returns its exit status. */
@@ -69,7 +69,7 @@ run_daemon(void (*stop)(void *), int drain_s, const int *signals, size_t n_signa
 
 		fl_log_set_level(FL_LOG_ERROR);
 		for (size_t i = 0; i < n_signals; i++)
-			event_base_once(d.base, -1, EV_TIMEOUT, signal_self, (void *)(intptr_t)signals[i],
+			event_base_once(d.base, -1, EV_TIMEOUT, signal_self, (void *)&signals[i],
 			    &(struct timeval){ .tv_usec = 10000 + 50000 * (suseconds_t)i });
 		fl_daemon_run(d.base, drain_s, stop, &d);
 		fl_daemon_free(d.base);

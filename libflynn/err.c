@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MSG_SIZE = sizeof((struct fl_err){ 0 }.msg) };
+
 static const struct {
 	const char *code;
 	int status;
@@ -28,7 +30,7 @@ static const struct {
 static void
 set_msg(struct fl_err *err, const char *head, const char *tail)
 {
-	char msg[sizeof(err->msg)];
+	char msg[MSG_SIZE];
 	size_t head_len = strnlen(head, sizeof(msg) - 1);
 	size_t tail_len = strnlen(tail, sizeof(msg) - 1 - head_len);
 
@@ -41,7 +43,7 @@ set_msg(struct fl_err *err, const char *head, const char *tail)
 int
 fl_err_set(struct fl_err *err, enum fl_err_kind kind, const char *fmt, ...)
 {
-	char msg[sizeof(err->msg)];
+	char msg[MSG_SIZE];
 	va_list ap;
 
 	if (err == NULL)
@@ -58,7 +60,7 @@ int
 fl_err_sys(struct fl_err *err, const char *fmt, ...)
 {
 	int saved = errno;
-	char what[sizeof(err->msg)], why[128];
+	char what[MSG_SIZE], why[128];
 	va_list ap;
 
 	if (err == NULL)
@@ -76,7 +78,7 @@ fl_err_sys(struct fl_err *err, const char *fmt, ...)
 int
 fl_err_wrap(struct fl_err *err, const char *fmt, ...)
 {
-	char what[sizeof(err->msg)], why[sizeof(err->msg)];
+	char what[MSG_SIZE], why[MSG_SIZE];
 	va_list ap;
 
 	if (err == NULL)

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,12 +53,15 @@ line(void)
 static const char *
 after_time(const char *text)
 {
-	int year, month, day, hour, minute, second, ms, used = 0;
+	static const char form[] = "t=0000-00-00T00:00:00.000Z "; /* 0: any digit */
 
-	assert_int_equal(sscanf(text, "t=%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %n",
-	                     &year, &month, &day, &hour, &minute, &second, &ms, &used), 7);
-	assert_int_equal(used, strlen("t=2014-08-02T01:02:03.123Z "));
-	return text + used;
+	for (size_t i = 0; i < sizeof(form) - 1; i++) {
+		if (form[i] == '0')
+			assert_in_range(text[i], '0', '9');
+		else
+			assert_int_equal(text[i], form[i]);
+	}
+	return text + sizeof(form) - 1;
 }
 
 static void

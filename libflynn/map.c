@@ -39,10 +39,14 @@ fl_map_new(void)
 void
 fl_map_free_with(struct fl_map *m, void (*free_value)(void *))
 {
+	struct fl_map_entry *e = NULL, *next = NULL;
+
 	if (m == NULL)
 		return;
-	FL_MAP_EACH (m, e) {
-		HASH_DELETE(hh, m->head, e);
+	e = m->head;
+	HASH_CLEAR(hh, m->head); /* the entries stay linked */
+	for (; e != NULL; e = next) {
+		next = e->hh.next;
 		if (free_value != NULL)
 			free_value(e->value);
 		free(e);
