@@ -36,15 +36,17 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
 	struct call *call = arg;
 	struct fl_json *body = err == NULL ? fl_json_parse(res->body, res->len, NULL) : NULL;
-	const char *field = NULL;
+	const char *field = NULL, *message = fl_json_str(fl_json_get(body, "message"), NULL);
 	struct fl_err why = { 0 };
 
 	if (err != NULL) {
 		why = *err;
 		why.kind = FL_ERR_UNAVAILABLE;
 		fl_err_wrap(&why, "the router does not answer");
-	} else if (fl_http_result_check(res, "the router refused", &why) == -1) {
+	} else if (fl_http_result_check(res, "the router", &why) == -1) {
 		field = fl_json_str(fl_json_get(body, "field"), NULL);
+		if (message != NULL) /* the client need not know whose sentence it is */
+			fl_err_set(&why, why.kind, "%s", message);
 	}
 	call_end(call, body, field, why.kind == FL_ERR_NONE ? NULL : &why);
 	fl_json_free(body);

@@ -1,0 +1,135 @@
+#!/usr/bin/perl
+# fake_host.pl PORT KEY - what the controller needs of flynn-host: jobs that echo their input.
+#
+# A job that is attached answers each line of stdin with "you said: ...", and exits 3 at its end.
+# Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
+use strict;
+use warnings;
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP;
+use MIME::Base64;
+
+my ($port, $key) = @ARGV;
+my $json = JSON::PP->new->canonical;
+my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
+my $select = IO::Select->new($server);
+my (%clients, %jobs, %waiting);
+
+sub reply {
+	my ($c, $status, $value) = @_;
+	my $body = defined $value ? $json->encode($value) : '';
+
+	print {$c->{sock}} "HTTP/1.1 $status X\r\nContent-Type: application/json\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+}
+
+sub frame { my ($stream, $data) = @_; return pack('CCN', 3, $stream, length $data) . $data }
+
+sub active {
+	my ($job) = @_;
+
+	return { job => $job, host_id => (split /-/, $job->{id})[0], status => 'running', ports => [], healthy => JSON::PP::true };
+}
+
+sub attached {
+	my ($c) = @_;
+
+	print {$c->{sock}} "\0";
+	$c->{attached} = 1;
+	if ($c->{flags} & 8) {
+		print {$c->{sock}} frame(1, "hello\nw\xc3"), frame(1, "\xb6rld\n"), frame(2, "oops\n"), frame(1, ''), frame(2, ''), pack('CN', 5, 0);
+		shutdown $c->{sock}, 1;
+	}
+}
+
+sub attach {
+	my ($c, $in) = @_;
+
+	$c->{job} = $in->{job_id};
+	$c->{flags} = $in->{flags};
+	print {$c->{sock}} "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
+	return attached($c) if $jobs{$c->{job}};
+	print {$c->{sock}} "\1";
+	push @{$waiting{$c->{job}}}, $c;
+}
+
+sub put_job {
+	my ($c, $id, $job) = @_;
+
+	return reply($c, 400, { code => 'invalid', message => 'image x is not here' }) if ($job->{config}{cmd}[0] // '') eq 'refuse';
+	return reply($c, 409, { code => 'conflict', message => 'job exists' }) if $jobs{$id};
+	$jobs{$id} = $job;
+	reply($c, 200, {});
+	attached($_) for @{delete $waiting{$id} // []};
+}
+
+sub request {
+	my ($c, $method, $path, $head, $body) = @_;
+	my $in = length $body ? $json->decode($body) : undef;
+	my ($sent) = $head =~ /^Authorization: Basic (\S+)/mi;
+
+	return reply($c, 401) if decode_base64($sent // '') ne ":$key";
+	return attach($c, $in) if $path eq '/attach';
+	my ($id) = $path =~ m{^/host/jobs/(.+)$} or return reply($c, 404, { code => 'not_found', message => 'nothing there' });
+	return put_job($c, $id, $in) if $method eq 'PUT';
+	return reply($c, 404, { code => 'not_found', message => "unknown job $id" }) if !$jobs{$id};
+	return reply($c, 200, active($jobs{$id})) if $method eq 'GET';
+	delete $jobs{$id};
+	reply($c, 200, {});
+}
+
+# Frames from an attached client.
+sub frames {
+	my ($c) = @_;
+
+	while ($c->{in} =~ /^\x03\x00(....)/s && length $c->{in} >= 6 + unpack('N', $1)) {
+		my $data = substr $c->{in}, 6, unpack('N', $1);
+
+		substr($c->{in}, 0, 6 + length $data) = '';
+		if (length $data) {
+			print {$c->{sock}} frame(1, "you said: $data");
+		} else {
+			print {$c->{sock}} frame(1, ''), frame(2, ''), pack('CN', 5, 3);
+			shutdown $c->{sock}, 1;
+		}
+	}
+}
+
+sub readable {
+	my ($c) = @_;
+
+	return frames($c) if $c->{attached};
+	while ($c->{in} =~ /^(.*?\r\n\r\n)/s) {
+		my $head = $1;
+		my ($len) = $head =~ /^Content-Length: (\d+)/mi;
+		my ($method, $path) = $head =~ m{^(\S+) (\S+)};
+
+		$len //= 0;
+		return if length $c->{in} < length($head) + $len;
+		my $body = substr $c->{in}, length $head, $len;
+		substr($c->{in}, 0, length($head) + $len) = '';
+		request($c, $method, $path, $head, $body);
+		last if defined $c->{job};
+	}
+}
+
+$SIG{PIPE} = 'IGNORE';
+while (1) {
+	for my $sock ($select->can_read) {
+		if ($sock == $server) {
+			my $new = $server->accept or next;
+			$new->autoflush(1);
+			$select->add($new);
+			$clients{$new} = { sock => $new, in => '' };
+			next;
+		}
+		my $c = $clients{$sock};
+		if (!sysread $sock, $c->{in}, 65536, length $c->{in}) {
+			$select->remove($sock);
+			delete $clients{$sock};
+			close $sock;
+			next;
+		}
+		readable($c);
+	}
+}

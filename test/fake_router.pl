@@ -1,0 +1,62 @@
+#!/usr/bin/perl
+# fake_router.pl PORT KEY - what the controller needs of others' small APIs: the router's routes, and a
+# provider of resources at /databases.
+use strict;
+use warnings;
+use Digest::MD5 qw(md5_hex);
+use IO::Socket::INET;
+use JSON::PP;
+use MIME::Base64;
+
+my ($port, $key) = @ARGV;
+my $json = JSON::PP->new->canonical;
+my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
+my (%routes, $made);
+
+sub post_route {
+	my ($in) = @_;
+	my $id = "$in->{type}/" . md5_hex($in->{config}{domain} // '');
+
+	return (400, { field => 'config.domain', message => 'must not be blank' }) if !length($in->{config}{domain} // '');
+	return (409, { code => 'conflict', message => "route $in->{config}{domain} exists already" }) if $routes{$id};
+	$in->{id} = $id;
+	$routes{$id} = $in;
+	return (200, $in);
+}
+
+sub answer {
+	my ($method, $path, $in) = @_;
+
+	return (200, { id => '/databases/' . ++$made, env => { FLYNN_POSTGRES => 'postgres', PGUSER => 'u' } }) if $path eq '/databases';
+	return post_route($in) if $method eq 'POST' && $path eq '/routes';
+	if ($path =~ m{^/routes\?parent_ref=(.*)$}) {
+		my $parent = $1;
+		return (200, [grep { $_->{parent_ref} eq $parent } map { $routes{$_} } sort keys %routes]);
+	}
+	my ($id) = $path =~ m{^/routes/(.+)$};
+	return (404, {}) if !defined $id || !$routes{$id};
+	return (200, $routes{$id}) if $method eq 'GET';
+	delete $routes{$id};
+	return (200, {});
+}
+
+$SIG{PIPE} = 'IGNORE';
+while (my $c = $server->accept) {
+	my ($head, $body, $len) = ('', '', 0);
+
+	while (my $line = <$c>) {
+		$head .= $line;
+		$len = $1 if $line =~ /^Content-Length: (\d+)/i;
+		last if $line eq "\r\n";
+	}
+	read $c, $body, $len if $len;
+	my ($method, $path) = $head =~ m{^(\S+) (\S+)} or next;
+	my ($sent) = $head =~ /^Authorization: Basic (\S+)/mi;
+	my ($status, $value) = decode_base64($sent // '') eq ":$key"
+	    ? answer($method, $path, length $body ? $json->decode($body) : undef)
+	    : (401, { code => 'denied', message => 'wrong key' });
+	my $out = $json->encode($value);
+
+	print {$c} "HTTP/1.1 $status X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " . length($out) . "\r\n\r\n$out";
+	close $c;
+}
