@@ -1,2 +1,2 @@
 # flynn-gitreceive: SSH in, a process a connection.
-$(call program,flynn-gitreceive,gitreceive/main.c,libssh libgit2)
+$(call program,flynn-gitreceive,gitreceive/main.c,libssh libgit2 libarchive)

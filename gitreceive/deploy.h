@@ -1,0 +1,19 @@
+/*
+ * deploy - what was built made the app's release.
+ */
+#ifndef DEPLOY_H
+#define DEPLOY_H
+
+struct cluster;
+struct fl_err;
+struct fl_json;
+struct types;
+
+/*
+ * Artifact and release (last's environment, the types' process types), the app's release set to it. A first release
+ * with a web type is scaled to web=1. last: JSON null when there is none. 0, or -1 with a sentence; then the app is as it was.
+ */
+int deploy_run(const struct cluster *c, const char *app, const struct fl_json *last, const char *slug_url,
+    const struct types *types, struct fl_err *err);
+
+#endif

@@ -1,0 +1,166 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/clock.h"
+#include "libflynn/err.h"
+#include "libflynn/list.h"
+#include "libflynn/log.h"
+#include "libflynn/proc.h"
+#include "libflynn/xmalloc.h"
+#include "listener.h"
+#include "places.h"
+
+#define BACKLOG 128
+
+struct session {
+	LIST_ENTRY(session) link;
+	struct listener *listener;
+	struct fl_proc *proc;
+	char peer[INET6_ADDRSTRLEN];
+	int64_t started;
+};
+
+struct listener {
+	struct event_base *base;
+	const struct places *places;
+	struct event *accept;
+	int fd, max;
+	size_t n;
+	LIST_HEAD(, session) sessions;
+	void (*on_drained)(void *arg);
+	void *arg;
+};
+
+static void
+on_ended(int status, void *arg)
+{
+	struct session *s = arg;
+	struct listener *l = s->listener;
+
+	fl_log_info("session ended", fl_str("peer", s->peer), fl_int("status", status),
+	    fl_int("ms", fl_clock_ms() - s->started));
+	LIST_REMOVE(s, link);
+	free(s);
+	l->n--;
+	if (l->n == 0 && l->on_drained != NULL)
+		l->on_drained(l->arg);
+}
+
+/* The socket is the child's standard input; what it logs goes where ours goes. */
+static void
+session_start(struct listener *l, int fd, const char *peer)
+{
+	static const char *const argv[] = { "/proc/self/exe", "session", NULL };
+	char **env = places_env(l->places);
+	struct fl_proc_opts opts = { .argv = argv, .env = (const char *const *)env, .stdio = { fd, -1, -1 } };
+	struct session *s = fl_xcalloc(1, sizeof(*s));
+	struct fl_err err;
+
+	s->listener = l;
+	s->started = fl_clock_ms();
+	strncpy(s->peer, peer, sizeof(s->peer) - 1);
+	if ((s->proc = fl_proc_start(l->base, &opts, on_ended, s, &err)) == NULL) {
+		fl_log_error("cannot start a session", fl_str("peer", peer), fl_str("err", err.msg));
+		free(s);
+	} else {
+		LIST_INSERT_HEAD(&l->sessions, s, link);
+		l->n++;
+	}
+	places_env_free(env);
+}
+
+static void
+on_accept(evutil_socket_t listen_fd, FL_UNUSED short what, void *arg)
+{
+	struct listener *l = arg;
+	struct sockaddr_in6 sin6 = { 0 };
+	socklen_t len = sizeof(sin6);
+	char peer[INET6_ADDRSTRLEN] = "";
+	int fd = accept4(listen_fd, (struct sockaddr *)&sin6, &len, SOCK_CLOEXEC), one = 1;
+
+	if (fd == -1)
+		return; /* the client left, or no descriptor is free: the next event tries again */
+	inet_ntop(AF_INET6, &sin6.sin6_addr, peer, sizeof(peer));
+	if (l->n >= (size_t)l->max) {
+		fl_log_warn("too many sessions: connection refused", fl_str("peer", peer), fl_int("sessions", l->n));
+	} else {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+		session_start(l, fd, peer);
+	}
+	close(fd);
+}
+
+static int
+listen_all(int port, struct fl_err *err)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = IN6ADDR_ANY_INIT };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, zero = 0;
+
+	if (fd == -1)
+		return fl_err_sys(err, "make a socket");
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) == -1 || listen(fd, BACKLOG) == -1) {
+		fl_err_sys(err, "listen on port %d", port);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct listener *
+listener_start(struct event_base *base, int port, int max_sessions, const struct places *places, struct fl_err *err)
+{
+	int fd = listen_all(port, err);
+	struct listener *l;
+
+	if (fd == -1)
+		return NULL;
+	l = fl_xcalloc(1, sizeof(*l));
+	*l = (struct listener){ .base = base, .places = places, .fd = fd, .max = max_sessions };
+	l->accept = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, l);
+	event_add(l->accept, NULL);
+	return l;
+}
+
+size_t
+listener_sessions(const struct listener *l)
+{
+	return l->n;
+}
+
+void
+listener_drain(struct listener *l, void (*cb)(void *arg), void *arg)
+{
+	event_del(l->accept);
+	l->on_drained = cb;
+	l->arg = arg;
+	if (l->n == 0)
+		cb(arg);
+}
+
+void
+listener_free(struct listener *l)
+{
+	struct session *s;
+
+	if (l == NULL)
+		return;
+	while ((s = LIST_FIRST(&l->sessions)) != NULL) {
+		LIST_REMOVE(s, link);
+		fl_proc_free(s->proc);
+		free(s);
+	}
+	event_free(l->accept);
+	close(l->fd);
+	free(l);
+}

@@ -1,0 +1,291 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cluster.h"
+#include "libflynn/attr.h"
+#include "libflynn/clock.h"
+#include "libflynn/err.h"
+#include "libflynn/log.h"
+#include "libflynn/xmalloc.h"
+#include "receive.h"
+
+#define CHUNK (32u << 10)
+/* What was told to end gets so long before it is killed. */
+#define END_MS 3000
+
+/* A running receive-pack; descriptors are -1 once closed. */
+struct receive {
+	ssh_session session;
+	ssh_event event;
+	ssh_channel channel;
+	pid_t pid;
+	int in, out, err;
+	char *input; /* taken from the channel, not yet written to git */
+	size_t input_off, input_len;
+};
+
+static void
+say(ssh_channel channel, const char *text)
+{
+	ssh_channel_write_stderr(channel, text, (uint32_t)strlen(text));
+	ssh_channel_write_stderr(channel, "\n", 1);
+}
+
+static int
+make_repository(const char *path, struct fl_err *err)
+{
+	git_repository *repo = NULL;
+	int r = 0;
+
+	git_libgit2_init();
+	if (git_repository_open_bare(&repo, path) != 0 && git_repository_init(&repo, path, 1) != 0)
+		r = fl_err_set(err, FL_ERR_SYSTEM, "cannot make the repository: %s", git_error_last() != NULL ? git_error_last()->message : "?");
+	git_repository_free(repo);
+	git_libgit2_shutdown();
+	return r;
+}
+
+/* One hook directory for all repositories, with a link to this program as pre-receive. */
+static int
+make_hooks(const char *dir, struct fl_err *err)
+{
+	char self[4096], *link = fl_xasprintf("%s/pre-receive", dir), *beside = fl_xasprintf("%s/pre-receive.%d", dir, (int)getpid());
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int r = 0;
+
+	if (len == -1 || (mkdir(dir, 0700) == -1 && errno != EEXIST)) {
+		r = fl_err_sys(err, "make %s", dir);
+		goto out;
+	}
+	self[len] = '\0';
+	if (symlink(self, beside) == -1 || rename(beside, link) == -1)
+		r = fl_err_sys(err, "make %s", link);
+out:
+	free(link);
+	free(beside);
+	return r;
+}
+
+/*
+ * The lock of the app's repository, held until this process ends, however it ends. -1 (CONFLICT) when another push
+ * holds it.
+ */
+static int
+lock_repository(const char *path, const char *app, struct fl_err *err)
+{
+	char *name = fl_xasprintf("%s.lock", path);
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), r = 0;
+
+	if (fd == -1)
+		r = fl_err_sys(err, "lock the repository");
+	else if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+		r = fl_err_set(err, FL_ERR_CONFLICT, "Another push to %s is being built: try again when it is done.", app);
+	if (r == -1 && fd != -1)
+		close(fd);
+	free(name);
+	return r;
+}
+
+static FL_NORETURN void
+exec_git(const char *repo, const char *hooks, const int stdio[3])
+{
+	char *hooks_path = fl_xasprintf("core.hooksPath=%s", hooks);
+	char *argv[] = {
+		(char *)"git", (char *)"-c", hooks_path,
+		(char *)"-c", (char *)"core.bigFileThreshold=8m", /* large files are streamed, not held */
+		(char *)"-c", (char *)"receive.unpackLimit=1",
+		(char *)"-c", (char *)"pack.threads=1",
+		(char *)"receive-pack", (char *)repo, NULL
+	};
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	for (int i = 0; i < 3; i++)
+		dup2(stdio[i], i);
+	signal(SIGPIPE, SIG_DFL);
+	execvp("git", argv);
+	_exit(127);
+}
+
+static int
+start_git(struct receive *r, const char *repo, const char *hooks, struct fl_err *err)
+{
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+
+	for (int i = 0; i < 3; i++)
+		if (pipe2(pipes[i], O_CLOEXEC) == -1)
+			return fl_err_sys(err, "make a pipe");
+	if ((r->pid = fork()) == -1)
+		return fl_err_sys(err, "start git");
+	if (r->pid == 0)
+		exec_git(repo, hooks, (const int[]){ pipes[0][0], pipes[1][1], pipes[2][1] });
+	setpgid(r->pid, r->pid);
+	close(pipes[0][0]);
+	close(pipes[1][1]);
+	close(pipes[2][1]);
+	r->in = pipes[0][1];
+	r->out = pipes[1][0];
+	r->err = pipes[2][0];
+	fcntl(r->in, F_SETFL, O_NONBLOCK);
+	fcntl(r->out, F_SETFL, O_NONBLOCK);
+	fcntl(r->err, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+static bool
+client_is_there(const struct receive *r)
+{
+	return ssh_is_connected(r->session) && !ssh_channel_is_closed(r->channel);
+}
+
+/* Move what the client sent towards git, one chunk in hand: git's pace is the client's, by the channel's window. */
+static void
+pump_in(struct receive *r)
+{
+	while (r->in != -1) {
+		ssize_t n;
+
+		if (r->input_len == 0) {
+			int got = ssh_channel_read_nonblocking(r->channel, r->input, CHUNK, 0);
+
+			if (got == SSH_EOF || got == SSH_ERROR || (got == 0 && ssh_channel_is_eof(r->channel)))
+				close_fd(&r->in);
+			if (got <= 0)
+				return;
+			r->input_off = 0;
+			r->input_len = (size_t)got;
+		}
+		n = write(r->in, r->input + r->input_off, r->input_len);
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n == -1) {
+			close_fd(&r->in); /* git reads no more: its exit says why */
+			return;
+		}
+		r->input_off += (size_t)n;
+		r->input_len -= (size_t)n;
+	}
+}
+
+/* No more than the client has room for: it is read when its window opens. */
+static void
+pump_out(struct receive *r, int *fd, bool is_stderr)
+{
+	char chunk[CHUNK];
+	uint32_t room;
+	ssize_t n;
+
+	while (*fd != -1 && (room = ssh_channel_window_size(r->channel)) > 0) {
+		n = read(*fd, chunk, room < sizeof(chunk) ? room : sizeof(chunk));
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			close_fd(fd);
+			return;
+		}
+		if ((is_stderr ? ssh_channel_write_stderr : ssh_channel_write)(r->channel, chunk, (uint32_t)n) == SSH_ERROR)
+			return; /* the client has gone: seen by the loop */
+	}
+}
+
+static void
+pump(struct receive *r)
+{
+	while (client_is_there(r) && (r->out != -1 || r->err != -1)) {
+		bool room = ssh_channel_window_size(r->channel) > 0;
+		struct pollfd fds[] = {
+			{ ssh_get_fd(r->session), (short)(POLLIN | ((ssh_get_poll_flags(r->session) & SSH_WRITE_PENDING) ? POLLOUT : 0)), 0 },
+			{ r->input_len > 0 ? r->in : -1, POLLOUT, 0 },
+			{ room ? r->out : -1, POLLIN, 0 },
+			{ room ? r->err : -1, POLLIN, 0 },
+		};
+
+		if (poll(fds, fl_nitems(fds), -1) == -1 && errno != EINTR)
+			return;
+		if (fds[0].revents != 0 && ssh_event_dopoll(r->event, 0) == SSH_ERROR)
+			return;
+		pump_in(r);
+		pump_out(r, &r->out, false);
+		pump_out(r, &r->err, true);
+	}
+}
+
+/* Wait for the end of git; a client that has gone makes it end, with its hook and so the build. */
+static int
+reap(struct receive *r, bool ask_to_end)
+{
+	int64_t kill_at = fl_clock_ms() + END_MS;
+	int status = 0;
+
+	if (!ask_to_end) {
+		while (waitpid(r->pid, &status, 0) == -1 && errno == EINTR)
+			;
+		return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	}
+	kill(-r->pid, SIGTERM);
+	while (waitpid(r->pid, &status, WNOHANG) == 0 && fl_clock_ms() < kill_at)
+		poll(NULL, 0, 20);
+	kill(-r->pid, SIGKILL);
+	waitpid(r->pid, &status, 0);
+	return 128 + SIGTERM;
+}
+
+static int
+prepare(const char *path, const char *hooks, const char *app, struct fl_err *err)
+{
+	if (lock_repository(path, app, err) == -1 || make_repository(path, err) == -1)
+		return -1;
+	return make_hooks(hooks, err);
+}
+
+int
+receive_run(const struct cluster *c, const char *app_id, const char *app, ssh_session session, ssh_event event, ssh_channel channel)
+{
+	struct receive r = { .session = session, .event = event, .channel = channel, .in = -1, .out = -1, .err = -1 };
+	char *path = fl_xasprintf("%s/%s.git", c->repos, app_id), *hooks = fl_xasprintf("%s/hooks", c->repos);
+	struct fl_err err;
+	int status = 1;
+	bool gone;
+
+	setenv("RECEIVE_APP", app, 1);
+	setenv("HOME", c->repos, 1);
+	if (prepare(path, hooks, app, &err) == -1 || start_git(&r, path, hooks, &err) == -1) {
+		fl_log_error("cannot receive", fl_str("app", app), fl_str("err", err.msg));
+		say(channel, err.msg);
+		goto out;
+	}
+	r.input = fl_xmalloc(CHUNK);
+	pump(&r);
+	gone = r.out != -1 || r.err != -1;
+	if (gone)
+		fl_log_info("client left before the end: build cancelled", fl_str("app", app));
+	close_fd(&r.in);
+	status = reap(&r, gone);
+out:
+	close_fd(&r.out);
+	close_fd(&r.err);
+	free(r.input);
+	free(path);
+	free(hooks);
+	return status;
+}
