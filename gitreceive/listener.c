@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -66,7 +67,7 @@ session_start(struct listener *l, int fd, const char *peer)
 
 	s->listener = l;
 	s->started = fl_clock_ms();
-	strncpy(s->peer, peer, sizeof(s->peer) - 1);
+	snprintf(s->peer, sizeof(s->peer), "%s", peer);
 	if ((s->proc = fl_proc_start(l->base, &opts, on_ended, s, &err)) == NULL) {
 		fl_log_error("cannot start a session", fl_str("peer", peer), fl_str("err", err.msg));
 		free(s);
