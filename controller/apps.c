@@ -78,6 +78,7 @@ on_found(const PGresult *res, const struct fl_err *err, void *arg)
 		row_get_id(res, 0, 0, app.id);
 		app.name = fl_pg_str(res, 0, 1, "");
 		app.protected = row_bool(res, 0, 2);
+		app.is_system = row_bool(res, 0, 3);
 		f->cb(&app, f->arg);
 	}
 	free(f);
@@ -89,7 +90,8 @@ apps_find(struct controller *c, struct fl_http_req *req, void (*cb)(const struct
 	struct find *f = fl_xcalloc(1, sizeof(*f));
 
 	*f = (struct find){ req, cb, arg };
-	fl_pg_query(c->pg, "SELECT app_id, name, protected FROM apps WHERE app_id = find_app($1)",
+	fl_pg_query(c->pg, "SELECT app_id, name, protected, meta ->> '" FL_APP_META_SYSTEM "' = 'true' FROM apps"
+			    " WHERE app_id = find_app($1)",
 	    (const char *[]){ fl_http_param(req, "app") }, 1, on_found, f);
 }
 
@@ -303,14 +305,16 @@ on_delete_found(const struct app *app, void *arg)
 {
 	struct delete *d = arg;
 
-	if (app != NULL && !app->protected) {
+	if (app != NULL && app->protected) {
+		answer_invalid(d->req, NULL, "app \"%s\" is protected, so it cannot be deleted", app->name);
+	} else if (app != NULL && app->is_system) {
+		answer_invalid(d->req, NULL, "app \"%s\" is a part of the platform, so it cannot be deleted", app->name);
+	} else if (app != NULL) {
 		memcpy(d->id, app->id, sizeof(d->id));
 		fl_log_info("app is deleted", fl_str("app", app->name), fl_str("id", app->id));
 		app_routes_remove_all(d->c, d->id, on_unrouted, d);
 		return;
 	}
-	if (app != NULL)
-		answer_invalid(d->req, NULL, "app \"%s\" is protected, so it cannot be deleted", app->name);
 	free(d);
 }
 

@@ -17,6 +17,7 @@ struct app {
 	char id[FL_UUID_LEN + 1];
 	const char *name; /* borrowed for the call */
 	bool protected;
+	bool is_system; /* a part of the platform itself */
 };
 
 /* What apps_write_at() reads, of the table or alias t. */

@@ -44,9 +44,9 @@ log_free(struct log *l)
 void
 job_log_free_all(struct controller *c)
 {
-	struct log *l;
+	struct log *l, *next;
 
-	while ((l = LIST_FIRST(&c->logs)) != NULL)
+	LIST_FOREACH_SAFE(l, &c->logs, link, next)
 		log_free(l);
 }
 
@@ -178,7 +178,9 @@ on_job(const struct host_job *job, void *arg)
 	struct fl_jsonw w = fl_jsonw(&body);
 	char *url;
 
-	if (job == NULL) {
+	if (job == NULL || fl_http_gone(l->req)) {
+		if (job != NULL) /* his on_close came too early for us */
+			answer_empty(l->req);
 		log_free(l);
 		return;
 	}

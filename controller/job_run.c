@@ -23,6 +23,7 @@
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/pg.h"
+#include "libflynn/process.h"
 #include "libflynn/relay.h"
 #include "libflynn/xmalloc.h"
 
@@ -63,9 +64,9 @@ run_free(struct run *r)
 void
 job_run_free_all(struct controller *c)
 {
-	struct run *r;
+	struct run *r, *next;
 
-	while ((r = LIST_FIRST(&c->runs)) != NULL)
+	LIST_FOREACH_SAFE(r, &c->runs, link, next)
 		run_free(r);
 }
 
@@ -281,7 +282,7 @@ words(const struct fl_json *v)
 }
 
 /* What the database knew, by column. */
-enum { APP_ID, APP_NAME, RELEASE_ID, ENV, IMAGE_TYPE, IMAGE_URI, N_JOBS };
+enum { APP_ID, APP_NAME, IS_SYSTEM, RELEASE_ID, ENV, IMAGE_TYPE, IMAGE_URI, N_JOBS };
 
 static struct fl_job *
 make_job(const struct run *r, const PGresult *res, const char *host_id)
@@ -313,6 +314,7 @@ make_job(const struct run *r, const PGresult *res, const char *host_id)
 	fl_job_set_meta(job, FL_JOB_META_RELEASE, r->release);
 	job->tty = r->tty;
 	job->stdin_open = r->attached;
+	job->system = r->attached && row_bool(res, 0, IS_SYSTEM); /* a detached one would be kept alive by its host */
 	job->stop_on_detach = r->attached && r->tty; /* a terminal that is closed hangs up */
 	fl_json_free(env);
 	return job;
@@ -353,6 +355,8 @@ on_release(const PGresult *res, const struct fl_err *err, void *arg)
 		why = *err;
 	else if (PQntuples(res) == 0)
 		fl_err_set(&why, FL_ERR_NOT_FOUND, "there is no such app");
+	else if (r->attached && fl_http_gone(r->req))
+		fl_err_set(&why, FL_ERR_UNAVAILABLE, "the client has gone");
 	else
 		run_place(r, res, &why);
 	if (why.kind != FL_ERR_NONE) {
@@ -361,11 +365,12 @@ on_release(const PGresult *res, const struct fl_err *err, void *arg)
 	}
 	fl_log_info("job is run", fl_str("app", fl_pg_str(res, 0, APP_NAME, "")), fl_str("job", r->job->id),
 	    fl_str("attached", r->attached ? "yes" : "no"));
-	fl_http_on_close(r->req, on_close, r);
-	if (r->attached)
+	if (r->attached) {
+		fl_http_on_close(r->req, on_close, r);
 		run_attach(r);
-	else
-		run_add(r);
+	} else {
+		run_add(r); /* asked for is asked for, even by a client that has gone */
+	}
 }
 
 /* -1: answered. */
@@ -416,7 +421,7 @@ job_run(struct fl_http_req *req, void *arg)
 	start.attached = wants_attach(req);
 	r = fl_xmemdup(&start, sizeof(start));
 	LIST_INSERT_HEAD(&c->runs, r, link);
-	fl_pg_query(c->pg, "SELECT a.app_id, a.name, r.release_id, r.env, t.type, t.uri,"
+	fl_pg_query(c->pg, "SELECT a.app_id, a.name, a.meta ->> '" FL_APP_META_SYSTEM "' = 'true', r.release_id, r.env, t.type, t.uri,"
 			   " (SELECT json_object_agg(host_id, n) FROM (SELECT host_id, count(*) AS n FROM jobs"
 			   "  WHERE state IN ('starting', 'up', 'stopping') GROUP BY host_id) h)"
 			   " FROM apps a LEFT JOIN releases r ON r.release_id = coalesce($2, a.release_id) AND r.deleted_at IS NULL"

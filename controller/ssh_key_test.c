@@ -12,6 +12,9 @@
 #define BASE64 "AAAAC3NzaC1lZDI1NTE5AAAAIGtN3obDx3DMMraWNnOIjxp/P9yZmEJTPgIx+2bRiwkK"
 #define KEY "ssh-ed25519 " BASE64
 
+static const char with_options[] = "restrict " KEY;
+static const char wrong_type[] = "ssh-rsa " BASE64;
+
 static void
 key_and_comment_are_told_apart(FL_UNUSED void **state)
 {
@@ -41,9 +44,9 @@ static void
 what_is_no_public_key_is_refused(FL_UNUSED void **state)
 {
 	static const char *const cases[] = {
-		"", " ", "\n", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 !!!!", "ssh-rsa " BASE64,
+		"", " ", "\n", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 !!!!", wrong_type,
 		"ssh-ed25519 AAAA", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5", "hello world",
-		"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", "x //////8=", "restrict " KEY,
+		"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", "x //////8=", with_options,
 	};
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {

@@ -198,6 +198,10 @@ expect "what is not said stays" 200 POST /apps/given '{}'
 is "as it was" "$(get '.meta.b, .protected' | xargs)" "2 true"
 expect "an unknown app cannot be changed" 404 POST /apps/nobody '{}'
 refuses "a protected app is not deleted" "" 'is protected' DELETE /apps/given
+expect "a part of the platform" 200 POST /apps '{"name":"part","meta":{"flynn-system-app":"true"}}'
+refuses "is not deleted" "" "is a part of the platform" DELETE /apps/part
+expect "it has no route of its own" 200 GET /apps/part/routes
+is "at all" "$body" "[]"
 
 # ---- artifacts, releases --------------------------------------------------------------------------
 
@@ -490,6 +494,7 @@ ok "changes are heard of again" wait_until 10 "a change" listening
 
 # ---- its end --------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2154 # start_daemon sets it
 kill -TERM "$a_pid"
 status=0
 wait "$a_pid" || status=$?
