@@ -16,6 +16,10 @@
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* The suite's version, as -version prints it. */
-#define FL_VERSION "1.0.0"
+#ifdef FLYNN_VERSION /* the Makefile's */
+#define FL_VERSION FLYNN_VERSION
+#else
+#define FL_VERSION "unreleased"
+#endif
 
 #endif

@@ -3,8 +3,6 @@
  */
 #include "libflynn/utf8.h"
 
-#include <stdbool.h>
-
 static bool
 in_range(char c, unsigned min, unsigned max)
 {
@@ -43,4 +41,13 @@ fl_utf8_len(const char *s, size_t len)
 		return forms[i].len;
 	}
 	return 0;
+}
+
+bool
+fl_utf8_valid(const char *s, size_t len)
+{
+	for (size_t i = 0, n; i < len; i += n)
+		if ((n = fl_utf8_len(s + i, len - i)) == 0)
+			return false;
+	return true;
 }

@@ -29,11 +29,27 @@ characters_have_their_length(FL_UNUSED void **state)
 		assert_int_equal(fl_utf8_len(cases[i].bytes, strlen(cases[i].bytes)), cases[i].want);
 }
 
+static void
+text_is_valid_as_a_whole(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *bytes;
+		bool want;
+	} cases[] = {
+		{ "", true }, { "slug", true }, { "\xc3\xa4\xe2\x82\xac x", true },
+		{ "\xc3", false }, { "x\xff", false }, { "\xe2\x82\xac\xe2\x82", false },
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++)
+		assert_int_equal(fl_utf8_valid(cases[i].bytes, strlen(cases[i].bytes)), cases[i].want);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(characters_have_their_length),
+		cmocka_unit_test(text_is_valid_as_a_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
