@@ -10,6 +10,7 @@
 
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
+#include "libflynn/log.h"
 #include "libflynn/pg_internal.h"
 #include "libflynn/xmalloc.h"
 
@@ -185,6 +186,13 @@ on_set_up(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
 		c->ops.on_ready(c->arg);
 }
 
+/* What the server says beside its answers: libpq would print it on stderr. */
+static void
+on_notice(FL_UNUSED void *arg, const char *text)
+{
+	fl_log_debug("postgres says", fl_str("notice", text));
+}
+
 static void
 connected(struct pg_conn *c)
 {
@@ -195,6 +203,7 @@ connected(struct pg_conn *c)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
 	PQsetnonblocking(c->pg, 1);
+	PQsetNoticeProcessor(c->pg, on_notice, NULL);
 	c->state = PG_IDLE;
 	pg_conn_send(c, SETUP, NULL, 0, on_set_up, c);
 }
