@@ -237,6 +237,14 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 	fl_json_free(json);
 }
 
+static int
+on_piece(const char *data, size_t len, void *arg)
+{
+	struct etcd_op *op = arg;
+
+	return op->on_data(data, len, op->arg);
+}
+
 static void
 op_send(struct etcd_op *op)
 {
@@ -253,7 +261,7 @@ op_send(struct etcd_op *op)
 		.timeout_ms = stream ? -1 : TIMEOUT_MS,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		.idle_timeout_ms = stream ? STREAM_SILENCE_MS : 0,
-		.on_data = op->on_data,
+		.on_data = stream ? on_piece : NULL,
 	};
 
 	if (e->token != NULL)
