@@ -34,7 +34,7 @@ find_end(struct find *f, bool known, const struct fl_err *err)
 	struct host_job job = { fl_http_param(f->req, "job"), f->host_addr, known };
 
 	if (err != NULL)
-		answer_err(f->req, NULL, err);
+		answer_err(f->req, NULL, err); /* frees what job borrows */
 	f->cb(err == NULL ? &job : NULL, f->arg);
 	free(f->host_addr);
 	free(f);
@@ -95,25 +95,27 @@ static void
 on_app(const struct app *app, void *arg)
 {
 	struct find *f = arg;
-	const char *job_id = fl_http_param(f->req, "job"), *addr = NULL;
-	char *host_id = fl_job_id_host(job_id);
+	const char *job_id, *addr = NULL;
 	struct fl_err err = { 0 };
+	char *host_id;
 
-	if (app == NULL) {
+	if (app == NULL) { /* the request is answered, and gone */
 		f->cb(NULL, f->arg);
 		free(f);
+		return;
+	}
+	memcpy(f->app, app->id, sizeof(f->app));
+	job_id = fl_http_param(f->req, "job");
+	host_id = fl_job_id_host(job_id);
+	if (host_id == NULL)
+		fl_err_set(&err, FL_ERR_NOT_FOUND, "%s is no job id", job_id);
+	else
+		addr = hosts_addr(f->c, host_id, &err);
+	if (addr == NULL) {
+		find_end(f, false, &err);
 	} else {
-		memcpy(f->app, app->id, sizeof(f->app));
-		if (host_id == NULL)
-			fl_err_set(&err, FL_ERR_NOT_FOUND, "%s is no job id", job_id);
-		else
-			addr = hosts_addr(f->c, host_id, &err);
-		if (addr == NULL) {
-			find_end(f, false, &err);
-		} else {
-			f->host_addr = fl_xstrdup(addr);
-			ask_host(f, job_id);
-		}
+		f->host_addr = fl_xstrdup(addr);
+		ask_host(f, job_id);
 	}
 	free(host_id);
 }

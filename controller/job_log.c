@@ -70,11 +70,14 @@ on_drain(FL_UNUSED struct fl_http_req *req, void *arg)
 		fl_attach_pause(l->attach, 0);
 }
 
+/* Also while the job is waited for: only a stream's reader is missed when he goes. */
 static void
-on_open(FL_UNUSED struct fl_attach *a, void *arg)
+start_stream(FL_UNUSED struct fl_attach *a, void *arg)
 {
 	struct log *l = arg;
 
+	if (l->started)
+		return;
 	l->started = true;
 	if (l->events)
 		fl_http_sse_start(l->req);
@@ -171,7 +174,9 @@ on_end(FL_UNUSED struct fl_attach *a, const struct fl_err *err, void *arg)
 static void
 on_job(const struct host_job *job, void *arg)
 {
-	static const struct fl_attach_ops ops = { .on_open = on_open, .on_frame = on_frame, .on_end = on_end };
+	static const struct fl_attach_ops ops = {
+		.on_open = start_stream, .on_frame = on_frame, .on_end = on_end, .on_waiting = start_stream,
+	};
 	struct log *l = arg;
 	struct fl_attach_opts opts = { .key = l->c->cfg->cluster_key, .state_byte = 1 };
 	struct fl_buf body = { 0 };
