@@ -41,7 +41,7 @@ run(char *const *words, struct fl_err *err)
 	struct user u;
 
 	umask(022);
-	if (user_find(env_or("RUN_USER", "app"), &u, err) == -1)
+	if (user_find(env_or("RUN_USER", "slug"), &u, err) == -1)
 		return -1;
 	if (!install_is_done(dir)) {
 		curl_global_init(CURL_GLOBAL_DEFAULT);

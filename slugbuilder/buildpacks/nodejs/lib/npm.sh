@@ -73,7 +73,7 @@ link_or_copy() {
 }
 
 configure_npm() {
-	export npm_config_cache=$cache/npm-cache npm_config_logs_max=0
+	export npm_config_cache=$cache/npm-cache
 	export npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_progress=false
 	export npm_config_prefer_offline=true
 	export npm_config_fetch_retries=${npm_config_fetch_retries:-3}
@@ -81,6 +81,9 @@ configure_npm() {
 	export npm_config_fetch_retry_maxtimeout=${npm_config_fetch_retry_maxtimeout:-10000}
 	# The headers of this very node, so that native modules need no other server than the registry.
 	export npm_package_config_node_gyp_nodedir=$cache/node
+	if [ "$(major "$npm_version")" -ge 7 ]; then
+		export npm_config_logs_max=0 # what is printed is all there is to know; older ones fail with none
+	fi
 	if [ "$(major "$npm_version")" -lt 11 ]; then
 		export npm_config_nodedir=$cache/node # newer ones complain of a setting that is not theirs
 	fi
@@ -118,6 +121,17 @@ keeps_development() {
 		[[ ${NPM_CONFIG_INCLUDE:-${npm_config_include:-}} == *dev* ]]
 }
 
+# development_option omit|include: as this npm spells it.
+development_option() {
+	if [ "$(major "$npm_version")" -ge 7 ]; then
+		echo "--$1=dev"
+	elif [ "$1" = omit ]; then
+		echo --production
+	else
+		echo --production=false
+	fi
+}
+
 # Scripts of the app itself that npm runs when it installs.
 has_install_scripts() {
 	has '[.scripts // {} | .preinstall, .install, .postinstall, .prepublish, .preprepare, .prepare, .postprepare | values]' ||
@@ -135,19 +149,24 @@ lock_file() {
 	done
 }
 
+# Dependencies that are directories of the app or of its surroundings, not packages.
+has_local_dependencies() {
+	has .workspaces ||
+		has '[.dependencies, .devDependencies, .optionalDependencies | values | .[] | select(test("^(file:|link:|[.~/])"))]'
+}
+
 # What node_modules is made of, if of nothing else: then the last build's can be taken. Not when the app's own
 # scripts or directories take part in it.
 modules_key() {
 	local lock=$1
 
-	if [ -z "$lock" ] || has_install_scripts || has .workspaces ||
-		jq -e '[.packages // {} | .[] | select(.link == true)] | length > 0' "$lock" >/dev/null; then
+	if has_install_scripts || has_local_dependencies; then
 		return
 	fi
 	{
 		echo "$node_version $npm_version $(uname -m) $install_options"
 		env | grep -i '^npm_config_' | sort
-		cat "$lock" .npmrc 2>/dev/null || true
+		cat ${lock:+"$lock"} .npmrc 2>/dev/null || true
 		jq -S '{dependencies, devDependencies, optionalDependencies, peerDependencies, overrides, allowScripts}' package.json
 	} | sha256sum | cut -d ' ' -f 1
 }
@@ -163,9 +182,9 @@ install_dependencies() {
 		say "node_modules is checked in; it is better left out of git, npm makes it anew"
 	fi
 	# A build script may need what only development needs; it is taken out afterwards.
-	install_options=--omit=dev
+	install_options=$(development_option omit)
 	if [ -n "$(build_script)" ] || keeps_development; then
-		install_options=--include=dev
+		install_options=$(development_option include)
 	fi
 	lock=$(lock_file)
 	key=$(modules_key "$lock")
@@ -175,12 +194,13 @@ install_dependencies() {
 		cp -a "$cache/modules/node_modules" .
 		return
 	fi
-	if [ -n "$lock" ]; then
+	if [ -n "$lock" ] && [ "$(major "$npm_version")" -ge 6 ]; then # older ones have no ci, and read no lock of today
 		say "npm ci ($lock)"
-		npm ci $install_options || fail "npm ci exited $?; what it says above is the reason."
+		npm ci "$install_options" || fail "npm ci exited $?; what it says above is the reason."
 	else
-		say "npm install (commit a package-lock.json for builds that are the same every time)"
-		npm install $install_options --no-package-lock || fail "npm install exited $?; what it says above is the reason."
+		say "npm install"
+		[ -n "$lock" ] || say "Commit a package-lock.json for builds that are the same every time."
+		npm install "$install_options" --package-lock=false || fail "npm install exited $?; what it says above is the reason."
 	fi
 	keep_modules "$key"
 }
@@ -206,7 +226,7 @@ prune_dependencies() {
 		return
 	fi
 	say "Leaving out what only development needs"
-	npm prune --omit=dev --no-package-lock --ignore-scripts || fail "npm prune exited $?."
+	npm prune "$(development_option omit)" --no-package-lock --ignore-scripts || fail "npm prune exited $?."
 }
 
 # Sourced by the runner before the app starts.
