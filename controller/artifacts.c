@@ -55,7 +55,8 @@ artifacts_create(struct fl_http_req *req, void *arg)
 	    body_str(req, in, "uri", URI_MAX, &uri) == -1)
 		return;
 	/* The update changes nothing: it is how the row that was there is returned. */
-	query_put(arg, req, "INSERT INTO artifacts (artifact_id, type, uri) VALUES (coalesce($1, gen_random_uuid()), $2, $3)"
+	query_put(arg, req, "INSERT INTO artifacts (artifact_id, type, uri)"
+			    " VALUES (coalesce($1, gen_random_uuid()), $2, $3)"
 			    " ON CONFLICT (type, uri) WHERE deleted_at IS NULL DO UPDATE SET type = excluded.type"
 			    " RETURNING " ARTIFACT_COLUMNS("artifacts"),
 	    (const char *[]){ *id == '\0' ? NULL : id, type, uri }, 3, artifacts_write, artifacts_explain);
@@ -71,6 +72,7 @@ artifacts_get(struct fl_http_req *req, void *arg)
 		answer_not_found(req);
 		return;
 	}
-	query_one(arg, req, "SELECT " ARTIFACT_COLUMNS("a") " FROM artifacts a WHERE a.artifact_id = $1 AND a.deleted_at IS NULL",
+	query_one(arg, req, "SELECT " ARTIFACT_COLUMNS("a") " FROM artifacts a"
+			    " WHERE a.artifact_id = $1 AND a.deleted_at IS NULL",
 	    (const char *[]){ id }, 1, artifacts_write);
 }

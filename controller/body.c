@@ -19,7 +19,8 @@ body_object(struct fl_http_req *req, size_t max_bytes)
 
 	fl_http_body(req, &len);
 	if (len > max_bytes) {
-		answer_invalid(req, NULL, "The provided JSON input is too big: %zu bytes, and at most %zu are taken", len, max_bytes);
+		answer_invalid(req, NULL, "The provided JSON input is too big: %zu bytes, and at most %zu are taken",
+		    len, max_bytes);
 		return NULL;
 	}
 	v = fl_http_json(req, &err);

@@ -84,7 +84,7 @@ formations_get(struct fl_http_req *req, void *arg)
 
 enum { APP, RELEASE, COUNTS };
 
-/* Reading the release's types and locking the app, so that a deletion of the app either sees the formation or comes first. */
+/* Locks the app, so that its deletion either sees the formation or comes first; tells the release's process types. */
 #define LOCK_APP                                                                        \
 	"SELECT a.app_id, a.protected, r.processes FROM apps a"                         \
 	" LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"           \

@@ -21,7 +21,8 @@ check_known(const struct controller *c, struct fl_err *err)
 {
 	if (fl_discoverd_service_known(c->hosts))
 		return 0;
-	return fl_err_set(err, FL_ERR_UNAVAILABLE, "the hosts are not known yet: discoverd at %s has not told them", c->cfg->discoverd);
+	return fl_err_set(err, FL_ERR_UNAVAILABLE, "the hosts are not known yet: discoverd at %s has not told them",
+	    c->cfg->discoverd);
 }
 
 const char *
@@ -40,7 +41,8 @@ hosts_addr(const struct controller *c, const char *host_id, struct fl_err *err)
 }
 
 int
-hosts_pick(const struct controller *c, const struct fl_json *n_jobs, const char **host_id, const char **addr, struct fl_err *err)
+hosts_pick(const struct controller *c, const struct fl_json *n_jobs, const char **host_id, const char **addr,
+    struct fl_err *err)
 {
 	int64_t fewest = INT64_MAX;
 	uint32_t ties = 0;

@@ -17,6 +17,7 @@ const char *hosts_addr(const struct controller *c, const char *host_id, struct f
  * The host with the fewest jobs, by an object of host id and number of jobs; its id and address, borrowed until
  * the loop runs again. -1: UNAVAILABLE.
  */
-int hosts_pick(const struct controller *c, const struct fl_json *n_jobs, const char **host_id, const char **addr, struct fl_err *err);
+int hosts_pick(const struct controller *c, const struct fl_json *n_jobs, const char **host_id, const char **addr,
+    struct fl_err *err);
 
 #endif

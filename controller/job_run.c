@@ -112,7 +112,8 @@ on_deadline(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	struct run *r = arg;
 	struct fl_err err = { 0 };
 
-	fl_err_set(&err, FL_ERR_TIMEOUT, "host %s did not start the job within %d s: see the log of flynn-host there", r->host_addr, START_S);
+	fl_err_set(&err, FL_ERR_TIMEOUT, "host %s did not start the job within %d s: see the log of flynn-host there",
+	    r->host_addr, START_S);
 	run_fail(r, &err);
 }
 
@@ -380,24 +381,22 @@ check_body(struct fl_http_req *req, const struct fl_json *in, struct run *r)
 	static const char *const lists[] = { "cmd", "args", "entrypoint" }, *const maps[] = { "env", "meta" };
 	struct fl_err err = { 0 };
 	bool release_env;
+	int ok = 0;
 
 	if (body_id(req, in, "release", r->release) == -1)
 		return -1;
-	for (size_t i = 0; i < fl_nitems(lists); i++)
-		if (body_check_words(fl_json_get(in, lists[i]), lists[i], &err) == -1)
-			goto bad;
-	for (size_t i = 0; i < fl_nitems(maps); i++)
-		if (body_check_strings(fl_json_get(in, maps[i]), maps[i], &err) == -1)
-			goto bad;
-	if (fl_json_member_bool(in, "tty", &r->tty, &err) == -1 ||
+	for (size_t i = 0; ok == 0 && i < fl_nitems(lists); i++)
+		ok = body_check_words(fl_json_get(in, lists[i]), lists[i], &err);
+	for (size_t i = 0; ok == 0 && i < fl_nitems(maps); i++)
+		ok = body_check_strings(fl_json_get(in, maps[i]), maps[i], &err);
+	if (ok == -1 || fl_json_member_bool(in, "tty", &r->tty, &err) == -1 ||
 	    fl_json_member_bool(in, "release_env", &release_env, &err) == -1 ||
 	    fl_json_member_int(in, "tty_columns", 0, UINT16_MAX, &r->columns, &err) == -1 ||
-	    fl_json_member_int(in, "tty_lines", 0, UINT16_MAX, &r->lines, &err) == -1)
-		goto bad;
+	    fl_json_member_int(in, "tty_lines", 0, UINT16_MAX, &r->lines, &err) == -1) {
+		answer_err(req, NULL, &err);
+		return -1;
+	}
 	return 0;
-bad:
-	answer_err(req, NULL, &err);
-	return -1;
 }
 
 static bool

@@ -170,7 +170,8 @@ put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 	    body_str(req, in, "run_at", TYPE_MAX, &p->run_at) == -1)
 		return -1;
 	if (!is_state(p->state))
-		answer_invalid(req, "state", "\"%.40s\" is no state: it is pending, blocked, starting, up, stopping, down, crashed or failed", p->state);
+		answer_invalid(req, "state", "\"%.40s\" is no state: it is pending, blocked, starting, up, stopping, "
+					     "down, crashed or failed", p->state);
 	else if (p->run_at != NULL && fl_clock_parse(p->run_at, &run_at_us) == -1)
 		answer_invalid(req, "run_at", "\"%.40s\" is no time", p->run_at);
 	else if (fl_json_member_int(in, "exit_status", INT32_MIN, INT32_MAX, &p->exit_status, &err) == -1)

@@ -29,7 +29,8 @@ keys_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
 void
 keys_list(struct fl_http_req *req, void *arg)
 {
-	query_all(arg, req, "SELECT " COLUMNS " FROM keys WHERE deleted_at IS NULL ORDER BY created_at DESC", NULL, 0, keys_write);
+	query_all(arg, req, "SELECT " COLUMNS " FROM keys WHERE deleted_at IS NULL ORDER BY created_at DESC",
+	    NULL, 0, keys_write);
 }
 
 void
@@ -75,6 +76,8 @@ keys_get(struct fl_http_req *req, void *arg)
 	    (const char *[]){ fingerprint }, 1, keys_write);
 }
 
+enum { FINGERPRINT };
+
 static enum tx_next
 on_deleted(struct tx *tx, const PGresult *res)
 {
@@ -84,7 +87,8 @@ on_deleted(struct tx *tx, const PGresult *res)
 }
 
 static const struct tx_step delete_steps[] = {
-	{ "UPDATE keys SET deleted_at = clock_timestamp() WHERE fingerprint = $1 AND deleted_at IS NULL RETURNING fingerprint", 1, { 0 }, on_deleted },
+	{ "UPDATE keys SET deleted_at = clock_timestamp() WHERE fingerprint = $1 AND deleted_at IS NULL"
+	  " RETURNING fingerprint", 1, { FINGERPRINT }, on_deleted },
 };
 
 void
@@ -94,6 +98,6 @@ keys_delete(struct fl_http_req *req, void *arg)
 	char fingerprint[FINGERPRINT_LEN + 1];
 
 	path_fingerprint(req, fingerprint);
-	tx_set(tx, 0, fingerprint);
+	tx_set(tx, FINGERPRINT, fingerprint);
 	tx_run(tx);
 }

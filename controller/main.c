@@ -21,7 +21,8 @@ static const struct fl_args_opt options[] = {
 	{ NULL, "PGUSER", NULL, FL_ARGS_STR, AT(pg_user), "its user" },
 	{ NULL, "PGPASSWORD", NULL, FL_ARGS_STR, AT(pg_password), "his password" },
 	{ NULL, "PGDATABASE", NULL, FL_ARGS_STR, AT(pg_database), "the database" },
-	{ "default-route-domain", "DEFAULT_ROUTE_DOMAIN", NULL, FL_ARGS_STR, AT(default_route_domain), "give each app the route NAME.DOMAIN" },
+	{ "default-route-domain", "DEFAULT_ROUTE_DOMAIN", NULL, FL_ARGS_STR, AT(default_route_domain),
+	    "give each app the route NAME.DOMAIN" },
 	{ NULL, "NAME_SEED", NULL, FL_ARGS_STR, AT(name_seed), "20 hexadecimal digits that order generated names" },
 	{ 0 },
 };

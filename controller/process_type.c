@@ -21,8 +21,8 @@ check_name(const char *name, struct fl_err *err)
 	size_t len = strlen(name);
 
 	if (len == 0 || len > NAME_MAX_BYTES || strspn(name, allowed) != len)
-		return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no name of a process type: take 1 to %d letters, digits, dashes and underscores",
-		    name, NAME_MAX_BYTES);
+		return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no name of a process type: take 1 to %d letters, "
+						       "digits, dashes and underscores", name, NAME_MAX_BYTES);
 	return 0;
 }
 

@@ -29,7 +29,8 @@ providers_write(struct fl_jsonw *w, const char *key, const PGresult *res, int ro
 void
 providers_list(struct fl_http_req *req, void *arg)
 {
-	query_all(arg, req, "SELECT " COLUMNS " FROM providers WHERE deleted_at IS NULL ORDER BY created_at DESC", NULL, 0, providers_write);
+	query_all(arg, req, "SELECT " COLUMNS " FROM providers WHERE deleted_at IS NULL ORDER BY created_at DESC",
+	    NULL, 0, providers_write);
 }
 
 void

@@ -117,7 +117,8 @@ on_found(const char *addr, const struct fl_err *err, void *arg)
 	struct fl_err why = { 0 };
 
 	if (err != NULL) {
-		fl_err_set(&why, FL_ERR_UNAVAILABLE, "no instance of the provider's service %s is there: %s", call->service, err->msg);
+		fl_err_set(&why, FL_ERR_UNAVAILABLE, "no instance of the provider's service %s is there: %s",
+		    call->service, err->msg);
 		call_end(call, NULL, &why);
 		return;
 	}

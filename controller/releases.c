@@ -51,7 +51,8 @@ releases_get(struct fl_http_req *req, void *arg)
 		answer_not_found(req);
 		return;
 	}
-	query_one(arg, req, "SELECT " RELEASE_COLUMNS("r") " FROM releases r WHERE r.release_id = $1 AND r.deleted_at IS NULL",
+	query_one(arg, req, "SELECT " RELEASE_COLUMNS("r") " FROM releases r"
+			    " WHERE r.release_id = $1 AND r.deleted_at IS NULL",
 	    (const char *[]){ id }, 1, releases_write);
 }
 

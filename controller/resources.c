@@ -117,7 +117,8 @@ static const struct tx_step record_steps[] = {
 	  " VALUES (find_provider($1), coalesce($2, gen_random_uuid()), $3, $4)"
 	  " ON CONFLICT DO NOTHING RETURNING resource_id", 4, { PROVIDER, ID, EXTERNAL_ID, ENV }, on_inserted },
 	{ "INSERT INTO app_resources (app_id, resource_id)"
-	  " SELECT DISTINCT find_app(ref), $1::uuid FROM json_array_elements_text($2::json) AS named(ref)", 2, { ID, APPS }, NULL },
+	  " SELECT DISTINCT find_app(ref), $1::uuid FROM json_array_elements_text($2::json) AS named(ref)",
+	    2, { ID, APPS }, NULL },
 	{ "SELECT " COLUMNS " FROM resources r WHERE r.resource_id = $1", 1, { ID }, on_recorded },
 };
 

@@ -44,15 +44,18 @@ at_end pg_stop
 start_daemon host "$ROOT/test/fake_host.pl" "$host_port" $CLUSTER
 start_daemon router "$ROOT/test/fake_router.pl" "$router_port" $CLUSTER
 start_daemon discoverd "$ROOT/test/fake_discoverd.pl" "$discoverd_port" "flynn-host=127.0.0.1:$host_port=$HOST_ID" \
-	"router-api=127.0.0.1:$router_port" "postgres-api=127.0.0.1:$router_port"
+	"router-api=127.0.0.1:$router_port" "postgres-api=127.0.0.1:$router_port" "database=127.0.0.1:$pg_port"
 for port in "$host_port" "$router_port" "$discoverd_port"; do
 	wait_until 10 "a stand-in" listens "$port" || die "$(cat "$TMP"/*.log)"
 done
 
-# start_controller NAME PORT
+# start_controller NAME PORT [VARIABLE=VALUE...]
 start_controller() {
-	AUTH_KEY="other,$AUTH" CLUSTER_KEY=$CLUSTER DISCOVERD=127.0.0.1:$discoverd_port PORT=$2 PGHOST=127.0.0.1 PGPORT=$pg_port \
-		PGUSER=flynn PGDATABASE=postgres DEFAULT_ROUTE_DOMAIN=test.local start_daemon "$1" flynn-controller
+	local name=$1 port=$2
+
+	shift 2
+	start_daemon "$name" env AUTH_KEY="other,$AUTH" CLUSTER_KEY=$CLUSTER DISCOVERD="127.0.0.1:$discoverd_port" PORT="$port" \
+		PGUSER=flynn PGDATABASE=postgres DEFAULT_ROUTE_DOMAIN=test.local "$@" flynn-controller
 }
 
 # ---- asking it --------------------------------------------------------------------------------
@@ -114,8 +117,9 @@ metrics() {
 
 # ---- start: two at once on an empty database ----------------------------------------------------
 
-start_controller a "$a_port"
-start_controller b "$b_port"
+# One is told where PostgreSQL is, the other finds the leader of a service.
+start_controller a "$a_port" PGHOST=127.0.0.1 PGPORT="$pg_port"
+start_controller b "$b_port" FLYNN_POSTGRES=database
 for PORT in "$b_port" "$a_port"; do
 	wait_until 10 "controller" listens "$PORT" || die "$(cat "$TMP/a.log" "$TMP/b.log")"
 	expect "a controller makes its schema and answers" 200 GET /apps
