@@ -26,6 +26,9 @@
 #include "libflynn/sign.h"
 #include "libflynn/xmalloc.h"
 
+/* Clients are promised an answer within 5 s while PostgreSQL is away. */
+#define DATABASE_WAIT_MS 4000
+
 /* Any key of the list will do, so that keys can be changed one after the other. */
 static bool
 authorize(struct fl_http_req *req, void *arg)
@@ -58,7 +61,7 @@ struct controller *
 controller_new(struct event_base *base, const struct controller_config *cfg, struct fl_err *err)
 {
 	struct controller *c = fl_xcalloc(1, sizeof(*c));
-	struct fl_pg_opts pg = { .conninfo = database_ready_conninfo, .arg = c };
+	struct fl_pg_opts pg = { .conninfo = database_ready_conninfo, .arg = c, .wait_ms = DATABASE_WAIT_MS };
 	char *addr = fl_xasprintf(":%s", cfg->port);
 
 	c->base = base;

@@ -476,8 +476,8 @@ expect "its name is free again" 200 POST /apps '{"name":"example"}'
 pg_stop
 start=$(now_ms)
 expect "without a database it is unavailable" 503 GET /apps
-[ $(($(now_ms) - start)) -lt 6000 ]
-_report $? "within 6 seconds"
+[ $(($(now_ms) - start)) -lt 5000 ]
+_report $? "within 5 seconds"
 like "and says why" "$(get '.code + ": " + .message')" '^unavailable: .*(postgres|database)'
 like "it lives" "$(head_of "$url/ping")" '^HTTP/1.1 200'
 pg_start
