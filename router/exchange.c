@@ -233,12 +233,14 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 		fail(x, 400, "%s", err.msg);
 		return x;
 	}
-	write_head(x, h);
-	host_len = table_normalise_host(h->host.p, h->host.len, host);
 	if (fl_span_eq(h->method, "CONNECT")) {
 		x->keep_client = false;
 		fail(x, 405, "CONNECT is not served here");
-	} else if (host_len == 0) {
+		return x;
+	}
+	write_head(x, h);
+	host_len = table_normalise_host(h->host.p, h->host.len, host);
+	if (host_len == 0) {
 		fail(x, 400, "the request names no valid host");
 	} else if ((target = table_find_host(atomic_load(&c->w->plane->table), host, host_len)) == NULL) {
 		fail(x, 404, "no route leads from %s to an app", host);

@@ -1,5 +1,6 @@
 #include "router/head.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -144,6 +145,7 @@ put_target(char *at, const struct fl_http_head *h)
 	if (*p == '/' || *p == '*')
 		return put_span(at, h->target);
 	p = h->host.p + h->host.len; /* the authority of an absolute-form target, and what is behind it */
+	assert(p > h->target.p && p <= end);
 	if (p == end)
 		return put(at, fl_span_eq(h->method, "OPTIONS") ? "*" : "/");
 	if (*p == '?')

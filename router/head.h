@@ -27,7 +27,7 @@ struct head_origin {
 size_t head_request_room(const struct fl_http_head *h, const struct head_origin *from);
 /*
  * Write the request for a backend: origin-form target, HTTP/1.1, X-Forwarded-*, X-Request-Id,
- * X-Request-Start. id is set to the request's id within out. Returns the number of bytes.
+ * X-Request-Start. Not for CONNECT. id is set to the request's id within out. Returns the number of bytes.
  */
 size_t head_write_request(char *out, const struct fl_http_head *h, const struct head_origin *from, struct fl_span *id);
 /* Whether it asks for another protocol that we let through (not h2c, which would hide requests from us). */

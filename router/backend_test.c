@@ -1,0 +1,189 @@
+/* Which instance is next, and what stays while requests hold it. */
+#include <event2/event.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "libflynn/attr.h"
+#include "router/backend.h"
+#include "router/reclaim.h"
+
+#define WORKERS 2
+
+static const char *const addrs[] = { "10.0.0.1:1", "10.0.0.2:2", "10.0.0.3:3", "[2001:db8::1]:4" };
+
+struct world {
+	struct event_base *base;
+	struct reclaim *reclaim;
+	struct service *service;
+};
+
+static int
+set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	w->base = event_base_new();
+	w->reclaim = reclaim_new(w->base, WORKERS);
+	w->service = service_new("web", WORKERS);
+	*state = w;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	service_retire(w->service, w->reclaim);
+	reclaim_free(w->reclaim);
+	event_base_free(w->base);
+	free(w);
+	return 0;
+}
+
+static uint64_t
+random_of(uint64_t n)
+{
+	n = (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
+	return n ^ n >> 31;
+}
+
+static size_t
+index_of(const struct world *w, const struct backend *b)
+{
+	const struct backend_set *set = atomic_load(&w->service->set);
+
+	for (size_t i = 0; i < set->n; i++)
+		if (set->items[i] == b)
+			return i;
+	fail();
+	return 0;
+}
+
+static void
+idle_instances_get_equal_shares(void **state)
+{
+	struct world *w = *state;
+	int got[fl_nitems(addrs)] = { 0 };
+
+	service_update(w->service, addrs, fl_nitems(addrs), w->reclaim);
+	for (uint64_t i = 0; i < 8000; i++)
+		got[index_of(w, service_pick(w->service, 0, 0, random_of(i), NULL, 0))]++;
+	for (size_t i = 0; i < fl_nitems(addrs); i++)
+		assert_in_range(got[i], 1700, 2300);
+}
+
+static void
+loaded_instance_is_chosen_less(void **state)
+{
+	struct world *w = *state;
+	struct backend *busy;
+
+	service_update(w->service, addrs, 2, w->reclaim);
+	busy = atomic_load(&w->service->set)->items[0];
+	backend_begin(busy, 1); /* by the other worker */
+	for (uint64_t i = 0; i < 100; i++)
+		assert_ptr_not_equal(service_pick(w->service, 0, 0, random_of(i), NULL, 0), busy);
+	backend_end(busy, 1);
+}
+
+static void
+down_and_tried_instances_are_left_out(void **state)
+{
+	struct world *w = *state;
+	const struct backend *tried[3];
+	struct backend **items;
+
+	service_update(w->service, addrs, 3, w->reclaim);
+	items = atomic_load(&w->service->set)->items;
+	backend_failed(items[0], 0, 1000);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_ptr_not_equal(service_pick(w->service, 0, 1001, random_of(i), NULL, 0), items[0]);
+	tried[0] = items[1];
+	tried[1] = items[2];
+	/* Down, but the only one that is left. */
+	assert_ptr_equal(service_pick(w->service, 0, 1001, 5, tried, 2), items[0]);
+	tried[2] = items[0];
+	assert_null(service_pick(w->service, 0, 1001, 5, tried, 3));
+	/* The other worker has had no trouble with it; and after a while it is tried again. */
+	assert_ptr_equal(service_pick(w->service, 1, 1001, 5, tried, 2), items[0]);
+	backend_failed(items[1], 0, 1000);
+	backend_failed(items[2], 0, 100000);
+	assert_ptr_not_equal(service_pick(w->service, 0, 50000, 5, tried + 1, 1), items[2]);
+	backend_connected(items[0], 0);
+	assert_int_equal(items[0]->slots[0].down_until_ms, 0);
+}
+
+static void
+no_instance_is_null(void **state)
+{
+	struct world *w = *state;
+
+	assert_null(service_pick(w->service, 0, 0, 1, NULL, 0));
+}
+
+static void
+stays_through_updates_and_goes_when_released(void **state)
+{
+	static const char *const odd[] = { "10.0.0.1:1", "10.0.0.1:1", "nonsense", "10.0.0.9:0", "10.0.0.9:99999", "host:80" };
+	struct world *w = *state;
+	struct backend *kept, *gone;
+
+	service_update(w->service, addrs, 2, w->reclaim);
+	kept = atomic_load(&w->service->set)->items[0];
+	gone = atomic_load(&w->service->set)->items[1];
+	assert_string_equal(kept->name, "10.0.0.1:1");
+	backend_hold(gone, 0);
+	assert_true(service_update(w->service, odd, fl_nitems(odd), w->reclaim)); /* one was taken out */
+	assert_int_equal(atomic_load(&w->service->set)->n, 1);
+	assert_ptr_equal(atomic_load(&w->service->set)->items[0], kept);
+	assert_true(atomic_load(&gone->is_retired));
+	assert_false(atomic_load(&kept->is_retired));
+	for (int i = 0; i < 5; i++)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_string_equal(gone->name, "10.0.0.2:2"); /* held: still there, or the sanitizer says so */
+	backend_unhold(gone, 0);
+	event_base_dispatch(w->base); /* ends once nothing waits to be freed */
+	assert_false(service_update(w->service, addrs, 2, w->reclaim));
+}
+
+static void
+awake_worker_delays_what_it_may_see(void **state)
+{
+	struct world *w = *state;
+	const struct backend_set *seen;
+
+	service_update(w->service, addrs, 1, w->reclaim);
+	event_base_dispatch(w->base);
+	reclaim_wake(w->reclaim, 0);
+	seen = atomic_load(&w->service->set);
+	service_update(w->service, addrs, 2, w->reclaim);
+	for (int i = 0; i < 4; i++)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_int_equal(seen->n, 1);
+	reclaim_sleep(w->reclaim, 0);
+	event_base_dispatch(w->base);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(idle_instances_get_equal_shares, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(loaded_instance_is_chosen_less, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(down_and_tried_instances_are_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_instance_is_null, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(stays_through_updates_and_goes_when_released, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(awake_worker_delays_what_it_may_see, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

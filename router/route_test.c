@@ -1,0 +1,158 @@
+/* Routes as JSON: what is taken, what is refused, what is shown. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "router/route.h"
+
+static struct route *
+parse(const char *text, struct fl_err *err)
+{
+	struct fl_json *v = fl_json_parse(text, strlen(text), err);
+	struct route *r = v != NULL ? route_parse(v, err) : NULL;
+
+	fl_json_free(v);
+	return r;
+}
+
+static void
+route_is_read_and_written(FL_UNUSED void **state)
+{
+	/* The ids are the MD5 of "www.example.com", "*.example.com" and "2222". */
+	static const struct {
+		const char *in, *api, *etcd, *key;
+	} cases[] = {
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"WWW.Example.com\",\"service\":\"example-web\"},\"parent_ref\":\"controller/apps/1\"}",
+		    "{\"id\":\"http/7c1767b30512b6003fd3c2e618a86522\",\"parent_ref\":\"controller/apps/1\",\"type\":\"http\","
+		    "\"config\":{\"domain\":\"www.example.com\",\"service\":\"example-web\"}}",
+		    "{\"id\":\"7c1767b30512b6003fd3c2e618a86522\",\"parent_ref\":\"controller/apps/1\",\"type\":\"http\","
+		    "\"config\":{\"domain\":\"www.example.com\",\"service\":\"example-web\"}}",
+		    "www.example.com" },
+		{ "{\"type\":\"http\",\"unknown\":1,\"config\":{\"domain\":\"*.example.com\",\"service\":\"w\",\"sticky\":true,"
+		  "\"tls_cert\":\"C\",\"tls_key\":\"K\"},\"created_at\":\"2014-08-16T21:16:12Z\",\"updated_at\":\"2014-08-16T21:16:13Z\"}",
+		    "{\"id\":\"http/a3d28804053137b19544b7caa76c2baa\",\"type\":\"http\",\"config\":{\"domain\":\"*.example.com\","
+		    "\"service\":\"w\",\"tls_cert\":\"C\",\"sticky\":true},\"created_at\":\"2014-08-16T21:16:12Z\","
+		    "\"updated_at\":\"2014-08-16T21:16:13Z\"}",
+		    "{\"id\":\"a3d28804053137b19544b7caa76c2baa\",\"type\":\"http\",\"config\":{\"domain\":\"*.example.com\","
+		    "\"service\":\"w\",\"tls_cert\":\"C\",\"tls_key\":\"K\",\"sticky\":true},\"created_at\":\"2014-08-16T21:16:12Z\","
+		    "\"updated_at\":\"2014-08-16T21:16:13Z\"}",
+		    "*.example.com" },
+		{ "{\"type\":\"tcp\",\"config\":{\"port\":2222,\"service\":\"gitreceive\"}}",
+		    "{\"id\":\"tcp/934b535800b1cba8f96a5d72f72f1611\",\"type\":\"tcp\",\"config\":{\"port\":2222,\"service\":\"gitreceive\"}}",
+		    "{\"id\":\"934b535800b1cba8f96a5d72f72f1611\",\"type\":\"tcp\",\"config\":{\"port\":2222,\"service\":\"gitreceive\"}}",
+		    ":2222" },
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_err err = { 0 };
+		struct route *r = parse(cases[i].in, &err);
+		struct fl_buf api = { 0 }, etcd = { 0 };
+		char *key;
+
+		if (r == NULL)
+			fail_msg("%s: %s", cases[i].in, err.msg);
+		route_write(r, &api, false);
+		route_write(r, &etcd, true);
+		key = route_key(r);
+		assert_string_equal(fl_buf_cstr(&api), cases[i].api);
+		assert_string_equal(fl_buf_cstr(&etcd), cases[i].etcd);
+		assert_string_equal(key, cases[i].key);
+		fl_buf_release(&api);
+		fl_buf_release(&etcd);
+		free(key);
+		route_free(r);
+	}
+}
+
+static void
+what_is_wrong_is_said(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *in, *why;
+	} cases[] = {
+		{ "[]", "a route is a JSON object" },
+		{ "{}", "Invalid route type" },
+		{ "{\"type\":\"udp\"}", "Invalid route type" },
+		{ "{\"type\":\"http\"}", "an HTTP route needs a domain" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a\"}}", "a route needs a service" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a b\",\"service\":\"x\"}}", "domain: \"a b\" is no host name" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a:80\",\"service\":\"x\"}}", "domain: \"a:80\" is no host name" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a..b\",\"service\":\"x\"}}", "domain: \"a..b\" is no host name" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"*\",\"service\":\"x\"}}", "domain: \"*\" is no host name" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a.*.b\",\"service\":\"x\"}}", "domain: \"a.*.b\" is no host name" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a\",\"service\":\"x/y\"}}", "service: \"x/y\" is no service name" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a\",\"service\":\"x\",\"tls_cert\":\"C\"}}",
+		    "tls_cert and tls_key are needed both, or neither" },
+		{ "{\"type\":\"tcp\",\"config\":{\"port\":0}}", "a route needs a service" },
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_err err = { 0 };
+
+		assert_null(parse(cases[i].in, &err));
+		assert_int_equal(err.kind, FL_ERR_INVALID);
+		assert_string_equal(err.msg, cases[i].why);
+	}
+}
+
+static void
+wrong_types_are_refused(FL_UNUSED void **state)
+{
+	static const char *const cases[] = {
+		"{\"type\":1}",
+		"{\"type\":\"http\",\"config\":[]}",
+		"{\"type\":\"http\",\"config\":{\"domain\":1,\"service\":\"x\"}}",
+		"{\"type\":\"http\",\"config\":{\"domain\":\"a\",\"service\":\"x\",\"sticky\":\"yes\"}}",
+		"{\"type\":\"tcp\",\"config\":{\"port\":\"80\",\"service\":\"x\"}}",
+		"{\"type\":\"tcp\",\"config\":{\"port\":65536,\"service\":\"x\"}}",
+		"{\"type\":\"tcp\",\"config\":{\"port\":-1,\"service\":\"x\"}}",
+		"{\"type\":\"tcp\",\"config\":{\"port\":1.5,\"service\":\"x\"}}",
+		"{\"type\":\"tcp\",\"parent_ref\":{},\"config\":{\"port\":1,\"service\":\"x\"}}",
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_err err = { 0 };
+
+		assert_null(parse(cases[i], &err));
+		assert_int_equal(err.kind, FL_ERR_INVALID);
+		assert_true(strlen(err.msg) > 0);
+	}
+}
+
+static void
+port_is_allocated_and_times_are_stamped(FL_UNUSED void **state)
+{
+	struct route *r = parse("{\"type\":\"tcp\",\"config\":{\"service\":\"x\"}}", NULL);
+
+	assert_null(r->id);
+	route_set_port(r, 2222);
+	assert_string_equal(r->id, "tcp/934b535800b1cba8f96a5d72f72f1611");
+	route_stamp(r, NULL);
+	assert_string_equal(r->created_at, r->updated_at);
+	route_stamp(r, "2014-08-16T21:16:12Z");
+	assert_string_equal(r->created_at, "2014-08-16T21:16:12Z");
+	assert_string_not_equal(r->updated_at, r->created_at);
+	route_free(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(route_is_read_and_written),
+		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(wrong_types_are_refused),
+		cmocka_unit_test(port_is_allocated_and_times_are_stamped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
