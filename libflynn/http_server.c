@@ -29,7 +29,7 @@ ping(struct fl_http_req *req, FL_UNUSED void *arg)
 	fl_http_reply(req, 200, "text/plain", "ok\n", 3);
 }
 
-/* Every server has these; a route of its own with the same path comes first. */
+/* Every server has these; a route of its own comes first, unless it takes any path. */
 static const struct fl_http_route builtins[] = {
 	{ "GET", "/ping", ping, FL_HTTP_OPEN },
 	{ "GET", "/metrics", http_metrics, 0 },
@@ -298,17 +298,27 @@ may_pass(struct fl_http_req *req)
 	    fl_sign_allows(h->key, req->method, req->raw_path, fl_http_query(req, "sig"));
 }
 
+static bool
+is_catch_all(const struct fl_http_route *route)
+{
+	return strcmp(route->path, "/*") == 0;
+}
+
 int
 http_route(struct fl_http_req *req, const struct http_listener *l)
 {
+	const struct fl_http_route *builtin;
 	struct fl_buf allowed = { 0 };
 	struct fl_err err = { 0 };
 	int status = 0;
 
 	req->arg = l->arg;
 	req->route = find_route(req, l->routes, l->n_routes, &allowed);
-	if (req->route == NULL)
-		req->route = find_route(req, builtins, fl_nitems(builtins), &allowed);
+	if (req->route == NULL || is_catch_all(req->route)) {
+		builtin = find_route(req, builtins, fl_nitems(builtins), &allowed);
+		if (builtin != NULL)
+			req->route = builtin;
+	}
 	if (req->route != NULL) {
 		req->handler = req->route->handler;
 		if (!may_pass(req)) {
