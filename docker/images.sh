@@ -20,7 +20,7 @@ DEFAULT_MIRROR=http://deb.debian.org/debian
 export DOCKER_BUILDKIT=0
 
 # image, and the programs that it holds. What names other images' ids comes last.
-SYSTEM_IMAGES=(etcd postgres gitreceive slugbuilder)
+SYSTEM_IMAGES=(etcd postgres gitreceive slugbuilder slugrunner)
 IMAGES=(
 	'etcd'
 	'discoverd flynn-discoverd'
