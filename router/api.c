@@ -7,7 +7,6 @@
 
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
-#include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
 #include "libflynn/http_server.h"
@@ -38,7 +37,7 @@ struct change {
 	int n_ports_tried;
 	bool is_stored; /* etcd has it, at revision rev */
 	int64_t rev;
-	int64_t stored_ms;
+	bool has_waited; /* for discoverd, SERVICE_MS */
 	struct event *timer;
 };
 
@@ -94,7 +93,7 @@ is_applied(const struct change *c)
 		return now == NULL || rev > c->rev; /* gone, or made anew since */
 	if (now == NULL || rev < c->rev)
 		return false;
-	return sync_is_service_known(s, c->route->service) || fl_clock_ms() - c->stored_ms >= SERVICE_MS;
+	return c->has_waited || sync_is_service_known(s, c->route->service);
 }
 
 static void
@@ -133,13 +132,15 @@ on_late(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
 	struct change *c = arg;
 	struct fl_err err = { 0 };
+	bool has_waited = c->has_waited;
 
+	c->has_waited = true;
 	if (is_applied(c)) {
 		finish(c);
 		return;
 	}
-	if (fl_clock_ms() - c->stored_ms < APPLY_MS) {
-		wait_more(c, APPLY_MS);
+	if (!has_waited) {
+		wait_more(c, APPLY_MS - SERVICE_MS);
 		return;
 	}
 	fl_err_set(&err, FL_ERR_TIMEOUT, "etcd has stored the change of %s, but did not tell of it within %d s", c->id,
@@ -152,7 +153,6 @@ stored(struct change *c, int64_t rev)
 {
 	c->is_stored = true;
 	c->rev = rev;
-	c->stored_ms = fl_clock_ms();
 	if (is_applied(c))
 		finish(c);
 	else

@@ -222,6 +222,8 @@ def read_request(f):
         request.body = read_chunked(f)
     elif request.get("Content-Length"):
         request.body = f.read(int(request.get("Content-Length")))
+        if len(request.body) < int(request.get("Content-Length")):
+            return None
     return request
 
 
