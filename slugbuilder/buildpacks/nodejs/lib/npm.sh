@@ -54,18 +54,37 @@ fetch_npm() {
 	mv "$new" "$cache/npm"
 }
 
-# node and npm go into the slug as links to the cache's files: nothing changes them in place.
+# node goes into the slug as a link to the cache's file: nothing changes it in place. npm goes packed: it is two
+# thousand files, which each start of each job would unpack, and few jobs run it.
 put_in_slug() {
 	local to=.flynn/node
 
 	rm -rf .flynn
 	mkdir -p $to/bin $to/lib/node_modules
 	link_or_copy "$cache/node/bin/node" $to/bin/
-	link_or_copy "$cache/npm" $to/lib/node_modules/
+	[ "$cache/npm.tar" -nt "$cache/npm/for" ] || tar -cf "$cache/npm.tar" -C "$cache" npm
+	link_or_copy "$cache/npm.tar" $to/lib/
 	for program in npm npx; do
 		[ -e "$cache/npm/flynn-bin/$program" ] || continue
-		ln -s "../lib/node_modules/npm/bin/$program-cli.js" "$to/bin/$program"
+		put_wrapper $program >"$to/bin/$program"
+		chmod 755 "$to/bin/$program"
 	done
+}
+
+# put_wrapper PROGRAM: what unpacks npm when it is first asked for, whole or not at all, and becomes PROGRAM.
+put_wrapper() {
+	cat <<-WRAPPER
+		#!/bin/sh
+		node=\$(cd "\$(dirname "\$0")/.." && pwd)
+		modules=\$node/lib/node_modules
+		if [ ! -d "\$modules/npm" ]; then
+			new=\$(mktemp -d "\$modules/.npm.XXXXXX") || exit
+			tar -xf "\$node/lib/npm.tar" -C "\$new" || exit
+			mv -T "\$new/npm" "\$modules/npm" 2>/dev/null
+			rm -rf "\$new"
+		fi
+		exec "\$node/bin/node" "\$modules/npm/bin/$1-cli.js" "\$@"
+	WRAPPER
 }
 
 link_or_copy() {
