@@ -218,6 +218,7 @@ struct exchange *
 exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_t len)
 {
 	struct exchange *x = exchange_new(c);
+	struct plane *plane = c->w->plane;
 	const struct target *target = NULL;
 	char host[TABLE_MAX_KEY + 1];
 	struct fl_err err = { 0 };
@@ -242,8 +243,11 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	host_len = table_normalise_host(h->host.p, h->host.len, host);
 	if (host_len == 0) {
 		fail(x, 400, "the request names no valid host");
-	} else if ((target = table_find_host(atomic_load(&c->w->plane->table), host, host_len)) == NULL) {
-		fail(x, 404, "no route leads from %s to an app", host);
+	} else if ((target = table_find_host(atomic_load(&plane->table), host, host_len)) == NULL) {
+		if (!atomic_load(&plane->is_synced))
+			fail(x, 503, "the routes have not been read from etcd yet");
+		else
+			fail(x, 404, "no route leads from %s to an app", host);
 	} else {
 		x->service = target->service;
 		service_hold(x->service, x->w->index);

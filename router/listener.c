@@ -117,12 +117,11 @@ on_due(struct timer *t)
 	epoll_ctl(l->w->epoll_fd, EPOLL_CTL_MOD, l->io.fd, &in);
 }
 
-static void
-on_ready(struct io *io, FL_UNUSED uint32_t events)
+/* Accept at most max connections. False: none is left, or none can be accepted now. */
+static bool
+accept_some(struct listener *l, int max)
 {
-	struct listener *l = fl_container_of(io, struct listener, io);
-
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+	for (int i = 0; i < max; i++) {
 		struct sockaddr_storage addr;
 		socklen_t len = sizeof(addr);
 		int fd = accept4(l->io.fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -134,8 +133,21 @@ on_ready(struct io *io, FL_UNUSED uint32_t events)
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			pause_accepting(l);
 		if (errno != ECONNABORTED && errno != EINTR)
-			return;
+			return false;
 	}
+	return true;
+}
+
+static void
+on_ready(struct io *io, FL_UNUSED uint32_t events)
+{
+	accept_some(fl_container_of(io, struct listener, io), ACCEPTS_A_TURN);
+}
+
+void
+listener_accept_all(struct listener *l)
+{
+	accept_some(l, BACKLOG);
 }
 
 void

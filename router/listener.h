@@ -30,6 +30,8 @@ int listener_open(const char *addr, struct fl_err *err);
 
 /* The worker: takes fd. */
 void listener_start(struct worker *w, int fd, int port, bool is_tls, bool is_tcp);
+/* Accept all that wait, as closing the socket would reset them. */
+void listener_accept_all(struct listener *l);
 void listener_stop(struct listener *l);
 
 #endif

@@ -57,7 +57,6 @@ main(int argc, char **argv)
 	status = FL_EXIT_FAILED;
 	if ((r = router_new(base, &cfg, &err)) == NULL)
 		goto out;
-	fl_log_info("ready", fl_str("http", cfg.http_addr), fl_str("https", cfg.https_addr), fl_int("threads", r->n_workers));
 	fl_daemon_run(base, DRAIN_S, router_stop, r);
 	status = EXIT_SUCCESS;
 out:

@@ -6,6 +6,7 @@
 
 #include <openssl/types.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct reclaim;
@@ -13,6 +14,7 @@ struct table;
 
 struct plane {
 	_Atomic(const struct table *) table; /* never NULL; a worker may look at it for one turn of its loop */
+	_Atomic bool is_synced;		     /* the table was made from all of etcd once */
 	struct reclaim *reclaim;
 	SSL_CTX *tls;
 	int head_timeout_ms;   /* for a client to send a request's head */

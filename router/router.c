@@ -28,6 +28,8 @@
 #include "router/tls.h"
 
 #define MAX_THREADS 64
+/* How long connections wait at our start for routes and instances to be known. */
+#define OPEN_LATE_S 3
 
 uint64_t
 router_counter(const struct router *r, enum counter c)
@@ -97,13 +99,58 @@ raise_limits(size_t n_threads)
 	mallopt(M_MMAP_THRESHOLD, 256 << 10);
 }
 
+static int
+port_of(const char *addr)
+{
+	char *host = NULL;
+	int port = 0;
+
+	if (fl_url_hostport(addr, &host, &port, NULL) == -1)
+		port = 0;
+	free(host);
+	return port;
+}
+
+static void
+hand_over(struct router *r, int **fds, const char *addr, bool is_tls)
+{
+	for (size_t i = 0; i < r->n_workers; i++)
+		worker_listen(r->workers[i], (*fds)[i], port_of(addr), is_tls, false);
+	free(*fds);
+	*fds = NULL;
+}
+
+/* Let workers accept. */
+static void
+open_up(struct router *r)
+{
+	if (r->http_fds == NULL)
+		return;
+	evtimer_del(r->open_late);
+	hand_over(r, &r->http_fds, r->cfg->http_addr, false);
+	hand_over(r, &r->https_fds, r->cfg->https_addr, true);
+	fl_log_info("ready", fl_str("http", r->cfg->http_addr), fl_str("https", r->cfg->https_addr),
+	    fl_int("threads", r->n_workers), fl_int("routes", sync_count(r->sync)));
+}
+
+static void
+on_open_late(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	const struct router *r = arg;
+
+	fl_log_warn("accepting without all routes and instances",
+	    fl_str("waits_for", sync_is_ready(r->sync) ? "discoverd" : "etcd"), fl_int("after_s", OPEN_LATE_S));
+	open_up(arg);
+}
+
 static void
 on_change(void *arg)
 {
 	struct router *r = arg;
 
-	if (r->api != NULL)
-		router_api_changed(r->api);
+	if (sync_is_complete(r->sync))
+		open_up(r);
+	router_api_changed(r->api);
 }
 
 /* One of what drains (all workers, the API) has. */
@@ -146,29 +193,25 @@ start_plane(struct router *r, struct fl_err *err)
 	return 0;
 }
 
+/* A listening socket for each worker. */
 static int
-port_of(const char *addr)
+listen_all(const struct router *r, const char *addr, int **fds, struct fl_err *err)
 {
-	char *host = NULL;
-	int port = 0;
-
-	if (fl_url_hostport(addr, &host, &port, NULL) == -1)
-		port = 0;
-	free(host);
-	return port;
+	*fds = fl_xmalloc(r->n_workers * sizeof(**fds));
+	memset(*fds, 0xff, r->n_workers * sizeof(**fds)); /* all -1 */
+	for (size_t i = 0; i < r->n_workers; i++)
+		if (((*fds)[i] = listener_open(addr, err)) == -1)
+			return -1;
+	return 0;
 }
 
-static int
-listen_all(struct router *r, const char *addr, bool is_tls, struct fl_err *err)
+static void
+close_all(const struct router *r, int *fds)
 {
-	for (size_t i = 0; i < r->n_workers; i++) {
-		int fd = listener_open(addr, err);
-
-		if (fd == -1)
-			return -1;
-		worker_listen(r->workers[i], fd, port_of(addr), is_tls, false);
-	}
-	return 0;
+	for (size_t i = 0; fds != NULL && i < r->n_workers; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	free(fds);
 }
 
 static void
@@ -209,6 +252,7 @@ struct router *
 router_new(struct event_base *base, const struct router_config *cfg, struct fl_err *err)
 {
 	struct router *r = fl_xcalloc(1, sizeof(*r));
+	struct timeval late = { .tv_sec = OPEN_LATE_S };
 
 	r->base = base;
 	r->cfg = cfg;
@@ -216,12 +260,12 @@ router_new(struct event_base *base, const struct router_config *cfg, struct fl_e
 	r->workers = fl_xcalloc(r->n_workers, sizeof(struct worker *));
 	r->plane.drained_fd = -1;
 	raise_limits(r->n_workers);
-	if (start_plane(r, err) == -1)
+	if (start_plane(r, err) == -1 || start_api(r, err) == -1 || listen_all(r, cfg->http_addr, &r->http_fds, err) == -1 ||
+	    listen_all(r, cfg->https_addr, &r->https_fds, err) == -1)
 		goto fail;
 	start_sync(r);
-	if (start_api(r, err) == -1 || listen_all(r, cfg->http_addr, false, err) == -1 ||
-	    listen_all(r, cfg->https_addr, true, err) == -1)
-		goto fail;
+	r->open_late = evtimer_new(base, on_open_late, r);
+	evtimer_add(r->open_late, &late);
 	return r;
 fail:
 	router_free(r);
@@ -233,6 +277,7 @@ router_stop(void *router)
 {
 	struct router *r = router;
 
+	open_up(r); /* for those that wait */
 	r->n_draining = 2;
 	atomic_store(&r->plane.n_undrained, r->n_workers);
 	for (size_t i = 0; i < r->n_workers; i++)
@@ -247,6 +292,8 @@ router_free(struct router *r)
 		return;
 	for (size_t i = 0; i < r->n_workers; i++)
 		worker_free(r->workers[i]);
+	close_all(r, r->http_fds);
+	close_all(r, r->https_fds);
 	free(r->workers);
 	sync_free(r->sync);
 	fl_etcd_free(r->etcd);
@@ -256,6 +303,8 @@ router_free(struct router *r)
 	free((void *)atomic_load(&r->plane.table));
 	reclaim_free(r->plane.reclaim);
 	SSL_CTX_free(r->plane.tls);
+	if (r->open_late != NULL)
+		event_free(r->open_late);
 	if (r->drained != NULL)
 		event_free(r->drained);
 	if (r->plane.drained_fd != -1)

@@ -39,11 +39,16 @@ struct router {
 	struct sync *sync;
 	struct fl_http *http;
 	struct router_api *api;
+	int *http_fds, *https_fds; /* listening, until workers accept from them; NULL then */
+	struct event *open_late;
 	struct event *drained;
 	int n_draining; /* workers, API */
 };
 
-/* Listening on all addresses. cfg is borrowed. NULL with err. */
+/*
+ * Listening on all addresses. Connections are accepted once the routes and their instances are
+ * known, or after a while without: they wait until then. cfg is borrowed. NULL with err.
+ */
 struct router *router_new(struct event_base *base, const struct router_config *cfg, struct fl_err *err);
 /* Accept no more, finish what is under way, then end the loop. */
 void router_stop(void *router);

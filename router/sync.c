@@ -80,7 +80,8 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 		for (size_t i = 0; i < cfg->n_workers; i++)
 			worker_sweep(cfg->workers[i]);
 	}
-	atomic_store(&w->service->is_known, true);
+	if (!atomic_exchange(&w->service->is_known, true))
+		publish_soon(w->sync); /* TCP routes to it are listened on from now on */
 	fl_log_debug("instances", fl_str("service", w->service->name), fl_int("n", n));
 	free(addrs);
 	if (cfg->on_change != NULL)
@@ -265,7 +266,8 @@ open_ports(struct sync *s)
 	TAILQ_FOREACH(l, &s->routes, link) {
 		struct fl_err err = { 0 };
 
-		if (l->route->type != ROUTE_TCP || l->is_listening)
+		/* Until discoverd has said where they lead, connections could only be closed. */
+		if (l->route->type != ROUTE_TCP || l->is_listening || !atomic_load(&l->watched->service->is_known))
 			continue;
 		if (listen_all(s, l->route->port, &err) == 0) {
 			l->is_listening = true;
@@ -306,6 +308,8 @@ on_publish(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	free_dropped(s);
 	open_ports(s);
 	s->is_dirty = false;
+	if (s->is_ready)
+		atomic_store(&plane->is_synced, true);
 	if (s->cfg.on_change != NULL)
 		s->cfg.on_change(s->cfg.arg);
 }
@@ -382,6 +386,20 @@ sync_is_service_known(const struct sync *s, const char *service)
 	const struct watched *w = fl_map_get(s->services, service);
 
 	return w != NULL && atomic_load(&w->service->is_known);
+}
+
+bool
+sync_is_complete(const struct sync *s)
+{
+	if (!s->is_ready || s->is_dirty)
+		return false;
+	FL_MAP_EACH(s->services, e) {
+		const struct watched *w = fl_map_value(e);
+
+		if (!atomic_load(&w->service->is_known))
+			return false;
+	}
+	return true;
 }
 
 size_t

@@ -47,6 +47,8 @@ bool sync_is_applied(const struct sync *s);
 const struct route *sync_find(const struct sync *s, const char *id, int64_t *rev);
 /* Whether discoverd has told the instances of the route's service once. */
 bool sync_is_service_known(const struct sync *s, const char *service);
+/* Ready, applied, and every service of a route known. */
+bool sync_is_complete(const struct sync *s);
 size_t sync_count(const struct sync *s);
 /* Call each for every route, the newest first. */
 void sync_each(const struct sync *s, void (*each)(const struct route *r, void *arg), void *arg);

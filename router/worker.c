@@ -169,7 +169,10 @@ static void
 drain(struct worker *w)
 {
 	struct client *c, *next;
+	struct listener *l;
 
+	LIST_FOREACH(l, &w->listeners, link)
+		listener_accept_all(l);
 	w->is_draining = true;
 	close_listeners(w);
 	sweep(w);
