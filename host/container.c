@@ -125,10 +125,11 @@ write_env(struct fl_jsonw *w, const struct job *j)
 	free(fl_map_set(env, "DISCOVERD", fl_xasprintf("%s:1111", ip)));
 	free(fl_map_set(env, "FLYNN_JOB_ID", fl_xstrdup(job_id(j))));
 	free(fl_map_set(env, "FLYNN_HOST_ID", fl_xstrdup(h->id)));
-	if (job_spec(j)->system) {
+	if (job_spec(j)->system)
 		free(fl_map_set(env, "CLUSTER_KEY", fl_xstrdup(h->key)));
-		free(fl_map_set(env, "ETCD", fl_xasprintf("http://%s:2379", ip)));
-	}
+	/* etcd listens on the machine's loopback alone: no container with a network of its own can reach it. */
+	if (job_spec(j)->system && job_spec(j)->host_network)
+		free(fl_map_set(env, "ETCD", fl_xstrdup("http://127.0.0.1:2379")));
 	fl_jsonw_open(w, "Env", '[');
 	FL_MAP_EACH(env, e)
 		write_var(w, fl_map_key(e), fl_map_value(e));

@@ -21,7 +21,7 @@ static const struct fl_args_opt options[] = {
 	{ "threads", "THREADS", "0", FL_ARGS_INT, AT(n_threads), "event loops; 0: one a core" },
 	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
 	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
-	{ "etcd", "ETCD", NULL, FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma; default: EXTERNAL_IP, port 2379" },
+	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
 	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
 	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },
 	{ NULL, "PORT", "5000", FL_ARGS_INT, AT(port), "port of the API" },
@@ -36,8 +36,6 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY is not set");
 	if (cfg->head_timeout_s < 1 || cfg->head_timeout_s > 3600 || cfg->answer_timeout_s < 1 || cfg->answer_timeout_s > 86400)
 		return fl_err_set(err, FL_ERR_INVALID, "-head-timeout is 1 to 3600 s, -answer-timeout 1 to 86400 s");
-	if (cfg->etcd_urls == NULL)
-		cfg->etcd_urls = fl_xasprintf("http://%s:2379", cfg->external_ip);
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
 	return 0;
