@@ -451,11 +451,11 @@ router_api_new(struct router *r, const char *addr, struct fl_err *err)
 void
 router_api_free(struct router_api *api)
 {
-	struct change *c;
+	struct change *c, *next;
 
 	if (api == NULL)
 		return;
-	while ((c = LIST_FIRST(&api->changes)) != NULL)
+	LIST_FOREACH_SAFE(c, &api->changes, link, next)
 		change_free(c);
 	free(api);
 }

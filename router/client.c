@@ -181,26 +181,33 @@ read_more(struct client *c, size_t *len)
 	return false;
 }
 
+/* Parse the len bytes there are; the first parsed of them were found to be no whole head before. */
+static enum fl_http_parse_result
+parse(const struct client *c, size_t len, size_t parsed, struct fl_http_head *head, struct fl_err *err)
+{
+	/* A head that comes byte by byte is looked at once a line. */
+	if (memchr(c->w->in + parsed, '\n', len - parsed) == NULL && len <= FL_HTTP_MAX_LINE)
+		return FL_HTTP_PARSE_MORE;
+	return fl_http_parse_request(c->w->in, len, head, err);
+}
+
 /* Begin with the next request. False: there is none yet, and the client may be gone. */
 static bool
 next_request(struct client *c)
 {
-	struct worker *w = c->w;
 	size_t len = unstash(c), parsed = c->is_partial ? len : 0;
 
 	for (;;) {
-		enum fl_http_parse_result r = FL_HTTP_PARSE_MORE;
+		enum fl_http_parse_result r;
 		struct fl_http_head head;
 		struct fl_err err = { 0 };
 
 		if (len == parsed && !read_more(c, &len))
 			return false;
-		/* A head that comes byte by byte is looked at once a line. */
-		if (memchr(w->in + parsed, '\n', len - parsed) != NULL || len > FL_HTTP_MAX_LINE)
-			r = fl_http_parse_request(w->in, len, &head, &err);
+		r = parse(c, len, parsed, &head, &err);
 		if (r == FL_HTTP_PARSE_DONE) {
 			c->is_partial = false;
-			c->x = exchange_begin(c, &head, w->in + head.head_len, len - head.head_len);
+			c->x = exchange_begin(c, &head, c->w->in + head.head_len, len - head.head_len);
 			return true;
 		}
 		if (r == FL_HTTP_PARSE_ERROR) {

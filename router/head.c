@@ -120,8 +120,9 @@ static char *
 put_number(char *at, int64_t n)
 {
 	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%lld", (long long)n);
 
-	return mempcpy(at, digits, (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)n));
+	return mempcpy(at, digits, (size_t)len);
 }
 
 static char *

@@ -125,9 +125,8 @@ answer(const char *text, const struct head_answer *to)
 static void
 answer_is_rewritten(FL_UNUSED void **state)
 {
-	static const struct fl_span id = { NEW_ID, sizeof(NEW_ID) - 1 };
 	static const struct head_answer keep = { 1, true, true, { NULL, 0 } }, close_it = { 1, false, true, { NULL, 0 } },
-					old = { 0, true, true, { NULL, 0 } }, with_id = { 1, true, true, id };
+					old = { 0, true, true, { NULL, 0 } }, with_id = { 1, true, true, { NEW_ID, sizeof(NEW_ID) - 1 } };
 	static const struct {
 		const struct head_answer *to;
 		const char *in, *out;

@@ -100,11 +100,11 @@ reclaim_new(struct event_base *base, size_t n_workers)
 void
 reclaim_free(struct reclaim *r)
 {
-	struct retired *x;
+	struct retired *x, *next;
 
 	if (r == NULL)
 		return;
-	while ((x = TAILQ_FIRST(&r->limbo)) != NULL)
+	TAILQ_FOREACH_SAFE(x, &r->limbo, link, next)
 		release(r, x);
 	event_free(r->look);
 	free(r->turns);

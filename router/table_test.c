@@ -63,7 +63,7 @@ static void
 ten_thousand_names_are_all_found(FL_UNUSED void **state)
 {
 	enum { N = 10000 };
-	struct target **targets = calloc(N, sizeof(*targets));
+	struct target **targets = calloc(N, sizeof(struct target *));
 	struct table *t = table_new(N, 99);
 	char name[32];
 
