@@ -5,21 +5,23 @@
 
 #include "cli.h"
 #include "client.h"
+#include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/http_client.h"
 #include "libflynn/json.h"
+#include "libflynn/rollout.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "scaling.h"
 #include "table.h"
 
 #define MAX_COUNT 1000
+#define WAIT_S 120
 
 struct scale {
 	const char *app;
 	const char *release_id;
 	struct fl_json *release, *formation; /* formation: JSON null when there is none */
-	struct scaling_goal *goals;
+	struct fl_rollout_goal *goals;
 	size_t n_goals;
 };
 
@@ -34,7 +36,7 @@ scale_release(struct scale *s)
 }
 
 static int
-parse_goal(const char *word, struct scaling_goal *goal, struct fl_err *err)
+parse_goal(const char *word, struct fl_rollout_goal *goal, struct fl_err *err)
 {
 	const char *eq = strchr(word, '=');
 	char *end = NULL;
@@ -119,7 +121,7 @@ show(const struct cli *cli, const struct scale *s)
 	return 0;
 }
 
-static const struct scaling_goal *
+static const struct fl_rollout_goal *
 goal_of(const struct scale *s, const char *type)
 {
 	for (size_t i = 0; i < s->n_goals; i++)
@@ -147,26 +149,65 @@ write_formation(struct fl_buf *b, const struct scale *s)
 	fl_jsonw_close(&w, '}');
 }
 
-static int
-set(struct cli *cli, const struct scale *s, bool wait, struct fl_err *err)
+/* What rollout calls back with. */
+struct setting {
+	struct cli *cli;
+	const struct scale *scale;
+};
+
+static char *
+put_formation(void *arg, struct fl_err *err)
 {
+	const struct setting *set = arg;
+	const struct scale *s = set->scale;
+	char *path = fl_xasprintf("/apps/%s/formations/%s", s->app, s->release_id), *release = NULL;
 	struct fl_buf body = { 0 };
 	struct fl_json *answer;
-	char *path;
-	int r;
 
 	write_formation(&body, s);
-	if (wait) {
-		r = scaling_run(cli, s->app, s->release_id, body.data, s->goals, s->n_goals, err);
-	} else {
-		path = fl_xasprintf("/apps/%s/formations/%s", s->app, s->release_id);
-		answer = client_call(cli, "PUT", path, &body, "the formation", err);
-		r = answer != NULL ? 0 : -1;
-		fl_json_free(answer);
-		free(path);
-	}
+	if ((answer = client_call(set->cli, "PUT", path, &body, "the formation", err)) != NULL)
+		release = fl_xstrdup(s->release_id);
+	fl_json_free(answer);
 	fl_buf_release(&body);
+	free(path);
+	return release;
+}
+
+static void
+print_job(const char *type, const char *state, const char *job_id, FL_UNUSED void *arg)
+{
+	printf("%-10s %-9s %s\n", type, state, job_id);
+	fflush(stdout);
+}
+
+static int
+set_and_wait(struct cli *cli, const struct scale *s, struct fl_err *err)
+{
+	struct setting setting = { cli, s };
+	struct fl_http_call_opts where = { 0 };
+	struct fl_rollout rollout = {
+		.app = s->app, .goals = s->goals, .n_goals = s->n_goals, .timeout_s = WAIT_S,
+		.change = put_formation, .on_job = print_job, .arg = &setting
+	};
+	int r;
+
+	client_opts(cli, "", &where);
+	rollout.controller = where.url;
+	rollout.key = where.key;
+	rollout.pin = where.pin;
+	r = fl_rollout_run(&rollout, err);
+	free((char *)where.url);
 	return r;
+}
+
+static int
+set_only(struct cli *cli, const struct scale *s, struct fl_err *err)
+{
+	struct setting setting = { cli, s };
+	char *release = put_formation(&setting, err);
+
+	free(release);
+	return release != NULL ? 0 : -1;
 }
 
 int
@@ -199,7 +240,7 @@ cmd_scale(struct cli *cli, int argc, char **argv)
 		status = cli_fail(&err);
 	else if (s.n_goals == 0)
 		status = show(cli, &s);
-	else if (check_types(&s, &err) == -1 || set(cli, &s, wait, &err) == -1)
+	else if (check_types(&s, &err) == -1 || (wait ? set_and_wait : set_only)(cli, &s, &err) == -1)
 		status = cli_fail(&err);
 	scale_release(&s);
 	return status;
