@@ -7,9 +7,12 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/rollout.h"
 #include "libflynn/xmalloc.h"
 #include "output.h"
 #include "types.h"
+
+#define WAIT_S 120
 
 static bool
 is_web(const char *type)
@@ -121,49 +124,155 @@ put(const struct cluster *c, const char *path, const char *body, struct fl_err *
 	return r;
 }
 
-static bool
-has_web(const struct types *types)
+/* One deployment under way. */
+struct deployment {
+	const struct cluster *cluster;
+	const char *app;
+	const struct fl_json *last; /* release; JSON null */
+	bool first;		    /* nothing of the app can be running yet */
+	char *release;		    /* the new one's id */
+	struct fl_rollout_goal *goals;
+	size_t n_goals;
+};
+
+static void
+add_goal(struct deployment *d, char *type, int64_t count)
 {
-	for (size_t i = 0; i < types->n; i++)
-		if (strcmp(types->names[i], "web") == 0)
-			return true;
-	return false;
+	if (count > 0)
+		d->goals[d->n_goals++] = (struct fl_rollout_goal){ type, (int)count };
+}
+
+/* As many as run now; of types that the new release does not have any more, none. */
+static int
+set_goals(struct deployment *d, const struct types *types, struct fl_err *err)
+{
+	const char *last_id = fl_json_str(fl_json_get(d->last, "id"), NULL);
+	char *path = fl_xasprintf("/apps/%s/formations/%s", d->app, last_id != NULL ? last_id : "");
+	struct fl_json *formation = NULL;
+	struct fl_err why = { 0 };
+
+	d->goals = fl_xcalloc(types->n + 1, sizeof(*d->goals));
+	if (last_id != NULL)
+		formation = cluster_call(d->cluster, "GET", path, NULL, &why);
+	free(path);
+	if (formation == NULL && why.kind != FL_ERR_NONE && why.kind != FL_ERR_NOT_FOUND) {
+		*err = why;
+		return -1;
+	}
+	for (size_t i = 0; i < types->n; i++) {
+		const struct fl_json *count = fl_json_get(fl_json_get(formation, "processes"), types->names[i]);
+
+		add_goal(d, types->names[i], d->first ? strcmp(types->names[i], "web") == 0 : fl_json_int(count, 0));
+	}
+	fl_json_free(formation);
+	return 0;
+}
+
+static int
+set_release(const struct deployment *d, const char *release, struct fl_err *err)
+{
+	char *path = fl_xasprintf("/apps/%s/release", d->app), *body = fl_xasprintf("{\"id\":\"%s\"}", release);
+	int r = put(d->cluster, path, body, err);
+
+	free(path);
+	free(body);
+	return r;
+}
+
+static int
+scale_first(const struct deployment *d, int web, struct fl_err *err)
+{
+	char *path = fl_xasprintf("/apps/%s/formations/%s", d->app, d->release);
+	char *body = fl_xasprintf("{\"processes\":{\"web\":%d}}", web);
+	int r = put(d->cluster, path, body, err);
+
+	free(path);
+	free(body);
+	return r;
+}
+
+/* Setting the release moves the formation to it. */
+static char *
+change(void *arg, struct fl_err *err)
+{
+	const struct deployment *d = arg;
+
+	if (set_release(d, d->release, err) == -1 || (d->first && d->n_goals > 0 && scale_first(d, 1, err) == -1))
+		return NULL;
+	if (d->first && d->n_goals > 0)
+		output_line("=====> Added default web=1 formation");
+	if (d->n_goals > 0)
+		output_line("-----> Waiting for its jobs to serve...");
+	return fl_xstrdup(d->release);
+}
+
+/* What came up of the new release goes, what ran before stays. */
+static void
+roll_back(const struct deployment *d)
+{
+	const char *last_id = fl_json_str(fl_json_get(d->last, "id"), NULL);
+	struct fl_err err;
+	int r = 0;
+
+	if (d->first && d->n_goals > 0)
+		r = scale_first(d, 0, &err);
+	if (last_id != NULL && r == 0)
+		r = set_release(d, last_id, &err);
+	if (r == -1)
+		output_line(" !     The release before could not be set again: %s", err.msg);
+	else if (!d->first)
+		output_line(" !     The release before serves on.");
+}
+
+static int
+switch_over(struct deployment *d, struct fl_err *err)
+{
+	char *url = fl_xasprintf("http://%s", d->cluster->controller), *release;
+	struct fl_rollout rollout = {
+		.controller = url, .key = d->cluster->controller_key, .app = d->app, .goals = d->goals, .n_goals = d->n_goals,
+		.timeout_s = WAIT_S, .change = change, .arg = d
+	};
+	int r = 0;
+
+	if (d->n_goals > 0) {
+		r = fl_rollout_run(&rollout, err);
+	} else if ((release = change(d, err)) != NULL) {
+		free(release);
+	} else {
+		r = -1;
+	}
+	if (r == -1)
+		roll_back(d);
+	free(url);
+	return r;
 }
 
 int
 deploy_run(const struct cluster *c, const char *app, const struct fl_json *last, const char *slug_url,
     const struct types *types, struct fl_err *err)
 {
-	char *artifact = NULL, *release = NULL, *path = NULL, *body = NULL, *formation = NULL;
-	bool first = fl_json_is_null(fl_json_get(last, "processes")); /* a release of `env set` alone has none */
+	struct deployment d = { .cluster = c, .app = app, .last = last };
 	struct fl_buf text = { 0 };
+	char *artifact = NULL;
 	int r = -1;
 
+	d.first = fl_json_len(fl_json_get(last, "processes")) == 0; /* a release of `env set` alone has none */
 	output_line("-----> Creating release...");
 	if ((artifact = create_artifact(c, err)) == NULL)
 		goto out;
 	write_release(&text, app, artifact, last, slug_url, types);
-	if ((release = create(c, "/releases", text.data, err)) == NULL)
+	if ((d.release = create(c, "/releases", text.data, err)) == NULL || set_goals(&d, types, err) == -1)
 		goto out;
-	path = fl_xasprintf("/apps/%s/release", app);
-	body = fl_xasprintf("{\"id\":\"%s\"}", release);
-	if (put(c, path, body, err) == -1)
+	if (switch_over(&d, err) == -1)
 		goto out;
-	formation = fl_xasprintf("/apps/%s/formations/%s", app, release);
-	if (first && has_web(types) && put(c, formation, "{\"processes\":{\"web\":1}}", err) == -1)
-		goto out;
-	if (first && has_web(types))
-		output_line("=====> Added default web=1 formation");
 	output_line("=====> Application deployed");
 	r = 0;
 out:
 	if (r == -1)
-		fl_err_wrap(err, "The build went well, but its release could not be made");
+		fl_err_wrap(err, "The build went well, but not its deployment");
 	fl_buf_release(&text);
+	free(d.goals);
+	free(d.release);
 	free(artifact);
-	free(release);
-	free(path);
-	free(body);
-	free(formation);
 	return r;
 }

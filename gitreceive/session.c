@@ -14,6 +14,7 @@
 #include "command.h"
 #include "gitreceive.h"
 #include "libflynn/attr.h"
+#include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
@@ -25,6 +26,7 @@
 /* From the first byte to the command; SIGALRM ends a client that takes longer. */
 #define LOGIN_S 30
 #define MAX_KEYS 10
+#define GOODBYE_MS 2000
 #define PEM_END "-----END "
 
 struct session {
@@ -216,15 +218,20 @@ out:
 	return status;
 }
 
+/* The client leaves first, once it has all: who hangs up on it makes it complain. */
 static void
 say_goodbye(struct session *s, int status)
 {
+	int64_t until = fl_clock_ms() + GOODBYE_MS;
+
 	if (!ssh_channel_is_open(s->channel))
 		return;
 	ssh_channel_request_send_exit_status(s->channel, status);
 	ssh_channel_send_eof(s->channel);
 	ssh_channel_close(s->channel);
-	ssh_blocking_flush(s->ssh, 2000);
+	while (ssh_is_connected(s->ssh) && fl_clock_ms() < until)
+		if (ssh_event_dopoll(s->event, GOODBYE_MS) == SSH_ERROR)
+			break;
 }
 
 static void
