@@ -11,6 +11,7 @@
 # Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
 # so that a program or a test takes from its folder exactly what it uses.
 
+VERSION ?= 1.0.0
 PREFIX ?= /usr/local
 SECONDS ?= 60
 SAN ?=
@@ -18,6 +19,7 @@ WERROR ?= 1
 V ?=
 BUILD ?= build$(if $(SAN),-san)
 
+comma := ,
 CC = gcc
 AR = ar
 CLANG = clang
@@ -37,7 +39,7 @@ pkg_libs = $(shell pkg-config --libs $(LIBFLYNN_PKGS) $(1))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow \
 	-Wstrict-prototypes -Wundef -Wvla -Wmissing-prototypes -Wwrite-strings -Wformat=2
-DIALECT := -std=c11 -D_GNU_SOURCE -I.
+DIALECT := -std=c11 -D_GNU_SOURCE -DFLYNN_VERSION='"$(VERSION)"' -I.
 HARDEN_CC := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 HARDEN_LD := -Wl,-z,relro,-z,now
 SAN_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -87,7 +89,7 @@ endif
 
 $(BUILD)/lib/libflynn.so.1: $(LIBFLYNN_OBJS) libflynn/libflynn.map
 	@mkdir -p $(@D)
-	$(call q,LINK) $(LINK) -shared -Wl,-soname,libflynn.so.1 -Wl,--version-script,libflynn/libflynn.map \
+	$(call q,LINK) $(LINK) -shared $(if $(SAN),,-Wl$(comma)--no-undefined) -Wl,-soname,libflynn.so.1 -Wl,--version-script,libflynn/libflynn.map \
 		-o $@ $(LIBFLYNN_OBJS) $(call pkg_libs)
 	@ln -sf libflynn.so.1 $(BUILD)/lib/libflynn.so
 
@@ -101,7 +103,7 @@ flags_now = $(CC) $(DIALECT) $(WARNINGS) $(WERROR) $(MODE_CC) $(CFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo "$(subst ",,$(flags_now))" | cmp -s - $@ || echo "$(subst ",,$(flags_now))" >$@
-FORCE:
+.PHONY: FORCE
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -203,16 +203,6 @@ one() {
 	build "$part" "flynn/$part:latest"
 }
 
-# While a part is not written yet, the others are built without it.
-skip() {
-	local program
-
-	for program in $1; do
-		[[ $program != flynn-* || -e $BUILD/bin/$program ]] || { say "skipped: no $program yet"; return 0; }
-	done
-	return 1
-}
-
 all() {
 	local line
 
@@ -220,11 +210,10 @@ all() {
 	say "ours: ${IMAGES[*]%% *}"
 	base all
 	for line in "${IMAGES[@]}"; do
-		skip "${line#* }" && continue
 		# shellcheck disable=SC2086 # a list of words
 		one $line
 	done
-	[ -z "$(image_id flynn/router)" ] || docker tag flynn/router flynn/strowger
+	docker tag flynn/router flynn/strowger
 }
 
 # Names first; then what has none any more, earlier builds included.

@@ -53,7 +53,7 @@ ok "three workers answer" wait_until 10 "three instances to answer" ports 3 exam
 
 for address in 127.0.0.1 "[::1]" "$HOST"; do
 	ok "port 80 answers on $address" curl -fsS --max-time 5 -H 'Host: example.localhost' "http://$address/"
-	ok "port 443 answers on $address" curl -fskS --max-time 5 "https://$address/ping" -H 'Host: localhost'
+	ok "port 443 answers on $address" curl -fskS --max-time 5 --connect-to "::$address:443" https://localhost/ping
 done
 like "port 2222 speaks SSH" "$(timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/2222; head -c 4 <&3')" '^SSH-'
 
