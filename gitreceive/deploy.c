@@ -129,7 +129,7 @@ struct deployment {
 	const struct cluster *cluster;
 	const char *app;
 	const struct fl_json *last; /* release; JSON null */
-	bool first;		    /* nothing of the app can be running yet */
+	bool first;		    /* nobody has said yet how many shall run */
 	char *release;		    /* the new one's id */
 	struct fl_rollout_goal *goals;
 	size_t n_goals;
@@ -159,6 +159,7 @@ set_goals(struct deployment *d, const struct types *types, struct fl_err *err)
 		*err = why;
 		return -1;
 	}
+	d->first = formation == NULL;
 	for (size_t i = 0; i < types->n; i++) {
 		const struct fl_json *count = fl_json_get(fl_json_get(formation, "processes"), types->names[i]);
 
@@ -180,14 +181,14 @@ set_release(const struct deployment *d, const char *release, struct fl_err *err)
 }
 
 static int
-scale_first(const struct deployment *d, int web, struct fl_err *err)
+set_formation(const struct deployment *d, const char *method, const char *body, struct fl_err *err)
 {
 	char *path = fl_xasprintf("/apps/%s/formations/%s", d->app, d->release);
-	char *body = fl_xasprintf("{\"processes\":{\"web\":%d}}", web);
-	int r = put(d->cluster, path, body, err);
+	struct fl_json *answer = cluster_call(d->cluster, method, path, body, err);
+	int r = answer != NULL ? 0 : -1;
 
+	fl_json_free(answer);
 	free(path);
-	free(body);
 	return r;
 }
 
@@ -197,7 +198,8 @@ change(void *arg, struct fl_err *err)
 {
 	const struct deployment *d = arg;
 
-	if (set_release(d, d->release, err) == -1 || (d->first && d->n_goals > 0 && scale_first(d, 1, err) == -1))
+	if (set_release(d, d->release, err) == -1 ||
+	    (d->first && d->n_goals > 0 && set_formation(d, "PUT", "{\"processes\":{\"web\":1}}", err) == -1))
 		return NULL;
 	if (d->first && d->n_goals > 0)
 		output_line("=====> Added default web=1 formation");
@@ -215,7 +217,7 @@ roll_back(const struct deployment *d)
 	int r = 0;
 
 	if (d->first && d->n_goals > 0)
-		r = scale_first(d, 0, &err);
+		r = set_formation(d, "DELETE", NULL, &err);
 	if (last_id != NULL && r == 0)
 		r = set_release(d, last_id, &err);
 	if (r == -1)
@@ -256,7 +258,6 @@ deploy_run(const struct cluster *c, const char *app, const struct fl_json *last,
 	char *artifact = NULL;
 	int r = -1;
 
-	d.first = fl_json_len(fl_json_get(last, "processes")) == 0; /* a release of `env set` alone has none */
 	output_line("-----> Creating release...");
 	if ((artifact = create_artifact(c, err)) == NULL)
 		goto out;

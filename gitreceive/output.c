@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "output.h"
@@ -29,15 +30,18 @@ output_write(const char *data, size_t len)
 void
 output_line(const char *fmt, ...)
 {
+	char *text;
 	va_list ap;
+	int len;
 
-	if (in_line)
-		fputc('\n', stdout);
-	in_line = false;
-	fputs(TO_LINE_START, stdout);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	len = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	fputc('\n', stdout);
-	fflush(stdout);
+	if (len == -1)
+		return;
+	if (in_line)
+		output_write("\n", 1);
+	output_write(text, (size_t)len);
+	output_write("\n", 1);
+	free(text);
 }
