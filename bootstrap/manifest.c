@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,13 +26,19 @@ manifest_find(const struct manifest *m, const char *id)
 static struct step *
 step_parse(struct bootstrap *b, const struct manifest *m, const struct fl_json *v, struct fl_err *err)
 {
-	const char *id = NULL, *name = NULL;
+	const char *id = "", *name = "";
 	const struct action *action;
 	struct step *s;
 
-	if (fl_json_member_str(v, "id", &id, err) == -1 || fl_json_member_str(v, "action", &name, err) == -1)
+	if (fl_json_type(v) != FL_JSON_OBJECT) {
+		fl_err_set(err, FL_ERR_INVALID, "step %zu of the manifest is no object", m->n + 1);
 		return NULL;
-	if (id == NULL || name == NULL) {
+	}
+	if (fl_json_member_str(v, "id", &id, err) == -1 || fl_json_member_str(v, "action", &name, err) == -1) {
+		fl_err_wrap(err, "step %zu of the manifest", m->n + 1);
+		return NULL;
+	}
+	if (*id == '\0' || *name == '\0') {
 		fl_err_set(err, FL_ERR_INVALID, "step %zu of the manifest lacks an id or an action", m->n + 1);
 		return NULL;
 	}
@@ -81,24 +88,57 @@ link_templates(struct linking *l, const struct fl_json *v)
 }
 
 static int
-link_step(struct manifest *m, struct step *s, struct fl_err *err)
+link_after(struct linking *l)
+{
+	const struct fl_json *after = NULL;
+	const char *id;
+
+	if (fl_json_member_arr(l->step->template, "after", &after, l->err) == -1)
+		return -1;
+	for (size_t i = 0; i < fl_json_len(after); i++) {
+		if ((id = fl_json_str(fl_json_at(after, i), NULL)) == NULL)
+			return fl_err_set(l->err, FL_ERR_INVALID, "\"after\" must hold ids of steps");
+		link_to(id, l);
+	}
+	return 0;
+}
+
+static int
+link_members(struct linking *l)
 {
 	static const char *const members[] = { "app_step", "from_step", "cert_step" };
-	struct linking l = { m, s, err, 0 };
-	const struct fl_json *after = NULL;
 
-	if (fl_json_member_arr(s->template, "after", &after, err) == -1)
-		return fl_err_wrap(err, "step %s", s->id);
-	for (size_t i = 0; i < fl_json_len(after); i++)
-		link_to(fl_json_str(fl_json_at(after, i), ""), &l);
 	for (size_t i = 0; i < fl_nitems(members); i++) {
-		const char *id = fl_json_str(fl_json_get(s->template, members[i]), NULL);
+		const char *id = NULL;
 
+		if (fl_json_member_str(l->step->template, members[i], &id, l->err) == -1)
+			return -1;
 		if (id != NULL)
-			link_to(id, &l);
+			link_to(id, l);
 	}
+	return 0;
+}
+
+static int
+link_step(struct manifest *m, struct step *s, struct fl_err *err)
+{
+	struct linking l = { m, s, err, 0 };
+
+	if (link_after(&l) == -1 || link_members(&l) == -1)
+		return fl_err_wrap(err, "step %s", s->id);
 	link_templates(&l, s->template);
 	return l.result;
+}
+
+/* Whether all that s comes after are among the settled. */
+static bool
+may_settle(const struct manifest *m, const struct step *s, const bool *settled)
+{
+	for (size_t i = 0; i < m->n; i++)
+		for (size_t k = 0; !settled[i] && k < s->n_after; k++)
+			if (s->after[k] == m->steps[i])
+				return false;
+	return true;
 }
 
 /* Settle steps whose predecessors are settled until nothing moves; what is left runs in a circle. */
@@ -107,23 +147,20 @@ check_no_circle(const struct manifest *m, struct fl_err *err)
 {
 	bool *settled = fl_xcalloc(m->n + 1, sizeof(*settled));
 	const struct step *stuck;
-	bool moved = true;
+	bool moved;
 
-	while (moved) {
+	do {
 		moved = false;
 		stuck = NULL;
 		for (size_t i = 0; i < m->n; i++) {
-			bool ready = true;
-
-			for (size_t k = 0; k < m->steps[i]->n_after; k++)
-				for (size_t j = 0; j < m->n; j++)
-					ready = ready && (m->steps[j] != m->steps[i]->after[k] || settled[j]);
-			if (!settled[i] && ready)
+			if (settled[i])
+				continue;
+			if (may_settle(m, m->steps[i], settled))
 				settled[i] = moved = true;
-			if (!settled[i])
+			else
 				stuck = m->steps[i];
 		}
-	}
+	} while (moved);
 	free(settled);
 	return stuck == NULL ? 0 : fl_err_set(err, FL_ERR_INVALID, "step %s waits, over others, for itself", stuck->id);
 }
