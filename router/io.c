@@ -175,7 +175,7 @@ io_write(struct io *io, const struct iovec *parts, int n)
 	for (int i = 0; i < n; i++)
 		len += parts[i].iov_len;
 	do
-		sent = sendmsg(io->fd, &msg, MSG_NOSIGNAL);
+		sent = n == 1 ? send(io->fd, parts->iov_base, len, MSG_NOSIGNAL) : sendmsg(io->fd, &msg, MSG_NOSIGNAL);
 	while (sent == -1 && errno == EINTR);
 	if (sent == -1 && errno != EAGAIN)
 		return broken(io);

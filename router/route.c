@@ -97,7 +97,7 @@ take_domain(struct route *r, const struct fl_json *config, struct fl_err *err)
 	is_wildcard = strncmp(given, "*.", 2) == 0;
 	if (strchr(given, ':') != NULL ||
 	    table_normalise_host(given + is_wildcard * 2, strlen(given) - is_wildcard * 2, host) == 0 || *host == '.' ||
-	    strstr(host, "..") != NULL) {
+	    strstr(host, "..") != NULL || host[strlen(host) - 1] == '.') {
 		fl_err_set(err, FL_ERR_INVALID, "domain: \"%s\" is no host name", given);
 		goto out;
 	}

@@ -87,6 +87,7 @@ what_is_wrong_is_said(FL_UNUSED void **state)
 		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a b\",\"service\":\"x\"}}", "domain: \"a b\" is no host name" },
 		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a:80\",\"service\":\"x\"}}", "domain: \"a:80\" is no host name" },
 		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a..b\",\"service\":\"x\"}}", "domain: \"a..b\" is no host name" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a..\",\"service\":\"x\"}}", "domain: \"a..\" is no host name" },
 		{ "{\"type\":\"http\",\"config\":{\"domain\":\"*\",\"service\":\"x\"}}", "domain: \"*\" is no host name" },
 		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a.*.b\",\"service\":\"x\"}}", "domain: \"a.*.b\" is no host name" },
 		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a\",\"service\":\"x/y\"}}", "service: \"x/y\" is no service name" },
