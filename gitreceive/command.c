@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ app_of_path(const char *path)
 	static const char suffix[] = ".git";
 	size_t len;
 
+	path += strspn(path, " ");
 	path += *path == '\'' || *path == '"';
 	path += strspn(path, "/");
 	len = strlen(path);
@@ -22,6 +24,15 @@ app_of_path(const char *path)
 	if (len > strlen(suffix) && strncmp(path + len - strlen(suffix), suffix, strlen(suffix)) == 0)
 		len -= strlen(suffix);
 	return fl_xstrndup(path, len);
+}
+
+/* For the terminal that the sentence ends up on. */
+static void
+make_printable(char *s)
+{
+	for (; *s != '\0'; s++)
+		if (!isprint((unsigned char)*s))
+			*s = '?';
 }
 
 char *
@@ -42,6 +53,7 @@ command_parse(const char *text, struct fl_err *err)
 	app = app_of_path(path);
 	if (*app != '\0' && strlen(app) <= MAX_NAME && app[strspn(app, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0')
 		return app;
+	make_printable(app);
 	fl_err_set(err, FL_ERR_INVALID, "Invalid repo \"%.100s\": the path is /APP.git, as flynn create sets it.", app);
 	free(app);
 	return NULL;

@@ -40,12 +40,14 @@ refs_read(FILE *in, char commit[REFS_OID_LEN + 1], struct fl_err *err)
 
 	*commit = '\0';
 	while (fgets(line, sizeof(line), in) != NULL) {
+		bool whole = strchr(line, '\n') != NULL || feof(in);
+
 		line[strcspn(line, "\n")] = '\0';
 		rest = line;
 		old_oid = strsep(&rest, " ");
 		new_oid = strsep(&rest, " ");
 		ref = rest;
-		if (ref == NULL || !is_oid(old_oid) || !is_oid(new_oid))
+		if (!whole || ref == NULL || !is_oid(old_oid) || !is_oid(new_oid))
 			return fl_err_set(err, FL_ERR_INVALID, "git said something that is no ref update");
 		if (take_ref(new_oid, ref, commit, err) == -1)
 			return -1;

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -251,6 +253,8 @@ tree_tar_write(const char *commit, int fd, struct fl_err *err)
 
 	git_libgit2_init();
 	archive_write_set_format_pax_restricted(t.out);
+	/* Names are bytes to git, whatever the locale makes of them. */
+	archive_write_set_format_option(t.out, NULL, "hdrcharset", "BINARY");
 	archive_write_set_bytes_per_block(t.out, CHUNK);
 	archive_write_set_bytes_in_last_block(t.out, 1);
 	if (open_repository(&t) == -1)
@@ -282,6 +286,7 @@ tree_tar_start(const char *commit, int *fd, struct fl_err *err)
 	if (pipe2(pipe_fd, O_CLOEXEC) == -1)
 		return fl_err_sys(err, "make a pipe");
 	if ((pid = fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* it holds the builder's connection, too */
 		close(pipe_fd[0]);
 		if (tree_tar_write(commit, pipe_fd[1], &why) == 0)
 			_exit(0);

@@ -22,14 +22,38 @@ take_names(struct types *t, char *list)
 }
 
 static void
+forget_names(struct types *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->names[i]);
+	t->n = 0;
+}
+
+/* The line without the builder's indent and move to column 1. */
+static char *
+line_text(struct types *t)
+{
+	static const char to_column_1[] = "\033[1G";
+	char *text = t->line;
+
+	if (strncmp(text, to_column_1, strlen(to_column_1)) == 0)
+		text += strlen(to_column_1);
+	return text + strspn(text, " ");
+}
+
+static void
 take_line(struct types *t)
 {
-	char *word = strstr(t->line, "types"), *arrow = word != NULL ? strstr(word, " -> ") : NULL;
+	static const char declared[] = "Procfile declares types", by_default[] = "Default types for ", arrow[] = " -> ";
+	char *text = line_text(t), *list = strstr(text, arrow);
+	bool is_declared = list != NULL && (size_t)(list - text) == strlen(declared) && strncmp(text, declared, strlen(declared)) == 0;
+	bool is_default = list != NULL && strncmp(text, by_default, strlen(by_default)) == 0;
 
-	if (arrow == NULL || t->found)
+	if (!is_declared && (!is_default || t->declared))
 		return;
-	t->found = true;
-	take_names(t, arrow + strlen(" -> "));
+	t->declared = is_declared;
+	forget_names(t);
+	take_names(t, list + strlen(arrow));
 }
 
 void
@@ -50,7 +74,6 @@ types_feed(struct types *t, const char *data, size_t len)
 void
 types_release(struct types *t)
 {
-	for (size_t i = 0; i < t->n; i++)
-		free(t->names[i]);
+	forget_names(t);
 	free(t->names);
 }

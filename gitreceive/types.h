@@ -9,11 +9,14 @@
 
 #define TYPES_MAX_LINE 4096
 
-/* Fed with the builder's output; the first line with "types ... -> a, b" counts. { 0 } to begin. */
+/*
+ * Fed with the builder's output, in which "Procfile declares types -> a, b" and "Default types for X -> a, b" count: the
+ * last such line, for what a buildpack prints comes before, and a Procfile's before a default. { 0 } to begin.
+ */
 struct types {
-	char line[TYPES_MAX_LINE]; /* the one under way */
+	char line[TYPES_MAX_LINE]; /* the one under way; what is too long for it is cut */
 	size_t len;
-	bool found;
+	bool declared; /* by a Procfile */
 	char **names;
 	size_t n;
 };
