@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,21 +56,77 @@ config_append(struct config *c)
 	return &c->clusters[c->n++];
 }
 
-/* The unquoted value of a TOML basic or literal string; NULL when it is none. */
+/* Append the character of n hex digits at p; false when they are none. */
+static bool
+add_codepoint(struct fl_buf *b, const char *p, size_t n)
+{
+	unsigned long c;
+	char hex[9];
+
+	if (strspn(p, "0123456789abcdefABCDEF") < n)
+		return false;
+	snprintf(hex, sizeof(hex), "%.*s", (int)n, p);
+	c = strtoul(hex, NULL, 16);
+	if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return false;
+	if (c < 0x80) {
+		fl_buf_addc(b, (char)c);
+		return true;
+	}
+	if (c < 0x800) {
+		fl_buf_addc(b, (char)(0xc0 | c >> 6));
+	} else {
+		if (c < 0x10000)
+			fl_buf_addc(b, (char)(0xe0 | c >> 12));
+		else
+			fl_buf_addf(b, "%c%c", (int)(0xf0 | c >> 18), (int)(0x80 | (c >> 12 & 0x3f)));
+		fl_buf_addc(b, (char)(0x80 | (c >> 6 & 0x3f)));
+	}
+	fl_buf_addc(b, (char)(0x80 | (c & 0x3f)));
+	return true;
+}
+
+/* Append what the escape at p (behind the backslash) stands for; its length, 0 when it is none of TOML's. */
+static size_t
+add_escape(struct fl_buf *b, const char *p)
+{
+	static const char letters[] = "btnfr\"\\", values[] = "\b\t\n\f\r\"\\";
+	const char *letter = *p != '\0' ? strchr(letters, *p) : NULL;
+	size_t digits = *p == 'u' ? 4 : *p == 'U' ? 8 : 0;
+
+	if (letter != NULL) {
+		fl_buf_addc(b, values[letter - letters]);
+		return 1;
+	}
+	return digits != 0 && add_codepoint(b, p + 1, digits) ? 1 + digits : 0;
+}
+
+static bool
+is_blank(const char *p)
+{
+	p += strspn(p, " \t\r");
+	return *p == '\0' || *p == '#';
+}
+
+/* The unquoted value of a TOML basic or literal string, behind which only a comment stands; NULL when it is none. */
 static char *
 parse_string(const char *p)
 {
 	struct fl_buf b = { 0 };
-	char quote = *p++;
+	char quote = *p;
+	size_t len = 1;
 
 	if (quote != '"' && quote != '\'')
 		return NULL;
-	for (; *p != '\0' && *p != quote; p++) {
-		if (quote == '"' && *p == '\\' && strchr("\"\\", p[1]) != NULL && p[1] != '\0')
-			p++;
-		fl_buf_addc(&b, *p);
+	for (p++; *p != '\0' && *p != quote && len > 0; p += len) {
+		if (quote == '"' && *p == '\\') {
+			len = add_escape(&b, ++p);
+		} else {
+			fl_buf_addc(&b, *p);
+			len = 1;
+		}
 	}
-	if (*p == quote)
+	if (len > 0 && *p == quote && is_blank(p + 1))
 		return fl_buf_detach(&b);
 	fl_buf_release(&b);
 	return NULL;
@@ -99,32 +156,42 @@ member_of(struct config *c, const char *key)
 	return NULL;
 }
 
+/* [[server]] or [[cluster]] begins an entry. */
+static int
+parse_table(struct config *c, const char *head, int number, struct fl_err *err)
+{
+	static const char *const names[] = { "[[server]]", "[[cluster]]" };
+
+	for (size_t i = 0; i < fl_nitems(names); i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncasecmp(head, names[i], len) == 0 && is_blank(head + len)) {
+			config_append(c);
+			return 0;
+		}
+	}
+	return fl_err_set(err, FL_ERR_INVALID, "%s line %d: expected [[server]] or [[cluster]]", c->path, number);
+}
+
 static int
 parse_line(struct config *c, char *line, int number, struct fl_err *err)
 {
-	char *key = line + strspn(line, " \t\r"), *eq, **member, *value;
+	char *key = line + strspn(line, " \t\r"), *eq = strchr(key, '='), *end = eq, **member, *value;
 
-	if (*key == '\0' || *key == '#')
+	if (is_blank(key))
 		return 0;
-	if (strncmp(key, "[[", 2) == 0) {
-		if (strncasecmp(key, "[[server]]", 10) != 0 && strncasecmp(key, "[[cluster]]", 11) != 0)
-			return fl_err_set(err, FL_ERR_INVALID, "%s line %d: expected [[server]] or [[cluster]]", c->path, number);
-		config_append(c);
-		return 0;
-	}
-	if ((eq = strchr(key, '=')) == NULL)
+	if (strncmp(key, "[[", 2) == 0)
+		return parse_table(c, key, number, err);
+	if (eq == NULL || eq == key)
 		return fl_err_set(err, FL_ERR_INVALID, "%s line %d: expected Key = \"value\"", c->path, number);
-	value = parse_string(eq + 1 + strspn(eq + 1, " \t"));
-	while (eq > key && strchr(" \t", eq[-1]) != NULL)
-		eq--;
-	*eq = '\0';
-	member = member_of(c, key);
-	if (member != NULL && value == NULL)
-		return fl_err_set(err, FL_ERR_INVALID, "%s line %d: %s must be a quoted string", c->path, number, key);
-	if (member == NULL) {
-		free(value);
+	while (end > key && strchr(" \t", end[-1]) != NULL)
+		end--;
+	*end = '\0';
+	if ((member = member_of(c, key)) == NULL)
 		return 0;
-	}
+	value = parse_string(eq + 1 + strspn(eq + 1, " \t"));
+	if (value == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "%s line %d: %s must be a quoted string", c->path, number, key);
 	free(*member);
 	*member = value;
 	return 0;
@@ -167,6 +234,8 @@ config_read(struct fl_err *err)
 		fl_buf_add(&text, chunk, (size_t)n);
 	if (n == -1)
 		fl_err_sys(err, "read %s", path);
+	else if (text.len >= MAX_BYTES)
+		fl_err_set(err, FL_ERR_TOO_BIG, "%s is larger than %u bytes: is it a list of clusters?", path, MAX_BYTES);
 	else
 		c = config_parse(path, fl_buf_cstr(&text), err);
 out:
@@ -178,24 +247,37 @@ out:
 }
 
 static void
-write_member(struct fl_buf *b, const char *key, const char *value)
+write_string(struct fl_buf *b, const char *value)
 {
-	if (value == NULL)
-		return;
-	fl_buf_addf(b, "  %s = \"", key);
+	fl_buf_addc(b, '"');
 	for (; *value != '\0'; value++) {
 		if (*value == '"' || *value == '\\')
-			fl_buf_addc(b, '\\');
-		fl_buf_addc(b, *value);
+			fl_buf_addf(b, "\\%c", *value);
+		else if ((unsigned char)*value < 0x20 || *value == 0x7f)
+			fl_buf_addf(b, "\\u%04x", (unsigned char)*value);
+		else
+			fl_buf_addc(b, *value);
 	}
 	fl_buf_addstr(b, "\"\n");
 }
 
 static void
+write_member(struct fl_buf *b, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	fl_buf_addf(b, "  %s = ", key);
+	write_string(b, value);
+}
+
+static void
 config_format(const struct config *c, struct fl_buf *b)
 {
-	if (c->default_name != NULL)
-		fl_buf_addf(b, "default = \"%s\"\n\n", c->default_name);
+	if (c->default_name != NULL) {
+		fl_buf_addstr(b, "default = ");
+		write_string(b, c->default_name);
+		fl_buf_addc(b, '\n');
+	}
 	for (size_t i = 0; i < c->n; i++) {
 		fl_buf_addstr(b, i > 0 ? "\n[[cluster]]\n" : "[[cluster]]\n");
 		write_member(b, "Name", c->clusters[i].name);
@@ -206,27 +288,43 @@ config_format(const struct config *c, struct fl_buf *b)
 	}
 }
 
+/* Beside path, then in its place; mkostemp makes it readable by its owner only. */
+static int
+replace_file(const char *path, const struct fl_buf *text, struct fl_err *err)
+{
+	char *beside = fl_xasprintf("%s.XXXXXX", path);
+	int fd = mkostemp(beside, O_CLOEXEC), r = -1;
+	ssize_t n = 0;
+
+	if (fd == -1)
+		goto out;
+	for (size_t at = 0; n != -1 && at < text->len; at += (size_t)n)
+		if ((n = write(fd, text->data + at, text->len - at)) == -1)
+			break;
+	if (n != -1 && fsync(fd) == 0)
+		r = rename(beside, path);
+out:
+	if (r == -1)
+		fl_err_sys(err, "write %s", path);
+	if (r == -1 && fd != -1)
+		unlink(beside);
+	if (fd != -1)
+		close(fd);
+	free(beside);
+	return r;
+}
+
 int
 config_write(const struct config *c, struct fl_err *err)
 {
-	char *beside = fl_xasprintf("%s.XXXXXX", c->path);
+	char *target = realpath(c->path, NULL); /* a link to the file stays one */
 	struct fl_buf text = { 0 };
-	int fd = mkostemp(beside, O_CLOEXEC), r = 0;
+	int r;
 
 	config_format(c, &text);
-	if (fd == -1) {
-		r = fl_err_sys(err, "write %s", c->path);
-		goto out;
-	}
-	/* mkostemp made it readable by its owner only. */
-	if (write(fd, fl_buf_cstr(&text), text.len) != (ssize_t)text.len || fsync(fd) == -1 || rename(beside, c->path) == -1) {
-		r = fl_err_sys(err, "write %s", c->path);
-		unlink(beside);
-	}
-	close(fd);
-out:
+	r = replace_file(target != NULL ? target : c->path, &text, err);
 	fl_buf_release(&text);
-	free(beside);
+	free(target);
 	return r;
 }
 

@@ -12,23 +12,6 @@
 #include "libflynn/attr.h"
 #include "words.h"
 
-int
-cli_fail(const struct fl_err *err)
-{
-	fprintf(stderr, "flynn: %s\n", err->msg);
-	return CLI_EXIT_FAILED;
-}
-
-int
-cli_usage(const char *name)
-{
-	for (const struct command *c = commands; c->name != NULL; c++)
-		if (strcmp(c->name, name) == 0)
-			fprintf(stderr, "usage: flynn [-a APP] [-c CLUSTER] %s%s%s\n       flynn help %s\n", c->name,
-			    *c->args != '\0' ? " " : "", c->args, c->name);
-	return CLI_EXIT_USAGE;
-}
-
 /* Options before the command. Returns how many words they are, or -1. */
 static int
 global_options(struct cli *cli, int argc, char **argv)

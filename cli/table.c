@@ -17,14 +17,25 @@ struct table {
 	size_t *width;
 };
 
+/* Columns that text takes: characters of UTF-8, not bytes. */
+static size_t
+width_of(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
 static void
 set_cell(struct table *t, size_t row, size_t column, const char *text)
 {
 	char *copy = fl_xstrdup(text != NULL ? text : "");
 
 	t->cells[row * t->columns + column] = copy;
-	if (strlen(copy) > t->width[column])
-		t->width[column] = strlen(copy);
+	if (width_of(copy) > t->width[column])
+		t->width[column] = width_of(copy);
 }
 
 static size_t
@@ -86,22 +97,33 @@ colour_of(size_t row, const char *cell)
 	return NULL;
 }
 
+static void
+print_row(const struct table *t, size_t row, bool colours)
+{
+	char *const *cells = &t->cells[row * t->columns];
+	size_t n = t->columns;
+
+	while (n > 0 && *cells[n - 1] == '\0')
+		n--; /* no spaces behind the last that says something */
+	for (size_t i = 0; i < n; i++) {
+		const char *colour = colours ? colour_of(row, cells[i]) : NULL;
+
+		printf("%s%s%s", colour != NULL ? colour : "", cells[i], colour != NULL ? "\033[0m" : "");
+		if (i + 1 < n)
+			printf("%*s", (int)(t->width[i] - width_of(cells[i]) + GAP), "");
+	}
+	putchar('\n');
+}
+
 void
 table_print(struct table *t)
 {
 	bool colours = table_colours();
 
-	for (size_t i = 0; i < t->rows * t->columns; i++) {
-		size_t column = i % t->columns;
-		const char *colour = colours ? colour_of(i / t->columns, t->cells[i]) : NULL;
-
-		printf("%s%s%s", colour != NULL ? colour : "", t->cells[i], colour != NULL ? "\033[0m" : "");
-		if (column + 1 == t->columns)
-			putchar('\n');
-		else
-			printf("%*s", (int)(t->width[column] - strlen(t->cells[i]) + GAP), "");
+	for (size_t i = 0; i < t->rows; i++)
+		print_row(t, i, colours);
+	for (size_t i = 0; i < t->rows * t->columns; i++)
 		free(t->cells[i]);
-	}
 	free(t->cells);
 	free(t->width);
 	free(t);

@@ -8,6 +8,10 @@
 #include "libflynn/xmalloc.h"
 #include "words.h"
 
+/* A guess differs by so much at most, and longer words are not guessed at. */
+#define MAX_SLIPS 2
+#define MAX_GUESSED 64
+
 /* Whether the words spell name (words separated by single spaces), and how many of them. 0: they do not. */
 static int
 spelled_apart(const char *name, int argc, char *const *argv)
@@ -40,12 +44,12 @@ spelled_together(const char *name, const char *word)
 static bool
 is_alias(const char *aliases, const char *word)
 {
-	size_t len = strlen(word);
+	while (aliases != NULL && *aliases != '\0') {
+		size_t len = strcspn(aliases, ",");
 
-	for (const char *p = aliases; p != NULL; p = strchr(p, ',')) {
-		p += *p == ',';
-		if (strncmp(p, word, len) == 0 && (p[len] == ',' || p[len] == '\0'))
+		if (strlen(word) == len && strncmp(aliases, word, len) == 0)
 			return true;
+		aliases += len + (aliases[len] == ',');
 	}
 	return false;
 }
@@ -60,20 +64,26 @@ matches(const struct command *c, int argc, char *const *argv)
 	return n;
 }
 
+static bool
+same_letter(char a, char b)
+{
+	return a == b || (a == '-' && b == ' ');
+}
+
 /* Edit distance, for guessing what was meant. */
 static size_t
-distance(const char *a, const char *b)
+distance(const char *word, const char *name, size_t len)
 {
-	size_t n = strlen(b), *row = fl_xcalloc(n + 1, sizeof(*row)), result;
+	size_t *row = fl_xcalloc(len + 1, sizeof(*row)), result;
 
-	for (size_t j = 0; j <= n; j++)
+	for (size_t j = 0; j <= len; j++)
 		row[j] = j;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
+	for (size_t i = 1; word[i - 1] != '\0'; i++) {
 		size_t diagonal = row[0];
 
 		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+		for (size_t j = 1; j <= len; j++) {
+			size_t above = row[j], best = diagonal + !same_letter(word[i - 1], name[j - 1]);
 
 			if (above + 1 < best)
 				best = above + 1;
@@ -83,33 +93,50 @@ distance(const char *a, const char *b)
 			row[j] = best;
 		}
 	}
-	result = row[n];
+	result = row[len];
 	free(row);
 	return result;
 }
 
-static const char *
+/* What may have been meant: a part of a command's name or aliases. */
+struct guess {
+	const char *name;
+	size_t len, distance;
+};
+
+static void
+consider(const char *word, const char *name, size_t len, struct guess *g)
+{
+	size_t d = distance(word, name, len);
+
+	if (d <= MAX_SLIPS && 2 * d <= strlen(word) && (g->name == NULL || d < g->distance))
+		*g = (struct guess){ name, len, d };
+}
+
+static struct guess
 nearest(const char *word)
 {
-	const char *best = NULL;
-	size_t best_distance = 3;
+	struct guess g = { 0 };
 
-	for (const struct command *c = commands; c->name != NULL; c++) {
-		size_t d = distance(word, c->name);
+	for (const struct command *c = commands; c->name != NULL && strlen(word) <= MAX_GUESSED; c++) {
+		const char *alias = c->aliases != NULL ? c->aliases : "";
 
-		if (d < best_distance) {
-			best_distance = d;
-			best = c->name;
+		consider(word, c->name, strlen(c->name), &g);
+		while (*alias != '\0') {
+			size_t len = strcspn(alias, ",");
+
+			consider(word, alias, len, &g);
+			alias += len + (alias[len] == ',');
 		}
 	}
-	return best;
+	return g;
 }
 
 const struct command *
 words_find(int argc, char *const *argv, int *used, struct fl_err *err)
 {
 	const struct command *best = NULL;
-	const char *guess;
+	struct guess guess;
 	int best_score = 0;
 
 	for (const struct command *c = commands; c->name != NULL; c++) {
@@ -124,9 +151,10 @@ words_find(int argc, char *const *argv, int *used, struct fl_err *err)
 		*used = best_score;
 		return best;
 	}
-	guess = strlen(argv[0]) < 64 ? nearest(argv[0]) : NULL;
-	if (guess != NULL)
-		fl_err_set(err, FL_ERR_NOT_FOUND, "there is no command \"%.64s\": did you mean %s? (flynn help lists all)", argv[0], guess);
+	guess = nearest(argv[0]);
+	if (guess.name != NULL)
+		fl_err_set(err, FL_ERR_NOT_FOUND, "there is no command \"%.64s\": did you mean %.*s? (flynn help lists all)", argv[0],
+		    (int)guess.len, guess.name);
 	else
 		fl_err_set(err, FL_ERR_NOT_FOUND, "there is no command \"%.64s\": flynn help lists all", argv[0]);
 	return NULL;
