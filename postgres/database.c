@@ -1,4 +1,3 @@
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,8 +78,8 @@ database_create(struct fl_pg *pg, database_cb cb, void *arg)
 	work_next(w);
 }
 
-static bool
-parse_id(const char *id, char user[FL_UUID_LEN + 1], char name[FL_UUID_LEN + 1])
+bool
+database_parse_id(const char *id, char user[FL_UUID_LEN + 1], char name[FL_UUID_LEN + 1])
 {
 	static const char prefix[] = "/databases/";
 	static const char hex[] = "0123456789abcdef";
@@ -103,7 +102,7 @@ database_drop(struct fl_pg *pg, const char *id, database_cb cb, void *arg)
 	struct fl_err err;
 	struct work *w;
 
-	if (!parse_id(id, user, name)) {
+	if (!database_parse_id(id, user, name)) {
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "there is no database \"%.80s\"", id);
 		cb(NULL, &err, arg);
 		return;
