@@ -1,12 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "err.h"
-#include "job.h"
-#include "json.h"
-#include "map.h"
-#include "process.h"
-#include "xmalloc.h"
+#include "libflynn/err.h"
+#include "libflynn/job.h"
+#include "libflynn/json.h"
+#include "libflynn/map.h"
+#include "libflynn/process.h"
+#include "libflynn/xmalloc.h"
 
 #define MAX_PORTS_OF_COUNT 16
 
