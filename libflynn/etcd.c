@@ -212,6 +212,9 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 	const char *message;
 
 	if (err != NULL) {
+		/* Its tokens are gone with a member; and one that lost its data keeps an older token waiting. */
+		free(e->token);
+		e->token = NULL;
 		if (op_try_next(op))
 			return;
 		why = *err;
