@@ -1,6 +1,7 @@
 #include "router/exchange.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@
  * backend may be about to close an older one (node does after 5 s).
  */
 #define STALE_MS 2000
+
+static_assert(FL_HTTP_MAX_HEAD + 1024 <= WORKER_OUT_BYTES, "an answer's head fits, and what we add");
 
 enum state {
 	STATE_DIAL,   /* an instance is to be chosen, or to be chosen again */

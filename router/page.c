@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <time.h>
 
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -49,6 +50,18 @@ write_body(struct fl_buf *b, const struct page *p, const struct status *s)
 	fl_jsonw_close(&w, '}');
 }
 
+/* RFC 9110 5.6.7. */
+static void
+add_date(struct fl_buf *b)
+{
+	char text[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&now, &tm));
+	fl_buf_addstr(b, text);
+}
+
 struct block *
 page_write(struct block_pool *pool, const struct page *p)
 {
@@ -59,6 +72,9 @@ page_write(struct block_pool *pool, const struct page *p)
 	write_body(&body, p, s);
 	fl_buf_addf(&out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
 	    s->status, s->reason, p->is_json ? "application/json; charset=UTF-8" : "text/plain; charset=UTF-8", body.len);
+	add_date(&out);
+	if (p->status == 405) /* what CONNECT is answered */
+		fl_buf_addstr(&out, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n");
 	if (p->id.len > 0)
 		fl_buf_addf(&out, "X-Request-Id: %.*s\r\n", (int)p->id.len, p->id.p);
 	if (!p->keep_alive)

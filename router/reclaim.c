@@ -21,6 +21,7 @@ struct retired {
 	void *ptr;
 	void (*release)(void *);
 	bool (*is_busy)(const void *);
+	bool was_idle; /* at the last look */
 };
 
 /* What a worker writes each turn has a cache line of its own. */
@@ -62,22 +63,36 @@ release(struct reclaim *r, struct retired *x)
 	free(x);
 }
 
+/*
+ * What is counted stays for the rest of the turn that counted it out: once it is found idle, another
+ * round of turns is waited for.
+ */
+static void
+look_at(struct reclaim *r, struct retired *x)
+{
+	if (is_reachable(r, x))
+		return;
+	if (x->is_busy == NULL || (x->was_idle && !x->is_busy(x->ptr))) {
+		release(r, x);
+		return;
+	}
+	x->was_idle = !x->is_busy(x->ptr);
+	x->epoch = atomic_fetch_add(&r->epoch, 1) + 1;
+	if (x->was_idle)
+		r->look_ms = LOOK_FIRST_MS;
+}
+
 static void
 on_look(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
 	struct reclaim *r = arg;
 	struct retired *x, *next;
 
-	TAILQ_FOREACH_SAFE(x, &r->limbo, link, next) {
-		if (is_reachable(r, x))
-			break; /* so are all that came later */
-		if (x->is_busy == NULL || !x->is_busy(x->ptr))
-			release(r, x);
-	}
-	if (TAILQ_EMPTY(&r->limbo))
-		return;
 	r->look_ms = r->look_ms * 2 < LOOK_LAST_MS ? r->look_ms * 2 : LOOK_LAST_MS;
-	look_later(r);
+	TAILQ_FOREACH_SAFE(x, &r->limbo, link, next)
+		look_at(r, x);
+	if (!TAILQ_EMPTY(&r->limbo))
+		look_later(r);
 }
 
 struct reclaim *

@@ -4,7 +4,7 @@
  * The control thread replaces shared pointers while workers read them without locks. A worker says
  * at each turn of its loop that it holds none of them (quiescent state); what was retired before
  * all workers have said so, or sleep, is free to go. What a worker keeps beyond a turn it counts in
- * the object itself, which is_busy then tells.
+ * the object itself, which is_busy then tells; it stays to the end of the turn that counts it out.
  *
  * reclaim_wake and reclaim_sleep are the workers'; all else belongs to the control thread.
  */

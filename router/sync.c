@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "libflynn/attr.h"
+#include "libflynn/buf.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
@@ -26,6 +27,8 @@
 
 /* How long until a port that could not be listened on is tried again. */
 #define LISTEN_AGAIN_S 2
+/* So many routes do not vanish all at once but by an accident. */
+#define RESTORE_MIN 2
 
 /* A service that routes name, and its watch. */
 struct watched {
@@ -57,6 +60,7 @@ struct sync {
 	struct event *publish;	  /* soon: several changes make one table */
 	uint64_t seed;
 	bool is_ready, is_dirty;
+	size_t n_vanished; /* deleted since the last table was made */
 };
 
 static void
@@ -219,8 +223,48 @@ on_delete(const char *key, void *arg)
 	struct sync *s = arg;
 	struct live *l = fl_map_get(s->by_id, key + strlen(SYNC_PREFIX));
 
-	if (l != NULL)
-		drop(s, l);
+	if (l == NULL)
+		return;
+	drop(s, l);
+	s->n_vanished++;
+}
+
+static void
+on_put_back(FL_UNUSED int64_t rev, const struct fl_err *err, FL_UNUSED void *arg)
+{
+	if (err != NULL && err->kind != FL_ERR_CONFLICT) /* another router was first */
+		fl_log_warn("cannot put a route back into etcd", fl_str("err", err->msg));
+}
+
+static void
+put_back(struct sync *s, const struct live *l)
+{
+	char *key = fl_xasprintf("%s%s", SYNC_PREFIX, l->route->id);
+	struct fl_buf b = { 0 };
+
+	route_write(l->route, &b, true);
+	fl_etcd_put(s->cfg.etcd, key, fl_buf_cstr(&b), 0, FL_ETCD_ABSENT, on_put_back, NULL);
+	explicit_bzero(b.data, b.len); /* it has the private key */
+	fl_buf_release(&b);
+	free(key);
+}
+
+/*
+ * An etcd that lost its data has no route at all, which a living cluster never has: the platform's own
+ * stand for ever. We do not forget with it. Those that a full read did not find were dropped since the
+ * last table was made.
+ */
+static void
+restore(struct sync *s)
+{
+	struct live *l;
+
+	fl_log_warn("etcd has come back empty: putting back the routes", fl_int("routes", s->n_vanished));
+	while ((l = TAILQ_LAST(&s->dropped, live_list)) != NULL && s->n_vanished-- > 0) {
+		TAILQ_REMOVE(&s->dropped, l, link);
+		insert(s, l);
+		put_back(s, l);
+	}
 }
 
 static void
@@ -228,6 +272,9 @@ on_synced(void *arg)
 {
 	struct sync *s = arg;
 
+	if (fl_map_count(s->by_id) == 0 && s->n_vanished >= RESTORE_MIN)
+		restore(s);
+	s->n_vanished = 0;
 	if (!s->is_ready)
 		fl_log_info("routes are known", fl_int("routes", fl_map_count(s->by_id)));
 	s->is_ready = true;
@@ -308,6 +355,7 @@ on_publish(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	free_dropped(s);
 	open_ports(s);
 	s->is_dirty = false;
+	s->n_vanished = 0;
 	if (s->is_ready)
 		atomic_store(&plane->is_synced, true);
 	if (s->cfg.on_change != NULL)

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -988,6 +989,27 @@ def etcd_may_die_and_come_back(w):
     wait_for("routes to be taken again", lambda: w.router.call(
         "PUT", "/routes", {"type": "http", "config": {"domain": "back.example.com", "service": service}})[0] == 200, 20)
     assert w.get("back.example.com").status == 200 and w.get(host).status == 200
+
+
+@case
+def etcd_that_lost_its_data_gets_the_routes_back(w):
+    host, _, _ = w.app()
+    before = w.router.call("GET", "/routes")[1]
+    assert len(before) > 10
+    w.etcd.stop()
+    shutil.rmtree(w.etcd.dir)
+    w.etcd.start()
+    wait_for("routes to be put back", lambda: "putting back" in open(w.router.log.name).read(), 20)
+    assert w.get(host).status == 200
+    other = Router(w.etcd.url, w.discoverd, threads=1)
+    wait_for("another router to know them all", lambda: same_routes(other, before), 20)
+    assert other.stop() == 0
+    assert same_routes(w.router, before) and w.get(host).status == 200
+
+
+def same_routes(router, want):
+    status, got = router.call("GET", "/routes")
+    return status == 200 and sorted(r["id"] for r in got) == sorted(r["id"] for r in want)
 
 
 @case
