@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #define UNKNOWN_JOB_S 60
 #define OPEN_TIMEOUT_MS 30000
 #define CLOSE_TIMEOUT_S 60
+#define GONE_LOOK_MS 500
 #define HIGH_WATER (256u << 10)
 #define LOW_WATER (64u << 10)
 /* A build whose pusher went away has nothing to save. */
@@ -41,7 +43,7 @@ struct attach {
 	unsigned flags;
 	uint16_t rows, cols;
 	struct bufferevent *client;
-	struct event *gone;  /* tells of the client's end while we do not read */
+	struct event *gone;  /* looks whether the client has gone while we do not read */
 	struct event *timer; /* how long an unknown job is waited for */
 	struct fl_frame_reader reader;
 	struct stream *stream;
@@ -142,6 +144,8 @@ feeds(const struct attach *a)
 static void
 client_read(struct attach *a, bool on)
 {
+	static const struct timeval look = { 0, GONE_LOOK_MS * 1000 };
+
 	a->reading = on;
 	if (on) {
 		event_del(a->gone);
@@ -149,7 +153,7 @@ client_read(struct attach *a, bool on)
 		bufferevent_trigger(a->client, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 	} else {
 		bufferevent_disable(a->client, EV_READ);
-		event_add(a->gone, NULL);
+		event_add(a->gone, &look);
 	}
 }
 
@@ -342,16 +346,18 @@ on_client_broken(FL_UNUSED struct bufferevent *bev, FL_UNUSED short what, void *
 }
 
 /*
- * The client's end came while nothing is read of it, because its job is not there or takes no more. What it sent is still
- * delivered to a job that outlives it.
+ * While nothing is read of a client, because its job is not there or takes no more, nothing tells of its end: libevent's
+ * EV_CLOSED is not raised for a reset. What it sent is still delivered to a job that outlives it.
  */
 static void
-on_client_gone(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+on_look(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
 	struct attach *a = arg;
+	struct pollfd p = { .fd = bufferevent_getfd(a->client), .events = POLLRDHUP };
 
-	if (!a->attached || job_spec(a->job)->stop_on_detach)
-		attach_free(a);
+	if (poll(&p, 1, 0) <= 0 || (a->attached && !job_spec(a->job)->stop_on_detach && !(p.revents & (POLLERR | POLLHUP))))
+		return;
+	attach_free(a);
 }
 
 static void
@@ -570,7 +576,7 @@ attach_start(struct host *h, const struct attach_request *request, struct fl_htt
 	bufferevent_setwatermark(a->client, EV_READ, 0, LOW_WATER);
 	bufferevent_setwatermark(a->client, EV_WRITE, LOW_WATER, 0);
 	bufferevent_enable(a->client, EV_WRITE);
-	a->gone = event_new(h->base, bufferevent_getfd(a->client), EV_CLOSED, on_client_gone, a);
+	a->gone = event_new(h->base, -1, EV_PERSIST, on_look, a);
 	client_read(a, false);
 	if (j != NULL) {
 		attach_bind(a, j);

@@ -93,6 +93,7 @@ host_change_key(struct host *h)
 	free(h->key);
 	h->key = fl_random_hex(KEY_BYTES);
 	fl_discoverd_free(h->discoverd);
+	services_release(h);
 	join_discoverd(h);
 	services_register_host(h);
 }
@@ -181,6 +182,7 @@ host_new(struct event_base *base, const struct host_config *cfg, struct fl_err *
 	h->cfg = cfg;
 	TAILQ_INIT(&h->jobs);
 	LIST_INIT(&h->waiting);
+	LIST_INIT(&h->leaving);
 	h->ports = ports_new();
 	h->launcher = launcher_new(h);
 	h->restore = restore_new(h);
@@ -253,6 +255,7 @@ host_free(struct host *h)
 		event_free(h->prune);
 	fl_http_client_free(h->client);
 	fl_discoverd_abandon(h->discoverd); /* containers run on */
+	services_release(h);
 	free(h->id);
 	free(h->key);
 	free(h->bridge_ip);

@@ -26,6 +26,7 @@ struct fl_http_client;
 struct identify;
 struct job;
 struct launcher;
+struct leaving;
 struct manifest;
 struct ports;
 struct restore;
@@ -52,6 +53,7 @@ struct host_config {
 
 TAILQ_HEAD(job_list, job);
 LIST_HEAD(attach_list, attach);
+LIST_HEAD(leaving_list, leaving);
 
 struct host {
 	struct event_base *base;
@@ -73,6 +75,7 @@ struct host {
 	struct feed *feed;
 	struct event *prune; /* ending_prune_soon() */
 	struct attach_list waiting; /* attachers of jobs that are not known yet */
+	struct leaving_list leaving; /* goodbyes to discoverd that are waited for */
 	struct fl_http *http;
 	struct fl_http_client *client;	/* for health checks */
 	struct fl_discoverd *discoverd; /* NULL until the key is known */

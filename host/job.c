@@ -15,6 +15,7 @@
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
 #include "ports.h"
+#include "pull.h"
 #include "sockets.h"
 
 #define TO(state) (1u << (state))
@@ -131,6 +132,8 @@ job_cancel(struct job *j)
 	j->sockets = NULL;
 	death_cancel(j->death);
 	j->death = NULL;
+	pull_cancel(j->pull);
+	j->pull = NULL;
 	launcher_leave(j);
 }
 

@@ -18,6 +18,7 @@
 struct death;
 struct fl_http_call;
 struct health;
+struct pull;
 struct sockets;
 
 enum job_state {
@@ -68,6 +69,7 @@ struct job {
 	struct health *health;
 	struct sockets *sockets;
 	struct death *death;
+	struct pull *pull;
 };
 
 /* What others see of a job that has not begun; owns spec. */

@@ -110,7 +110,7 @@ launch_without_image(struct job *j)
 	if (image_parse(job_spec(j)->artifact_uri, &image, &err) == 0 && image.id == NULL && !j->pulled) {
 		j->pulled = true;
 		launcher_leave(j); /* it may take minutes */
-		pull_start(j, &image, on_pulled);
+		j->pull = pull_start(j, &image, on_pulled);
 	} else {
 		if (image.id != NULL)
 			fl_err_set(&err, FL_ERR_NOT_FOUND,
@@ -233,6 +233,7 @@ launch_up(struct job *j)
 	job_enter(j, JOB_UP);
 	j->was_up = true;
 	j->up_ms = fl_clock_ms();
+	job_set_error(j, NULL); /* of the life before, if any */
 	services_register(j);
 	fl_log_info("job up", fl_str("job", job_id(j)), fl_str("what", job_what(j)), fl_int("port", job_first_port(j)));
 	feed_send(h->feed, "up", j);

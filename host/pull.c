@@ -15,6 +15,7 @@
 
 struct pull {
 	struct job *job;
+	struct fl_http_call *call;
 	char *ref;
 	void (*cb)(struct job *, const struct fl_err *);
 };
@@ -36,6 +37,17 @@ pull_complaint(const char *report)
 	return complaint;
 }
 
+void
+pull_cancel(struct pull *p)
+{
+	if (p == NULL)
+		return;
+	if (p->call != NULL)
+		fl_http_call_cancel(p->call);
+	free(p->ref);
+	free(p);
+}
+
 static void
 on_done(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
 {
@@ -45,7 +57,8 @@ on_done(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 	struct fl_err err = { 0 }, why = { 0 };
 	char *complaint = NULL;
 
-	j->call = NULL;
+	p->call = NULL;
+	j->pull = NULL;
 	if (engine_check(j->host->engine, res, call_err, "pull", &why) == -1)
 		complaint = fl_xstrdup(why.msg);
 	else
@@ -54,13 +67,12 @@ on_done(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 		fl_err_set(&err, why.kind == FL_ERR_UNAVAILABLE ? FL_ERR_UNAVAILABLE : FL_ERR_NOT_FOUND,
 		    "image %s is not on this host and cannot be pulled: build it with make images, or push it to a registry this host can reach (%s)",
 		    p->ref, complaint);
-	free(p->ref);
-	free(p);
+	pull_cancel(p);
 	cb(j, complaint != NULL ? &err : NULL);
 	free(complaint);
 }
 
-void
+struct pull *
 pull_start(struct job *j, const struct image *image, void (*cb)(struct job *, const struct fl_err *))
 {
 	static const struct engine_call call = { .method = "POST", .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS };
@@ -68,7 +80,8 @@ pull_start(struct job *j, const struct image *image, void (*cb)(struct job *, co
 	char *name = fl_url_encode(image->name), *tag = fl_url_encode(image->tag);
 
 	*p = (struct pull){ .job = j, .ref = fl_xstrdup(image->ref), .cb = cb };
-	j->call = engine_start(j->host->engine, &call, on_done, p, "/images/create?fromImage=%s&tag=%s", name, tag);
+	p->call = engine_start(j->host->engine, &call, on_done, p, "/images/create?fromImage=%s&tag=%s", name, tag);
 	free(name);
 	free(tag);
+	return p;
 }

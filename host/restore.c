@@ -87,7 +87,7 @@ act(struct job *j, const struct found *found)
 static void
 look_at(struct job *j, const struct found *found)
 {
-	if (j->call != NULL)
+	if (j->call != NULL || j->pull != NULL)
 		return; /* something is being asked already: its answer is newer than our list */
 	if (found == NULL && j->state != JOB_ENDED) {
 		free(j->active->container_id);
@@ -178,7 +178,7 @@ sort_out(struct host *h, const struct fl_json *container, struct fl_map *found)
 	}
 	if (j == NULL && !h->ready)
 		j = recover_job(h, container);
-	if (j == NULL || (j->call == NULL && !belongs(j, id))) {
+	if (j == NULL || (j->call == NULL && j->pull == NULL && !belongs(j, id))) {
 		remove_leftover(h, container, j == NULL ? "no state and no label explains it" : "its job has another one");
 		return;
 	}

@@ -11,6 +11,7 @@
 
 /* Who waits for goodbyes. It outlives its job, which may be gone when the last one is said. */
 struct leaving {
+	LIST_ENTRY(leaving) link;
 	struct host *host;
 	char *job_id;
 	size_t left;
@@ -69,6 +70,14 @@ services_register(struct job *j)
 }
 
 static void
+leaving_free(struct leaving *l)
+{
+	LIST_REMOVE(l, link);
+	free(l->job_id);
+	free(l);
+}
+
+static void
 on_left(void *arg)
 {
 	struct leaving *l = arg;
@@ -78,8 +87,16 @@ on_left(void *arg)
 		return;
 	if ((j = job_find(l->host, l->job_id)) != NULL)
 		l->cb(j);
-	free(l->job_id);
-	free(l);
+	leaving_free(l);
+}
+
+void
+services_release(struct host *h)
+{
+	struct leaving *l, *next;
+
+	LIST_FOREACH_SAFE (l, &h->leaving, link, next)
+		leaving_free(l);
 }
 
 void
@@ -99,6 +116,7 @@ services_unregister(struct job *j, void (*cb)(struct job *))
 	if (cb != NULL) {
 		l = fl_xcalloc(1, sizeof(*l));
 		*l = (struct leaving){ .host = j->host, .job_id = fl_xstrdup(job_id(j)), .left = n, .cb = cb };
+		LIST_INSERT_HEAD(&j->host->leaving, l, link);
 	}
 	for (size_t i = 0; i < job_spec(j)->n_ports; i++) {
 		const char *service = job_spec(j)->ports[i].service;

@@ -10,6 +10,8 @@ struct job;
 void services_register(struct job *j);
 /* Take them out; cb (may be NULL) once they are, or discoverd could not be told within two seconds. */
 void services_unregister(struct job *j, void (*cb)(struct job *j));
+/* Forget the goodbyes that are waited for: their discoverd client is gone. */
+void services_release(struct host *h);
 /* This host itself. */
 void services_register_host(struct host *h);
 

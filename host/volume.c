@@ -122,32 +122,35 @@ volume_reply_list(struct host *h, struct fl_http_req *req)
 
 /* ---- delete ---- */
 
-static const struct job *
-find_user(const struct host *h, const char *name)
+static bool
+uses(const struct job *j, const char *name)
 {
-	const struct job *j;
-
-	TAILQ_FOREACH (j, &h->jobs, link)
-		for (size_t i = 0; j->state != JOB_ENDED && i < job_spec(j)->n_volumes; i++)
-			if (strcmp(job_spec(j)->volumes[i].name, name) == 0)
-				return j;
-	return NULL;
+	for (size_t i = 0; i < job_spec(j)->n_volumes; i++)
+		if (strcmp(job_spec(j)->volumes[i].name, name) == 0)
+			return true;
+	return false;
 }
 
-/* Containers that ended keep their volume busy; their logs are worth less than being obeyed. */
-static void
-drop_ended_users(struct host *h, const char *name)
+static struct job *
+find_user(const struct host *h, const char *name)
 {
-	static const struct engine_call call = { .method = "DELETE" };
 	struct job *j;
 
 	TAILQ_FOREACH (j, &h->jobs, link)
-		for (size_t i = 0; i < job_spec(j)->n_volumes; i++) {
-			if (strcmp(job_spec(j)->volumes[i].name, name) != 0 || j->container_removed || j->active->container_id == NULL)
-				continue;
-			engine_forget(h->engine, &call, "/containers/%s?force=1&v=1", j->active->container_id);
-			j->container_removed = true;
-		}
+		if (j->state != JOB_ENDED && uses(j, name))
+			return j;
+	return NULL;
+}
+
+static struct job *
+find_ended_user(const struct host *h, const char *name)
+{
+	struct job *j;
+
+	TAILQ_FOREACH (j, &h->jobs, link)
+		if (j->state == JOB_ENDED && !j->container_removed && j->active->container_id != NULL && uses(j, name))
+			return j;
+	return NULL;
 }
 
 static void
@@ -156,33 +159,54 @@ on_deleted(const struct fl_http_result *res, const struct fl_err *call_err, void
 	struct volume_request *r = arg;
 	struct fl_err err = { 0 };
 
-	if (engine_check(r->host->engine, res, call_err, "remove the volume", &err) == 0)
+	if (engine_check(r->host->engine, res, call_err, "remove the volume", &err) == 0) {
 		fl_http_reply(r->req, 200, "application/json", "{}", 2);
-	else if (err.kind == FL_ERR_NOT_FOUND) {
-		fl_err_set(&err, FL_ERR_NOT_FOUND, "no volume %s on this host", r->name);
+	} else {
+		if (err.kind == FL_ERR_NOT_FOUND)
+			fl_err_set(&err, FL_ERR_NOT_FOUND, "no volume %s on this host", r->name);
 		fl_http_reply_err(r->req, &err);
-	} else
-		fl_http_reply_err(r->req, &err);
+	}
 	request_free(r);
+}
+
+static void delete_next(struct volume_request *r);
+
+static void
+on_user_removed(FL_UNUSED const struct fl_http_result *res, FL_UNUSED const struct fl_err *call_err, void *arg)
+{
+	delete_next(arg); /* what could not be removed makes the engine refuse the volume, with its reason */
+}
+
+/* Containers that ended keep their volume busy; their logs are worth less than being obeyed. */
+static void
+delete_next(struct volume_request *r)
+{
+	static const struct engine_call call = { .method = "DELETE" };
+	struct job *ended = find_ended_user(r->host, r->name);
+	char *full = NULL, *encoded = NULL;
+
+	if (ended != NULL) {
+		ended->container_removed = true;
+		engine_start(r->host->engine, &call, on_user_removed, r, "/containers/%s?force=1&v=1", ended->active->container_id);
+		return;
+	}
+	full = container_volume_name(r->host, r->name);
+	encoded = fl_url_encode(full);
+	engine_start(r->host->engine, &call, on_deleted, r, "/volumes/%s", encoded);
+	free(full);
+	free(encoded);
 }
 
 void
 volume_reply_delete(struct host *h, struct fl_http_req *req, const char *name)
 {
-	static const struct engine_call call = { .method = "DELETE" };
 	const struct job *user = find_user(h, name);
 	struct fl_err err = { 0 };
-	char *full = NULL, *encoded = NULL;
 
-	if (user != NULL) {
-		fl_err_set(&err, FL_ERR_CONFLICT, "volume %s is in use by %s: stop job %s first", name, job_what(user), job_id(user));
-		fl_http_reply_err(req, &err);
+	if (user == NULL) {
+		delete_next(request_new(h, req, name));
 		return;
 	}
-	drop_ended_users(h, name);
-	full = container_volume_name(h, name);
-	encoded = fl_url_encode(full);
-	engine_start(h->engine, &call, on_deleted, request_new(h, req, name), "/volumes/%s?force=1", encoded);
-	free(full);
-	free(encoded);
+	fl_err_set(&err, FL_ERR_CONFLICT, "volume %s is in use by %s: stop job %s first", name, job_what(user), job_id(user));
+	fl_http_reply_err(req, &err);
 }
