@@ -55,14 +55,13 @@ stream_destroy(struct stream *s)
 	free(s);
 }
 
-/* Leave a callback's frame: returns whether s is gone. */
-static bool
+/* Leave a callback's frame; s may be gone afterwards. */
+static void
 stream_leave(struct stream *s)
 {
 	s->in_callback = false;
 	if (s->freed)
 		stream_destroy(s);
-	return s->freed;
 }
 
 void
