@@ -124,9 +124,14 @@ gather() {
 	cp -R "docker/$part/." "$context"
 }
 
+# A sanitizer's report names functions and lines only of what still has their names.
+small() {
+	ldd "$1" | grep -q libasan || strip --strip-unneeded "$1"
+}
+
 gather_program() {
 	install -D -m 755 "$BUILD/bin/$2" "$BUILD/images/$1/root/usr/bin/$2"
-	strip "$BUILD/images/$1/root/usr/bin/$2"
+	small "$BUILD/images/$1/root/usr/bin/$2"
 }
 
 # $image_id[PART] in a manifest becomes that image's id: a tag may move, an id does not.
@@ -156,7 +161,7 @@ base() {
 	[ "$1" = system ] && return
 	mkdir -p "$lib"
 	install -m 644 "$BUILD/lib/libflynn.so.1" "$lib"
-	strip --strip-unneeded "$lib/libflynn.so.1"
+	small "$lib/libflynn.so.1"
 	# A sanitized build brings the sanitizers' libraries along.
 	ldd "$BUILD/lib/libflynn.so.1" | awk '/lib(asan|ubsan)\./ { print $3 }' | xargs -r install -m 644 -t "$lib"
 	build base flynn/base:latest --build-arg "DEBIAN=$debian"

@@ -23,7 +23,6 @@ developer
 
 run=$(cluster run 2>&1)
 is "make run succeeds" $? 0 || { note "$run"; show_logs; exit 1; }
-at_end check_sanitizers
 like "it says which domain it picked" "$run" 'domain localhost'
 like "it shows the steps of bootstrap" "$run" '^[0-9:.]+ run-app postgres$'
 cluster_line "$(tail -n 1 <<<"$run")"
@@ -65,6 +64,7 @@ is "key and pin are as before" "$(tail -n 1 <<<"$back")" "$LINE"
 ok "the app is back, three times" wait_until 30 "three instances to answer" ports 3 example.localhost
 like "the route is as before" "$(flynn routes 2>&1)" 'example\.localhost'
 
+check_sanitizers
 docker run -d --name bystander flynn/base:system sleep 600 >/dev/null
 docker volume create bystander >/dev/null
 ok "make destroy" cluster destroy
