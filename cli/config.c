@@ -270,7 +270,7 @@ write_member(struct fl_buf *b, const char *key, const char *value)
 	write_string(b, value);
 }
 
-static void
+void
 config_format(const struct config *c, struct fl_buf *b)
 {
 	if (c->default_name != NULL) {

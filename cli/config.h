@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct fl_buf;
 struct fl_err;
 
 struct cluster {
@@ -25,6 +26,8 @@ struct config {
 struct config *config_read(struct fl_err *err);
 /* From text, for config_read and its tests; path names it in errors. */
 struct config *config_parse(const char *path, const char *text, struct fl_err *err);
+/* Append the text that config_parse reads. */
+void config_format(const struct config *c, struct fl_buf *b);
 /* Replace the file at once and whole, readable by its owner only. */
 int config_write(const struct config *c, struct fl_err *err);
 void config_free(struct config *c);
