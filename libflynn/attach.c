@@ -22,7 +22,6 @@
 #define DEFAULT_TIMEOUT_MS 5000
 #define DRAINED ((size_t)64 << 10)
 #define MAX_REFUSAL ((size_t)64 << 10)
-#define READ_AHEAD ((size_t)256 << 10)
 
 enum attach_state {
 	ATTACH_CONNECT,
@@ -341,7 +340,6 @@ on_dialed(struct bufferevent *bev, const struct fl_attach_target *target, const 
 	a->bev = bev;
 	a->state = ATTACH_HEAD;
 	bufferevent_setcb(bev, on_read, on_written, on_event, a);
-	bufferevent_setwatermark(bev, EV_READ, 0, READ_AHEAD);
 	bufferevent_setwatermark(bev, EV_WRITE, DRAINED, 0);
 	send_request(a, target);
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
@@ -408,9 +406,15 @@ fl_attach_pending(const struct fl_attach *a)
 void
 fl_attach_pause(struct fl_attach *a, int paused)
 {
-	a->paused = paused != 0; /* reading stops by itself at the high water mark */
-	if (!paused)
-		event_active(a->resume, EV_TIMEOUT, 1);
+	a->paused = paused != 0;
+	if (a->state != ATTACH_OPEN)
+		return;
+	if (paused) {
+		bufferevent_disable(a->bev, EV_READ);
+	} else {
+		bufferevent_enable(a->bev, EV_READ);
+		event_active(a->resume, EV_TIMEOUT, 1); /* for what has been read already */
+	}
 }
 
 struct bufferevent *
@@ -420,7 +424,7 @@ fl_attach_detach(struct fl_attach *a)
 
 	bufferevent_disable(bev, EV_READ);
 	bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
-	bufferevent_setwatermark(bev, EV_READ | EV_WRITE, 0, 0);
+	bufferevent_setwatermark(bev, EV_WRITE, 0, 0);
 	a->bev = NULL;
 	fl_attach_free(a);
 	return bev;

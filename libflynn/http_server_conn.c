@@ -97,7 +97,7 @@ http_conn_detach(struct http_conn *c)
 	bufferevent_disable(bev, EV_READ);
 	bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
 	bufferevent_set_timeouts(bev, NULL, NULL);
-	bufferevent_setwatermark(bev, EV_READ | EV_WRITE, 0, 0);
+	bufferevent_setwatermark(bev, EV_WRITE, 0, 0);
 	c->bev = NULL;
 	c->req = NULL;
 	conn_enter(c, HTTP_CONN_DEAD);
@@ -369,6 +369,27 @@ nothing(FL_UNUSED struct http_conn *c)
 	return false;
 }
 
+/*
+ * Stop reading while much is waiting to be consumed. Not by a high water mark: libevent 2.1 calls the read callback
+ * again and again for as long as the input is over it.
+ */
+static void
+set_reading(struct http_conn *c)
+{
+	bool want;
+
+	if (c->state == HTTP_CONN_DEAD)
+		return;
+	want = evbuffer_get_length(bufferevent_get_input(c->bev)) < HTTP_READ_AHEAD;
+	if (want == c->reading || c->eof)
+		return;
+	c->reading = want;
+	if (want)
+		bufferevent_enable(c->bev, EV_READ);
+	else
+		bufferevent_disable(c->bev, EV_READ);
+}
+
 static void
 process(struct http_conn *c)
 {
@@ -388,6 +409,7 @@ process(struct http_conn *c)
 	while (steps[c->state](c))
 		;
 	c->processing = false;
+	set_reading(c);
 }
 
 static void
@@ -479,7 +501,7 @@ http_conn_new(struct http_listener *l, int fd, const struct in6_addr *peer)
 	event_assign(&c->timer, l->http->base, -1, 0, on_deadline, c);
 	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 	bufferevent_set_timeouts(c->bev, NULL, &write_timeout);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, HTTP_READ_AHEAD);
+	c->reading = true;
 	bufferevent_setwatermark(c->bev, EV_WRITE, HTTP_LOW_WATER, 0);
 	bufferevent_set_max_single_write(c->bev, MAX_SINGLE_IO);
 	TAILQ_INSERT_TAIL(&l->http->conns, c, link);

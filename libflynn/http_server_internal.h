@@ -92,6 +92,7 @@ struct http_conn {
 	enum http_conn_state state;
 	bool head_begun; /* its deadline runs */
 	bool processing; /* http_conn_process() is on the stack */
+	bool reading;	 /* else the input is full */
 	bool eof;	 /* the client sends no more */
 	bool close;	 /* after this answer */
 	struct http_body body;

@@ -126,7 +126,7 @@ side_init(struct side *s, struct fl_relay *r, struct side *other, struct buffere
 {
 	*s = (struct side){ .relay = r, .other = other, .bev = bev };
 	bufferevent_setcb(bev, on_read, on_written, on_event, s);
-	bufferevent_setwatermark(bev, EV_READ, 0, HIGH_WATER);
+	bufferevent_setwatermark(bev, EV_READ, 0, 0);
 	bufferevent_setwatermark(bev, EV_WRITE, LOW_WATER, 0);
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
