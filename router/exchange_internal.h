@@ -1,0 +1,91 @@
+/*
+ * exchange_internal - what the parts of exchange share: exchange.c begins and ends them, exchange_ask.c
+ * sends requests to instances, exchange_answer.c brings their answers back.
+ */
+#ifndef ROUTER_EXCHANGE_INTERNAL_H
+#define ROUTER_EXCHANGE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/http_parse.h"
+#include "router/client.h"
+#include "router/exchange.h"
+#include "router/flow.h"
+
+struct backend;
+struct block;
+struct service;
+struct upstream;
+
+/* Instances that one request tries at most. */
+#define EXCHANGE_TRIED_MAX 16
+
+enum exchange_state {
+	STATE_DIAL,   /* an instance is to be chosen, or to be chosen again */
+	STATE_ASK,    /* the request is being sent; no answer yet */
+	STATE_ANSWER, /* the answer's head has been passed on */
+	STATE_TUNNEL, /* bytes both ways */
+	STATE_PAGE,   /* the answer is our own */
+	STATE_BROKEN
+};
+
+/* What a step of a state returns beside the results of exchange_run(). */
+enum {
+	STEP_NEXT = -1, /* look at the state again */
+	STEP_MORE = -2	/* more of the answer's head is needed */
+};
+
+struct exchange {
+	struct client *c;
+	struct worker *w;
+	struct service *service; /* held; NULL: nothing but a page */
+	struct upstream *u;
+	struct block *head;   /* as sent to the backend; kept until it answers, for another try */
+	size_t head_sent;
+	struct block *answer; /* part of the answer's head */
+	struct block *excess; /* what the backend sent behind its answer */
+	struct flow up, down;
+	struct fl_span id; /* in head */
+	const struct backend *tried[EXCHANGE_TRIED_MAX];
+	size_t n_tried;
+	enum exchange_state state;
+	int minor; /* the client's HTTP/1.minor */
+	int n_interim;
+	bool is_tcp, is_head, is_json;
+	bool is_safe;	 /* may be sent twice */
+	bool is_fresh;	 /* not over a pooled connection */
+	bool is_expecting; /* the client waits for 100 Continue */
+	bool keep_client, keep_upstream;
+	bool up_lost;	 /* the backend takes no more of the request */
+};
+
+/*
+ * Answer with a page of our own; nothing of another final answer has been sent. A TCP route's client is
+ * closed. Returns STEP_NEXT.
+ */
+int exchange_fail(struct exchange *x, int status, const char *fmt, ...) FL_PRINTF(3, 4);
+/* Wait, the time starting anew if anything has moved. Returns EXCHANGE_WAITS. */
+int exchange_wait(struct exchange *x, enum client_wait wait);
+/* Count an answer by its class. */
+void exchange_count(struct exchange *x, int status);
+/* All of the request was read from the client. */
+bool exchange_is_read(const struct exchange *x);
+/* All of the answer is with the client. */
+int exchange_finish(struct exchange *x);
+
+/* The steps of the states; each returns a STEP_ or an exchange_result. */
+int exchange_dial(struct exchange *x);
+int exchange_ask(struct exchange *x);
+int exchange_answer(struct exchange *x);
+int exchange_tunnel(struct exchange *x);
+
+/* The connection ended before any byte of an answer came: try again, or say so. */
+int exchange_lost(struct exchange *x);
+/* Pass on more of the request's body. STEP_NEXT: go on with the answer; blocked says on whom it waits. */
+int exchange_send_body(struct exchange *x, enum flow_result *blocked);
+/* Read the answer's head. STEP_MORE: it is not whole yet. */
+int exchange_read_answer(struct exchange *x);
+
+#endif
