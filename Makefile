@@ -32,7 +32,9 @@ q = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 
 # Libraries. What a program does not use is dropped from it at link time.
 LIBFLYNN_PKGS := libevent libevent_openssl libcurl yajl libpq libnghttp2 openssl
-ALL_PKGS = $(sort $(LIBFLYNN_PKGS) $(PKGS) cmocka)
+ALL_PKGS = $(sort $(LIBFLYNN_PKGS) $(PKGS))
+# Needed by tests alone, so a machine that only runs a cluster has no cmocka.
+TEST_PKGS = $(ALL_PKGS) cmocka
 # Asked for once, and only when something is compiled: `make run` installs pkg-config itself.
 pkg_cflags = $(eval pkg_cflags := $$(shell pkg-config --cflags $(ALL_PKGS)))$(pkg_cflags)
 pkg_libs = $(shell pkg-config --libs $(LIBFLYNN_PKGS) $(1))
@@ -124,7 +126,7 @@ TESTS := $(patsubst %.c,$(BUILD)/test/%,$(wildcard libflynn/*_test.c $(MODULES:%
 define test_rules
 $(BUILD)/test/$(1)/%_test: $(BUILD)/obj/$(1)/%_test.o $(2) $(BUILD)/lib/libflynn.a
 	@mkdir -p $$(@D)
-	$$(call q,LINK) $$(LINK) -pie -o $$@ $$^ $$(call pkg_libs,$(ALL_PKGS))
+	$$(call q,LINK) $$(LINK) -pie -o $$@ $$^ $$(call pkg_libs,$(TEST_PKGS))
 endef
 $(eval $(call test_rules,libflynn))
 $(foreach m,$(MODULES),$(eval $(call test_rules,$(m),$(BUILD)/obj/$(m).a)))
