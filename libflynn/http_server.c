@@ -304,38 +304,54 @@ is_catch_all(const struct fl_http_route *route)
 	return strcmp(route->path, "/*") == 0;
 }
 
+/* The listener's route, or a builtin; NULL: none, see allowed. */
+static const struct fl_http_route *
+choose_route(struct fl_http_req *req, const struct http_listener *l, struct fl_buf *allowed)
+{
+	const struct fl_http_route *own = find_route(req, l->routes, l->n_routes, allowed), *builtin;
+
+	if (own != NULL && !is_catch_all(own))
+		return own;
+	builtin = find_route(req, builtins, fl_nitems(builtins), allowed);
+	if (builtin != NULL || own == NULL)
+		return builtin;
+	http_req_match(req, own->path); /* its parameters again */
+	return own;
+}
+
+/* The request has no route: which status says so, and why. */
+static int
+refuse_unknown(struct fl_http_req *req, const char *allowed, struct fl_err *err)
+{
+	if (req->http->authorize != NULL && !req->http->authorize(req, req->arg)) {
+		fl_err_set(err, FL_ERR_DENIED, "the key is missing or wrong");
+		return 401; /* what there is not is no stranger's business either */
+	}
+	if (*allowed == '\0') {
+		fl_err_set(err, FL_ERR_NOT_FOUND, "there is nothing at %s", req->path);
+		return 404;
+	}
+	fl_err_set(err, FL_ERR_NOT_FOUND, "%s cannot be done on %s, only %s", req->method, req->path, allowed);
+	fl_http_add_header(req, "Allow", allowed);
+	return 405;
+}
+
 int
 http_route(struct fl_http_req *req, const struct http_listener *l)
 {
-	const struct fl_http_route *builtin;
 	struct fl_buf allowed = { 0 };
 	struct fl_err err = { 0 };
 	int status = 0;
 
 	req->arg = l->arg;
-	req->route = find_route(req, l->routes, l->n_routes, &allowed);
-	if (req->route == NULL || is_catch_all(req->route)) {
-		builtin = find_route(req, builtins, fl_nitems(builtins), &allowed);
-		if (builtin != NULL)
-			req->route = builtin;
-	}
-	if (req->route != NULL) {
-		req->handler = req->route->handler;
-		if (!may_pass(req)) {
-			status = 401;
-			fl_err_set(&err, FL_ERR_DENIED, "the key is missing or wrong");
-		}
-	} else if (req->http->authorize != NULL && !req->http->authorize(req, req->arg)) {
-		status = 401; /* what there is not is no stranger's business either */
+	req->route = choose_route(req, l, &allowed);
+	if (req->route == NULL) {
+		status = refuse_unknown(req, fl_buf_cstr(&allowed), &err);
+	} else if (!may_pass(req)) {
+		status = 401;
 		fl_err_set(&err, FL_ERR_DENIED, "the key is missing or wrong");
-	} else if (allowed.len > 0) {
-		status = 405;
-		fl_err_set(&err, FL_ERR_NOT_FOUND, "%s cannot be done on %s, only %s", req->method,
-		    req->path, fl_buf_cstr(&allowed));
-		fl_http_add_header(req, "Allow", fl_buf_cstr(&allowed));
 	} else {
-		status = 404;
-		fl_err_set(&err, FL_ERR_NOT_FOUND, "there is nothing at %s", req->path);
+		req->handler = req->route->handler;
 	}
 	if (status != 0)
 		http_refuse(req, status, &err);
