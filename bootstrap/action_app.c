@@ -2,15 +2,20 @@
  * Apps in the controller: add-app records one that runs already, deploy-app makes one and waits until
  * its services are there, scale-app sets how many of each process type there shall be.
  */
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "bootstrap.h"
 #include "libflynn/buf.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
+#include "libflynn/host_client.h"
 #include "libflynn/http_client.h"
+#include "libflynn/job.h"
 #include "libflynn/json.h"
+#include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
 #include "service_call.h"
 #include "step.h"
@@ -56,6 +61,23 @@ wait_for_service(struct step *s, const char *name)
 	fl_discoverd_find(s->bootstrap->discoverd, name, UP_TIMEOUT_MS, on_service_up, s);
 }
 
+static bool
+is_ours(const struct step *s, const struct fl_job *job)
+{
+	const char *app = fl_map_get(job->metadata, FL_JOB_META_APP), *release = fl_map_get(job->metadata, FL_JOB_META_RELEASE);
+
+	return app != NULL && strcmp(app, s->app->id) == 0 && release != NULL &&
+	    strcmp(release, fl_json_str(fl_json_get(s->app->release, "id"), "")) == 0;
+}
+
+/* The scheduler would try again; here the first failure is told. */
+static void
+on_job(struct step *s, const struct fl_active_job *job)
+{
+	if ((job->status == FL_JOB_FAILED || job->status == FL_JOB_CRASHED) && is_ours(s, job->job))
+		step_fail_job(s, job);
+}
+
 /* The services that the release's ports name come up once the scheduler has started their jobs. */
 static void
 on_created(struct step *s)
@@ -64,6 +86,7 @@ on_created(struct step *s)
 	size_t *services = s->work = fl_xcalloc(1, sizeof(*services));
 
 	s->work_free = free;
+	s->on_job = on_job;
 	s->waiting_for = "its services to come up";
 	for (size_t t = 0; t < fl_json_len(types); t++) {
 		const struct fl_json *ports = fl_json_get(fl_json_at(types, t), "ports");

@@ -1,7 +1,8 @@
+/*
+ * run-app: start jobs on the host directly, before there is a scheduler that could.
+ */
 #include <stdlib.h>
-#include <string.h>
 
-#include "action_run_app.h"
 #include "app.h"
 #include "bootstrap.h"
 #include "libflynn/err.h"
@@ -11,42 +12,25 @@
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/process.h"
-#include "libflynn/xmalloc.h"
 #include "step.h"
 
-/* How many of the step's jobs are not up yet. */
-struct coming_up {
-	size_t jobs;
-};
+#define MAX_COUNT 100
 
 static void
-job_is_up(struct bootstrap *b, const char *job_id)
+job_is_up(struct step *s, const char *job_id)
 {
-	struct step *s = fl_map_remove(b->job_steps, job_id);
-	struct coming_up *c = s != NULL ? s->work : NULL;
+	struct fl_map *coming_up = s->work;
 
-	if (c != NULL && --c->jobs == 0)
+	if (fl_map_remove(coming_up, job_id) != NULL && fl_map_count(coming_up) == 0)
 		step_done(s, NULL);
 }
 
+/* s->work holds the ids of the jobs that are not up yet. */
 static void
-job_is_over(struct bootstrap *b, const struct fl_active_job *job)
+on_job(struct step *s, const struct fl_active_job *job)
 {
-	struct step *s = fl_map_remove(b->job_steps, job->job->id);
-	struct fl_err err;
-
-	if (s == NULL)
+	if (fl_map_get(s->work, job->job->id) == NULL)
 		return;
-	if (job->error != NULL)
-		fl_err_set(&err, FL_ERR_UNAVAILABLE, "%s", job->error);
-	else
-		fl_err_set(&err, FL_ERR_UNAVAILABLE, "job %s exited %d before it was up", job->job->id, job->exit_status);
-	step_fail(s, &err);
-}
-
-static void
-job_look(struct bootstrap *b, const struct fl_active_job *job)
-{
 	switch (job->status) {
 	case FL_JOB_STARTING:
 	case FL_JOB_STOPPING:
@@ -54,35 +38,15 @@ job_look(struct bootstrap *b, const struct fl_active_job *job)
 		break;
 	case FL_JOB_RUNNING:
 		if (job->healthy)
-			job_is_up(b, job->job->id);
+			job_is_up(s, job->job->id);
 		break;
 	case FL_JOB_DONE:
 	case FL_JOB_CRASHED:
 	case FL_JOB_FAILED:
-		job_is_over(b, job);
+		step_fail_job(s, job);
 		break;
 	}
 }
-
-static void
-on_current(struct fl_active_job *const *jobs, size_t n, void *arg)
-{
-	struct bootstrap *b = arg;
-
-	for (size_t i = 0; i < n && b->status == 0; i++)
-		job_look(b, jobs[i]);
-}
-
-static void
-on_event(const char *kind, const struct fl_active_job *job, void *arg)
-{
-	if (strcmp(kind, "up") == 0)
-		job_is_up(arg, job->job->id);
-	else
-		job_look(arg, job);
-}
-
-const struct fl_host_events_ops run_app_events = { on_current, on_event, NULL };
 
 static void
 on_added(const struct fl_err *err, void *arg)
@@ -95,15 +59,13 @@ static int
 start_type(struct step *s, const struct app *a, const char *type, int64_t count, struct fl_err *err)
 {
 	struct bootstrap *b = s->bootstrap;
-	struct coming_up *c = s->work;
 
 	for (; count > 0; count--) {
 		struct fl_job *job = fl_process_job(a->app, a->release, a->artifact, type, b->host_id, err);
 
 		if (job == NULL)
 			return -1;
-		c->jobs++;
-		fl_map_set(b->job_steps, job->id, s);
+		fl_map_set(s->work, job->id, s);
 		fl_host_add_job(b->http, b->host_addr, job, on_added, s);
 		fl_job_free(job);
 	}
@@ -111,22 +73,30 @@ start_type(struct step *s, const struct app *a, const char *type, int64_t count,
 }
 
 static void
+free_ids(void *ids)
+{
+	fl_map_free(ids);
+}
+
+static void
 start_processes(struct step *s, const struct app *a, const struct fl_json *processes)
 {
 	struct fl_err err;
 
-	s->work = fl_xcalloc(1, sizeof(struct coming_up));
-	s->work_free = free;
+	s->work = fl_map_new();
+	s->work_free = free_ids;
+	s->on_job = on_job;
 	s->waiting_for = "its jobs to come up";
 	for (size_t i = 0; i < fl_json_len(processes); i++) {
-		int64_t count = fl_json_int(fl_json_at(processes, i), 0);
+		const char *type = fl_json_key_at(processes, i);
+		int64_t count = 0;
 
-		if (start_type(s, a, fl_json_key_at(processes, i), count, &err) == -1) {
+		if (fl_json_member_int(processes, type, 0, MAX_COUNT, &count, &err) == -1 || start_type(s, a, type, count, &err) == -1) {
 			step_fail(s, &err);
 			return;
 		}
 	}
-	if (((struct coming_up *)s->work)->jobs == 0)
+	if (fl_map_count(s->work) == 0)
 		step_done(s, NULL);
 }
 
@@ -136,21 +106,28 @@ on_provisioned(struct step *s)
 	start_processes(s, s->app, s->app->processes);
 }
 
+static void
+run_again(struct step *s)
+{
+	const struct fl_json *processes = NULL;
+	struct step *of;
+	struct fl_err err;
+
+	if ((of = step_app_step(s, "app_step", &err)) == NULL || fl_json_member_obj(s->spec, "processes", &processes, &err) == -1)
+		step_fail(s, &err);
+	else
+		start_processes(s, of->app, processes);
+}
+
 void
 action_run_app(struct step *s)
 {
-	struct step *of = NULL;
 	struct fl_err err;
 
-	if (fl_json_get(s->spec, "app_step") == NULL) {
-		if ((s->app = app_parse(s->spec, &err)) == NULL)
-			step_fail(s, &err);
-		else
-			app_provision(s, s->app, on_provisioned);
-		return;
-	}
-	if ((of = step_app_step(s, "app_step", &err)) == NULL)
+	if (fl_json_get(s->spec, "app_step") != NULL)
+		run_again(s);
+	else if ((s->app = app_parse(s->spec, &err)) == NULL)
 		step_fail(s, &err);
 	else
-		start_processes(s, of->app, fl_json_get(s->spec, "processes"));
+		app_provision(s, s->app, on_provisioned);
 }

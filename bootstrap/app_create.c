@@ -8,6 +8,7 @@
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"
+#include "libflynn/url.h"
 #include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
 #include "service_call.h"
@@ -33,7 +34,7 @@ answer_ok(struct step *s, const struct fl_http_result *res, const struct fl_err 
 
 	if (err != NULL)
 		why = *err;
-	else if (fl_http_result_check(res, what, &why) == 0)
+	else if (fl_http_result_check(res, "its answer", &why) == 0)
 		return true;
 	fl_err_wrap(&why, "%s", what);
 	step_fail(s, &why);
@@ -74,12 +75,18 @@ on_artifact(struct step *s, const struct fl_http_result *res, const struct fl_er
 {
 	struct creation *c = s->work;
 	struct fl_json *answer;
+	struct fl_err why;
 
 	if (!answer_ok(s, res, err, "record the artifact in the controller"))
 		return;
 	answer = fl_json_parse(res->body, res->len, NULL);
-	c->app->artifact_id = fl_xstrdup(fl_json_str(fl_json_get(answer, "id"), ""));
+	c->app->artifact_id = fl_xstrdup_null(fl_json_str(fl_json_get(answer, "id"), NULL));
 	fl_json_free(answer);
+	if (c->app->artifact_id == NULL) {
+		fl_err_set(&why, FL_ERR_INVALID, "the controller recorded the artifact, but did not say its id");
+		step_fail(s, &why);
+		return;
+	}
 	c->stage++;
 	create_next(s);
 }
@@ -95,15 +102,11 @@ static void
 on_provider(struct step *s, const struct fl_http_result *res, const struct fl_err *err)
 {
 	struct creation *c = s->work;
-	struct app_resource *r = &c->app->resources[c->resource];
-	struct fl_json *answer;
 
-	if (!answer_ok(s, res, err, "record the resource provider in the controller"))
+	/* Another step beside us may have been first. */
+	if ((err != NULL || res->status != 409) && !answer_ok(s, res, err, "record the resource provider in the controller"))
 		return;
-	answer = fl_json_parse(res->body, res->len, NULL);
-	free(fl_map_set(s->bootstrap->provider_ids, r->provider,
-	    fl_xstrdup(fl_json_str(fl_json_get(answer, "id"), ""))));
-	fl_json_free(answer);
+	fl_map_set(s->bootstrap->providers, c->app->resources[c->resource].provider, s);
 	create_next(s); /* the same resource again, its provider known now */
 }
 
@@ -138,11 +141,11 @@ create_resources(struct step *s, struct creation *c)
 	const struct app_resource *r = &c->app->resources[c->resource];
 	struct fl_buf text = { 0 };
 	struct fl_jsonw w = fl_jsonw(&text);
-	char id[FL_UUID_LEN + 1], *path;
+	char id[FL_UUID_LEN + 1], *provider, *path;
 
 	if (c->resource == c->app->n_resources)
 		return false;
-	if (fl_map_get(s->bootstrap->provider_ids, r->provider) == NULL) {
+	if (fl_map_get(s->bootstrap->providers, r->provider) == NULL) {
 		put_provider(s, r);
 		return true;
 	}
@@ -155,8 +158,10 @@ create_resources(struct step *s, struct creation *c)
 	fl_jsonw_str(&w, NULL, c->app->id);
 	fl_jsonw_close(&w, ']');
 	fl_jsonw_close(&w, '}');
-	path = fl_xasprintf("/providers/%s/resources/%s", r->provider, id);
+	provider = fl_url_encode(r->provider);
+	path = fl_xasprintf("/providers/%s/resources/%s", provider, id);
 	controller_call(s, "PUT", path, text.data, on_resource);
+	free(provider);
 	free(path);
 	fl_buf_release(&text);
 	return true;

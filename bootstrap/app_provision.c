@@ -1,5 +1,5 @@
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "app.h"
 #include "libflynn/buf.h"
@@ -16,27 +16,34 @@ struct provisioning {
 	void (*done)(struct step *s);
 };
 
-static void
-write_env(struct fl_jsonw *w, const struct fl_json *env)
+/* Whether the release itself or one of the first n resources sets the variable. */
+static bool
+is_set(const struct app *a, size_t n, const char *name)
 {
-	for (size_t i = 0; i < fl_json_len(env); i++)
-		fl_jsonw_value(w, fl_json_key_at(env, i), fl_json_at(env, i));
+	if (!fl_json_is_null(fl_json_get(fl_json_get(a->release, "env"), name)))
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!fl_json_is_null(fl_json_get(a->resources[i].env, name)))
+			return true;
+	return false;
 }
 
-/* The release's own environment wins over what resources say. */
+/* The release's own environment wins over what resources say, and the first of these over the next. */
 static void
-write_resource_env(struct fl_jsonw *w, const struct app *a)
+write_env(struct fl_jsonw *w, const struct app *a)
 {
 	const struct fl_json *own = fl_json_get(a->release, "env");
 
+	for (size_t i = 0; i < fl_json_len(own); i++)
+		if (!fl_json_is_null(fl_json_at(own, i)))
+			fl_jsonw_value(w, fl_json_key_at(own, i), fl_json_at(own, i));
 	for (size_t r = 0; r < a->n_resources; r++) {
 		const struct fl_json *env = a->resources[r].env;
 
 		for (size_t i = 0; i < fl_json_len(env); i++)
-			if (fl_json_is_null(fl_json_get(own, fl_json_key_at(env, i))))
+			if (!is_set(a, r, fl_json_key_at(env, i)) && !fl_json_is_null(fl_json_at(env, i)))
 				fl_jsonw_value(w, fl_json_key_at(env, i), fl_json_at(env, i));
 	}
-	write_env(w, own);
 }
 
 static void
@@ -48,7 +55,7 @@ merge_env(struct app *a)
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_value(&w, "id", fl_json_get(a->release, "id"));
 	fl_jsonw_open(&w, "env", '{');
-	write_resource_env(&w, a);
+	write_env(&w, a);
 	fl_jsonw_close(&w, '}');
 	fl_jsonw_value(&w, "processes", fl_json_get(a->release, "processes"));
 	fl_jsonw_close(&w, '}');
@@ -69,7 +76,7 @@ on_provisioned(struct step *s, const struct fl_http_result *res, const struct fl
 
 	if (err != NULL)
 		why = *err;
-	else if (fl_http_result_check(res, "provision", &why) == 0)
+	else if (fl_http_result_check(res, "its answer", &why) == 0)
 		answer = fl_json_parse(res->body, res->len, &why);
 	if (answer == NULL) {
 		fl_err_wrap(&why, "resource %s from %s", r->provider, r->url);

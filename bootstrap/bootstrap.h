@@ -19,7 +19,7 @@ struct fl_map;
 struct claim;
 struct hosts_wait;
 struct manifest;
-struct step;
+struct service_call;
 
 struct bootstrap_config {
 	char *discoverd;	 /* ip:port of a host's discoverd */
@@ -37,21 +37,26 @@ struct bootstrap {
 	struct claim *claim;
 	struct fl_host_events *events;
 	struct hosts_wait *hosts;
-	struct fl_map *job_steps;	/* id of a job that is coming up -> its step */
-	struct fl_map *provider_ids;	/* provider name -> id, char * */
-	char *host_addr;		/* ip:1113 */
+	struct event *signals[2];
+	LIST_HEAD(, service_call) calls; /* under way */
+	struct fl_map *providers;	 /* those the controller knows: name -> anything */
+	char *host_addr;		 /* ip:1113 */
 	char *host_id;
-	char *controller_key;	/* NULL until gen-random with "controller_key" */
-	int status;		/* exit status */
+	char *controller_key; /* NULL until gen-random with "controller_key" */
+	bool ended;	      /* what comes in yet changes nothing */
+	int status;	      /* exit status, once it has ended */
 };
 
 /* The cluster exists already: nothing was done. */
 #define BOOTSTRAP_EXIT_EXISTS 3
 
-/* Borrows cfg and base. Starts by claiming the host; ends the loop when all is done or one step failed. */
+/*
+ * Borrows cfg and base. Starts by claiming the host; ends the loop when all is done, one step failed or we are told to by
+ * a signal. INVALID when cfg or the manifest is wrong.
+ */
 struct bootstrap *bootstrap_new(struct event_base *base, const struct bootstrap_config *cfg, struct fl_err *err);
 void bootstrap_free(struct bootstrap *b);
-/* End the run with an exit status. */
+/* End the run with an exit status; the first one counts. */
 void bootstrap_end(struct bootstrap *b, int status);
 
 #endif

@@ -41,9 +41,10 @@ main(int argc, char **argv)
 		free(cfg.manifest);
 		cfg.manifest = fl_xstrdup(rest.items[0]);
 	}
-	status = FL_EXIT_FAILED;
-	if ((b = bootstrap_new(base, &cfg, &err)) == NULL)
+	if ((b = bootstrap_new(base, &cfg, &err)) == NULL) {
+		status = err.kind == FL_ERR_INVALID ? FL_EXIT_USAGE : FL_EXIT_FAILED;
 		goto out;
+	}
 	event_base_dispatch(base);
 	status = b->status;
 out:

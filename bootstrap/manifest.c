@@ -75,7 +75,7 @@ link_to(const char *id, void *arg)
 	for (size_t i = 0; i < s->n_after; i++)
 		if (s->after[i] == other)
 			return;
-	s->after = fl_xreallocarray(s->after, s->n_after + 1, sizeof(*s->after));
+	s->after = fl_xreallocarray(s->after, s->n_after + 1, sizeof(struct step *));
 	s->after[s->n_after++] = other;
 }
 

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -5,13 +6,15 @@
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
+#include "libflynn/list.h"
 #include "libflynn/xmalloc.h"
 #include "service_call.h"
 #include "step.h"
 
 #define FIND_TIMEOUT_MS 30000
 
-struct call {
+struct service_call {
+	LIST_ENTRY(service_call) link;
 	struct step *step;
 	char *method, *path, *key, *body;
 	char *service; /* NULL: path is a whole URL */
@@ -19,8 +22,9 @@ struct call {
 };
 
 static void
-call_free(struct call *c)
+call_free(struct service_call *c)
 {
+	LIST_REMOVE(c, link);
 	free(c->method);
 	free(c->path);
 	free(c->key);
@@ -32,7 +36,7 @@ call_free(struct call *c)
 static void
 on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
-	struct call *c = arg;
+	struct service_call *c = arg;
 	struct step *s = c->step;
 	service_call_cb cb = c->cb;
 
@@ -41,7 +45,7 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 }
 
 static void
-call_send(struct call *c, const char *url)
+call_send(struct service_call *c, const char *url)
 {
 	struct fl_http_call_opts opts = {
 		.method = c->method, .url = url, .key = c->key,
@@ -54,7 +58,7 @@ call_send(struct call *c, const char *url)
 static void
 on_found(const char *addr, const struct fl_err *err, void *arg)
 {
-	struct call *c = arg;
+	struct service_call *c = arg;
 	char *url;
 
 	if (err != NULL) {
@@ -68,30 +72,27 @@ on_found(const char *addr, const struct fl_err *err, void *arg)
 
 /* Sets c->service and c->path when the URL's host is a service. */
 static void
-call_set_url(struct call *c, const char *url)
+call_set_url(struct service_call *c, const char *url)
 {
 	static const char by_scheme[] = "discoverd+http://", plain[] = "http://", suffix[] = ".discoverd";
-	bool is_service = strncmp(url, by_scheme, strlen(by_scheme)) == 0;
-	const char *host = strncmp(url, plain, strlen(plain)) == 0 ? url + strlen(plain) : url;
-	size_t len;
+	bool is_service = strncmp(url, by_scheme, strlen(by_scheme)) == 0, is_plain = strncmp(url, plain, strlen(plain)) == 0;
+	const char *host = url + (is_service ? strlen(by_scheme) : is_plain ? strlen(plain) : 0);
+	size_t len = strcspn(host, "/"), name_len = len;
 
-	if (is_service)
-		host = url + strlen(by_scheme);
-	len = strcspn(host, "/");
-	if (!is_service && len > strlen(suffix) && strncmp(host + len - strlen(suffix), suffix, strlen(suffix)) == 0) {
+	if (is_plain && len > strlen(suffix) && strncmp(host + len - strlen(suffix), suffix, strlen(suffix)) == 0) {
 		is_service = true;
-		c->service = fl_xstrndup(host, len - strlen(suffix));
-	} else if (is_service) {
-		c->service = fl_xstrndup(host, len);
+		name_len = len - strlen(suffix);
 	}
+	c->service = is_service ? fl_xstrndup(host, name_len) : NULL;
 	c->path = fl_xstrdup(is_service ? host + len : url);
 }
 
 void
 service_call(struct step *s, const char *method, const char *url, const char *key, const char *body, service_call_cb cb)
 {
-	struct call *c = fl_xcalloc(1, sizeof(*c));
+	struct service_call *c = fl_xcalloc(1, sizeof(*c));
 
+	LIST_INSERT_HEAD(&s->bootstrap->calls, c, link);
 	c->step = s;
 	c->method = fl_xstrdup(method);
 	c->key = fl_xstrdup_null(key);
@@ -111,4 +112,13 @@ controller_call(struct step *s, const char *method, const char *path, const char
 
 	service_call(s, method, url, s->bootstrap->controller_key, body, cb);
 	free(url);
+}
+
+void
+service_calls_free(struct bootstrap *b)
+{
+	struct service_call *c, *next;
+
+	LIST_FOREACH_SAFE(c, &b->calls, link, next)
+		call_free(c);
 }

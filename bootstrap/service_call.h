@@ -4,6 +4,7 @@
 #ifndef SERVICE_CALL_H
 #define SERVICE_CALL_H
 
+struct bootstrap;
 struct fl_err;
 struct fl_http_result;
 struct step;
@@ -18,5 +19,7 @@ typedef void (*service_call_cb)(struct step *s, const struct fl_http_result *res
 void service_call(struct step *s, const char *method, const char *url, const char *key, const char *body, service_call_cb cb);
 /* To the controller, with its key: path is "/apps" and so on. */
 void controller_call(struct step *s, const char *method, const char *path, const char *body, service_call_cb cb);
+/* Forget the calls under way, once nothing can answer them any more. */
+void service_calls_free(struct bootstrap *b);
 
 #endif

@@ -5,6 +5,8 @@
 #include "app.h"
 #include "bootstrap.h"
 #include "libflynn/err.h"
+#include "libflynn/host_client.h"
+#include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
@@ -80,7 +82,7 @@ start_successors(struct bootstrap *b)
 {
 	bool all_done = true;
 
-	for (size_t i = 0; i < b->manifest->n && b->status == 0; i++) {
+	for (size_t i = 0; i < b->manifest->n && !b->ended; i++) {
 		struct step *s = b->manifest->steps[i];
 		bool ready = s->state == STEP_WAITING;
 
@@ -97,6 +99,8 @@ start_successors(struct bootstrap *b)
 void
 step_done(struct step *s, const char *message)
 {
+	if (s->bootstrap->ended)
+		return;
 	s->state = STEP_DONE;
 	event_del(s->deadline);
 	report_step(s, "done", message, NULL);
@@ -106,11 +110,22 @@ step_done(struct step *s, const char *message)
 void
 step_fail(struct step *s, const struct fl_err *err)
 {
-	event_del(s->deadline);
-	if (s->bootstrap->status != 0)
-		return; /* the run ends already, by the first failure */
+	if (s->bootstrap->ended)
+		return; /* by an earlier failure */
 	report_step(s, "error", NULL, err->msg);
 	bootstrap_end(s->bootstrap, EXIT_FAILURE);
+}
+
+void
+step_fail_job(struct step *s, const struct fl_active_job *job)
+{
+	struct fl_err err;
+
+	if (job->error != NULL)
+		fl_err_set(&err, FL_ERR_UNAVAILABLE, "%s", job->error);
+	else
+		fl_err_set(&err, FL_ERR_UNAVAILABLE, "job %s exited %d before it was up", job->job->id, job->exit_status);
+	step_fail(s, &err);
 }
 
 void

@@ -15,6 +15,7 @@
 struct app;
 struct bootstrap;
 struct event;
+struct fl_active_job;
 struct fl_err;
 struct fl_json;
 struct fl_map;
@@ -40,6 +41,8 @@ struct step {
 	const char *waiting_for; /* what a time-out names; static text */
 	struct fl_map *data;	 /* what other steps' templates may use: name -> char * */
 	struct app *app;	 /* what run-app and deploy-app made; NULL for others */
+	/* Told of every job of the host, as it is now, while the step runs; NULL: it does not care. */
+	void (*on_job)(struct step *s, const struct fl_active_job *job);
 	void *work;		 /* the action's own, freed by work_free */
 	void (*work_free)(void *);
 };
@@ -48,8 +51,11 @@ struct step {
 const struct action *action_find(const char *name);
 
 void step_start(struct step *s);
+/* Both do nothing once the run has ended. message may be NULL. */
 void step_done(struct step *s, const char *message);
 void step_fail(struct step *s, const struct fl_err *err);
+/* Why a job that is over never did its work: the host's sentence, or its exit status. */
+void step_fail_job(struct step *s, const struct fl_active_job *job);
 /* Publish a value to templates of later steps; copied. */
 void step_set_data(struct step *s, const char *name, const char *value);
 /* The step that member names ("app_step": "x"), one this step comes after; NULL (INVALID) when it is none or made no app. */
