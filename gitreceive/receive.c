@@ -213,8 +213,11 @@ pump(struct receive *r)
 {
 	while (client_is_there(r) && (r->out != -1 || r->err != -1)) {
 		bool room = ssh_channel_window_size(r->channel) > 0;
+		bool writing = (ssh_get_poll_flags(r->session) & SSH_WRITE_PENDING) != 0;
+		/* libssh opens the client's window whatever we have left unread: what git has no room for yet is not fetched. */
+		bool reading = r->input_len == 0;
 		struct pollfd fds[] = {
-			{ ssh_get_fd(r->session), (short)(POLLIN | ((ssh_get_poll_flags(r->session) & SSH_WRITE_PENDING) ? POLLOUT : 0)), 0 },
+			{ ssh_get_fd(r->session), (short)((reading ? POLLIN : 0) | (writing ? POLLOUT : 0)), 0 },
 			{ r->input_len > 0 ? r->in : -1, POLLOUT, 0 },
 			{ room ? r->out : -1, POLLIN, 0 },
 			{ room ? r->err : -1, POLLIN, 0 },
