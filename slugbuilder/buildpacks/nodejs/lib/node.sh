@@ -1,4 +1,5 @@
-# Node itself. Sourced by bin/compile. Sets $node_version; the cache holds one version in node/.
+# Node itself. Sourced by bin/compile. Sets $node_version; the cache holds one version in node/:
+# the binary, and its headers as a tar, which few builds need.
 # shellcheck disable=SC2154 # the variables are those of bin/compile
 
 # The registry's name for this machine.
@@ -79,22 +80,26 @@ install_node() {
 		say "Fetching Node.js $node_version"
 		fetch_node
 	fi
-	PATH=$cache/node/bin:$PATH
+	mkdir -p "$node_home/bin"
+	ln "$cache/node/node" "$node_home/bin/node" 2>/dev/null || cp -a "$cache/node/node" "$node_home/bin/node"
+	PATH=$node_home/bin:$PATH
 }
 
 # Only the binary, and the headers that native modules are built with; not those of foreign machines.
 fetch_node() {
-	local new=$cache/node.new
+	local new=$cache/node.new package=$temp/package
 
 	fetch_package "$temp/node.json" "$node_version" "$temp/node.tgz"
-	rm -rf "$new"
-	mkdir -p "$new"
-	tar -xzf "$temp/node.tgz" -C "$new" --strip-components=1 --no-same-owner package/bin/node package/include
+	tar -xzf "$temp/node.tgz" -C "$temp" --no-same-owner package/bin/node package/include
 	rm -f "$temp/node.tgz"
-	find "$new/include" -path '*/openssl/archs/*' -prune ! -name "$(openssl_arch)" -exec rm -rf {} +
-	strip "$new/bin/node" 2>/dev/null || true # a seventh smaller in every slug
-	"$new/bin/node" --version >/dev/null || fail "Node.js $node_version does not run on this system."
+	strip "$package/bin/node" 2>/dev/null || true # a seventh smaller in every slug
+	"$package/bin/node" --version >/dev/null || fail "Node.js $node_version does not run on this system."
+	find "$package/include" -path '*/openssl/archs/*' -prune ! -name "$(openssl_arch)" -exec rm -rf {} +
+	rm -rf "$new" "$cache/node"
+	mkdir "$new"
+	mv "$package/bin/node" "$new/"
+	tar -cf "$new/headers.tar" -C "$package" include
 	echo "$node_version" >"$new/version"
-	rm -rf "$cache/node"
 	mv "$new" "$cache/node"
+	rm -rf "$package"
 }

@@ -1,9 +1,13 @@
-# npm and what it installs. Sourced by bin/compile.
+# npm and what it installs. Sourced by bin/compile. The cache holds few and large files, tars, which are fast
+# to restore; each is unpacked only by a build that needs it.
 # shellcheck disable=SC2154 # the variables are those of bin/compile
+
+# npm's own cache; a larger one costs more than it saves.
+npm_cache_max_mb=300
 
 # The npm of the last build serves while node and the wish for it are the same.
 install_npm() {
-	local range for_what
+	local range for_what program home=$node_home/lib/node_modules/npm
 
 	range=$(package .engines.npm)
 	for_what="$node_version ${range:-any}"
@@ -11,8 +15,15 @@ install_npm() {
 		fetch_npm "$range"
 		echo "$for_what" >"$cache/npm/for"
 	fi
-	npm_version=$(jq -r .version "$cache/npm/package.json")
-	PATH=$cache/npm/flynn-bin:$PATH
+	npm_version=$(cat "$cache/npm/version")
+	mkdir -p "$home"
+	tar -xzf "$cache/npm/npm.tgz" -C "$home" --strip-components=1 --no-same-owner \
+		--exclude=package/man --exclude=package/docs --exclude=package/html
+	for program in npm npx; do
+		[ -e "$home/bin/$program-cli.js" ] || continue
+		chmod 755 "$home/bin/$program-cli.js"
+		ln -s "../lib/node_modules/npm/bin/$program-cli.js" "$node_home/bin/$program"
+	done
 	say "Using npm $npm_version"
 }
 
@@ -33,78 +44,31 @@ resolve_npm() {
 }
 
 fetch_npm() {
-	local version new=$cache/npm.new
+	local version
 
 	packument npm >"$temp/npm.json" || fail "Cannot reach the npm registry at $registry."
 	version=$(resolve_npm "$temp/npm.json" "$1") ||
 		fail "No version of npm fits \"${1:-*}\" (engines.npm in package.json) and Node.js $node_version."
-	fetch_package "$temp/npm.json" "$version" "$temp/npm.tgz"
-	rm -rf "$new"
-	mkdir -p "$new"
-	tar -xzf "$temp/npm.tgz" -C "$new" --strip-components=1 --no-same-owner \
-		--exclude=package/man --exclude=package/docs --exclude=package/html
-	rm -f "$temp/npm.tgz"
-	mkdir "$new/flynn-bin"
-	for program in npm npx; do
-		[ -e "$new/bin/$program-cli.js" ] || continue
-		chmod 755 "$new/bin/$program-cli.js"
-		ln -s "../bin/$program-cli.js" "$new/flynn-bin/$program"
-	done
 	rm -rf "$cache/npm"
-	mv "$new" "$cache/npm"
-}
-
-# node goes into the slug as a link to the cache's file: nothing changes it in place. npm goes packed: it is two
-# thousand files, which each start of each job would unpack, and few jobs run it.
-put_in_slug() {
-	local to=.flynn/node
-
-	rm -rf .flynn
-	mkdir -p $to/bin $to/lib/node_modules
-	link_or_copy "$cache/node/bin/node" $to/bin/
-	[ "$cache/npm.tar" -nt "$cache/npm/for" ] || tar -cf "$cache/npm.tar" -C "$cache" npm
-	link_or_copy "$cache/npm.tar" $to/lib/
-	for program in npm npx; do
-		[ -e "$cache/npm/flynn-bin/$program" ] || continue
-		put_wrapper $program >"$to/bin/$program"
-		chmod 755 "$to/bin/$program"
-	done
-}
-
-# put_wrapper PROGRAM: what unpacks npm when it is first asked for, whole or not at all, and becomes PROGRAM.
-put_wrapper() {
-	cat <<-WRAPPER
-		#!/bin/sh
-		node=\$(cd "\$(dirname "\$0")/.." && pwd)
-		modules=\$node/lib/node_modules
-		if [ ! -d "\$modules/npm" ]; then
-			new=\$(mktemp -d "\$modules/.npm.XXXXXX") || exit
-			tar -xf "\$node/lib/npm.tar" -C "\$new" || exit
-			mv -T "\$new/npm" "\$modules/npm" 2>/dev/null
-			rm -rf "\$new"
-		fi
-		exec "\$node/bin/node" "\$modules/npm/bin/$1-cli.js" "\$@"
-	WRAPPER
-}
-
-link_or_copy() {
-	cp -al "$1" "$2" 2>/dev/null || cp -a "$1" "$2"
+	mkdir "$cache/npm"
+	fetch_package "$temp/npm.json" "$version" "$cache/npm/npm.tgz"
+	echo "$version" >"$cache/npm/version"
 }
 
 configure_npm() {
-	export npm_config_cache=$cache/npm-cache
+	export npm_config_cache=$temp/npm-cache
 	export npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_progress=false
 	export npm_config_prefer_offline=true
 	export npm_config_fetch_retries=${npm_config_fetch_retries:-3}
 	export npm_config_fetch_retry_mintimeout=${npm_config_fetch_retry_mintimeout:-1000}
 	export npm_config_fetch_retry_maxtimeout=${npm_config_fetch_retry_maxtimeout:-10000}
 	# The headers of this very node, so that native modules need no other server than the registry.
-	export npm_package_config_node_gyp_nodedir=$cache/node
+	export npm_package_config_node_gyp_nodedir=$temp/headers
 	if [ "$(major "$npm_version")" -ge 7 ]; then
 		export npm_config_logs_max=0 # what is printed is all there is to know; older ones fail with none
 	fi
 	if [ "$(major "$npm_version")" -lt 11 ]; then
-		export npm_config_nodedir=$cache/node # newer ones complain of a setting that is not theirs
+		export npm_config_nodedir=$temp/headers # newer ones complain of a setting that is not theirs
 	fi
 	# From 12 on npm runs no install scripts unless told to, and native modules would be broken without a
 	# word at run time. An app that says which ones it trusts is obeyed.
@@ -114,10 +78,17 @@ configure_npm() {
 	export NODE_ENV=${NODE_ENV:-production}
 }
 
+unpack_headers() {
+	[ ! -e "$temp/headers" ] || return 0
+	mkdir "$temp/headers"
+	tar -xf "$cache/node/headers.tar" -C "$temp/headers" --no-same-owner
+}
+
 # run_script NAME: of package.json, when there.
 run_script() {
 	has ".scripts[\"$1\"]" || return 0
 	title "Running $1"
+	unpack_headers
 	npm run "$1" || fail "The script $1 of package.json exited $?."
 }
 
@@ -184,7 +155,7 @@ modules_key() {
 	fi
 	{
 		echo "$node_version $npm_version $(uname -m) $install_options"
-		env | grep -i '^npm_config_' | sort
+		env | grep -i '^npm_config_' | grep -v -e '^npm_config_cache=' -e '^npm_config_nodedir=' | sort # not where we keep what
 		cat ${lock:+"$lock"} .npmrc 2>/dev/null || true
 		jq -S '{dependencies, devDependencies, optionalDependencies, peerDependencies, overrides, allowScripts}' package.json
 	} | sha256sum | cut -d ' ' -f 1
@@ -210,9 +181,11 @@ install_dependencies() {
 	if [ -n "$key" ] && [ "$(cat "$cache/modules/key" 2>/dev/null)" = "$key" ]; then
 		say "Nothing has changed: using node_modules of the last build"
 		rm -rf node_modules
-		cp -a "$cache/modules/node_modules" .
+		tar -xf "$cache/modules/modules.tar" --no-same-owner
 		return
 	fi
+	unpack_headers
+	unpack_npm_cache
 	if [ -n "$lock" ] && [ "$(major "$npm_version")" -ge 6 ]; then # older ones have no ci, and read no lock of today
 		say "npm ci ($lock)"
 		npm ci "$install_options" || fail "npm ci exited $?; what it says above is the reason."
@@ -222,6 +195,18 @@ install_dependencies() {
 		npm install "$install_options" --package-lock=false || fail "npm install exited $?; what it says above is the reason."
 	fi
 	keep_modules "$key"
+	keep_npm_cache
+}
+
+unpack_npm_cache() {
+	[ ! -e "$cache/npm-cache.tar" ] || tar -xf "$cache/npm-cache.tar" -C "$temp" --no-same-owner
+}
+
+keep_npm_cache() {
+	rm -f "$cache/npm-cache.tar"
+	[ -d "$npm_config_cache/_cacache" ] || return 0
+	[ "$(du -sm "$npm_config_cache/_cacache" | cut -f 1)" -le $npm_cache_max_mb ] || return 0
+	tar -cf "$cache/npm-cache.tar" -C "$temp" npm-cache/_cacache
 }
 
 # keep_modules KEY: for the next build; no key, no modules.
@@ -229,7 +214,7 @@ keep_modules() {
 	rm -rf "$cache/modules"
 	[ -n "$1" ] && [ -d node_modules ] || return 0
 	mkdir "$cache/modules"
-	cp -a node_modules "$cache/modules/"
+	tar -cf "$cache/modules/modules.tar" node_modules
 	echo "$1" >"$cache/modules/key"
 }
 
