@@ -234,7 +234,7 @@ on_packet(evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
 	struct socket *s = arg;
 	uint8_t query[QUERY_MAX], answer[DNS_UDP_MAX];
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = { 0 };
 	struct exchange *x;
 
 	for (int i = 0; i < PACKETS_A_TURN; i++) {
@@ -426,14 +426,18 @@ socket_free(struct socket *s)
 void
 dns_free(struct dns *d)
 {
+	struct client *c, *next_client;
+	struct exchange *x, *next_exchange;
+	struct socket *s, *next_socket;
+
 	if (d == NULL)
 		return;
-	while (!TAILQ_EMPTY(&d->clients))
-		client_free(TAILQ_FIRST(&d->clients));
-	while (!TAILQ_EMPTY(&d->exchanges))
-		exchange_free(TAILQ_FIRST(&d->exchanges));
-	while (!TAILQ_EMPTY(&d->sockets))
-		socket_free(TAILQ_FIRST(&d->sockets));
+	TAILQ_FOREACH_SAFE(c, &d->clients, entry, next_client)
+		client_free(c);
+	TAILQ_FOREACH_SAFE(x, &d->exchanges, entry, next_exchange)
+		exchange_free(x);
+	TAILQ_FOREACH_SAFE(s, &d->sockets, entry, next_socket)
+		socket_free(s);
 	recursor_free(d->recursor);
 	free(d);
 }

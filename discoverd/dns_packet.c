@@ -33,13 +33,10 @@ dns_set_id(uint8_t *data, uint16_t id)
 	set16(data, id);
 }
 
-/* Reads an uncompressed name at *at; name may be NULL. */
+/* Reads an uncompressed name at *at. */
 static bool
-name_parse(const uint8_t *data, size_t len, size_t *at, struct dns_name *name)
+name_parse(const uint8_t *data, size_t len, size_t *at, struct dns_name *n)
 {
-	struct dns_name scratch;
-	struct dns_name *n = name != NULL ? name : &scratch;
-
 	n->len = n->n_labels = 0;
 	for (;;) {
 		size_t label_len;

@@ -148,7 +148,7 @@ many_instances_are_cut_and_marked(void **state)
 
 	for (int i = 0; i < 200; i++) {
 		snprintf(addr, sizeof(addr), "10.1.0.%d:80", i);
-		add(r, addr, "tcp", (uint64_t)(100 + i), NULL);
+		add(r, addr, "tcp", 100 + (uint64_t)i, NULL);
 	}
 	len = ask(r, "web.discoverd", DNS_TYPE_A, out, sizeof(out));
 	assert_in_range(len, DNS_UDP_MIN - 16, DNS_UDP_MIN);

@@ -31,13 +31,14 @@ main(int argc, char **argv)
 
 	if (fl_args_parse(options, &cfg, argc, argv, NULL, &err) == -1)
 		goto out;
-	status = FL_EXIT_FAILED;
 	if ((d = discoverd_new(base, &cfg, &err)) == NULL)
 		goto out;
 	fl_log_info("ready", fl_str("http_addr", cfg.http_addr), fl_str("etcd", cfg.etcd_urls));
 	fl_daemon_run(base, DRAIN_S, discoverd_stop, d);
 	status = EXIT_SUCCESS;
 out:
+	if (err.kind != FL_ERR_NONE && err.kind != FL_ERR_INVALID)
+		status = FL_EXIT_FAILED;
 	if (status != EXIT_SUCCESS)
 		fl_log_error("cannot start", fl_str("err", err.msg));
 	discoverd_free(d);

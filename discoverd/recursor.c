@@ -192,10 +192,12 @@ recursion_cancel(struct recursion *x)
 void
 recursor_free(struct recursor *r)
 {
+	struct recursion *x, *next;
+
 	if (r == NULL)
 		return;
-	while (!TAILQ_EMPTY(&r->under_way))
-		recursion_free(TAILQ_FIRST(&r->under_way));
+	TAILQ_FOREACH_SAFE(x, &r->under_way, entry, next)
+		recursion_free(x);
 	free(r);
 }
 

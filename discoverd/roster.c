@@ -251,7 +251,8 @@ record_drop(struct roster *r, struct roster_record *rec)
 	record_free(rec);
 }
 
-static void
+/* Returns in how many milliseconds to look again; -1: at the next event. The record may be gone then. */
+static int64_t
 record_judge(struct roster *r, struct roster_record *rec, int64_t now_ms)
 {
 	const struct session *s = rec->session;
@@ -260,7 +261,7 @@ record_judge(struct roster *r, struct roster_record *rec, int64_t now_ms)
 
 	if (rec->lost && !forgotten) {
 		record_drop(r, rec);
-		return;
+		return -1;
 	}
 	if (s->dead)
 		rec->dead = true;
@@ -270,22 +271,23 @@ record_judge(struct roster *r, struct roster_record *rec, int64_t now_ms)
 			rec->sweep_at_ms = now_ms + ROSTER_SWEEP_EVERY_MS;
 			r->ops->on_dead(rec->service, rec->instance->id, rec->mod_rev, r->arg);
 		}
-		return;
+		return rec->sweep_at_ms - now_ms;
 	}
 	rec->sweep_at_ms = 0;
 	if (!rec->up || rec->changed)
 		r->ops->on_up(rec->service, rec->instance, r->arg);
 	rec->up = true;
 	rec->changed = false;
+	return -1;
 }
 
-static void
-sooner(int64_t *wait_ms, int64_t candidate_ms)
+/* The shorter of two waits, of which -1 is none. */
+static int64_t
+sooner(int64_t a_ms, int64_t b_ms)
 {
-	if (candidate_ms < 0)
-		candidate_ms = 0;
-	if (*wait_ms == -1 || candidate_ms < *wait_ms)
-		*wait_ms = candidate_ms;
+	if (a_ms == -1 || b_ms == -1)
+		return a_ms == -1 ? b_ms : a_ms;
+	return a_ms < b_ms ? a_ms : b_ms;
 }
 
 int64_t
@@ -299,12 +301,9 @@ roster_settle(struct roster *r, int64_t now_ms)
 
 		session_settle(r, s, now_ms);
 		TAILQ_FOREACH_SAFE(rec, &s->records, entry, next)
-			record_judge(r, rec, now_ms);
-		TAILQ_FOREACH(rec, &s->records, entry)
-			if (rec->dead)
-				sooner(&wait_ms, rec->sweep_at_ms - now_ms);
+			wait_ms = sooner(wait_ms, record_judge(r, rec, now_ms));
 		if (!s->present && !s->dead)
-			sooner(&wait_ms, s->held_until_ms - now_ms);
+			wait_ms = sooner(wait_ms, s->held_until_ms - now_ms);
 		if (!s->present && TAILQ_EMPTY(&s->records)) {
 			fl_map_remove(r->sessions, s->id);
 			session_free(s);

@@ -166,6 +166,8 @@ changes_key_deleted(struct store *st, const char *key)
 void
 changes_free(struct store *st)
 {
-	while (!TAILQ_EMPTY(&st->changes))
-		change_free(TAILQ_FIRST(&st->changes));
+	struct change *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &st->changes, entry, next)
+		change_free(c);
 }

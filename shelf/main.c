@@ -32,12 +32,13 @@ main(int argc, char **argv)
 
 	if (fl_args_parse(options, &cfg, argc, argv, NULL, &err) == -1)
 		goto out;
-	status = FL_EXIT_FAILED;
 	if ((s = shelf_new(base, &cfg, &err)) == NULL)
 		goto out;
 	fl_daemon_run(base, DRAIN_S, shelf_stop, s);
 	status = EXIT_SUCCESS;
 out:
+	if (err.kind != FL_ERR_NONE && err.kind != FL_ERR_INVALID)
+		status = FL_EXIT_FAILED;
 	if (status != EXIT_SUCCESS)
 		fl_log_error("cannot start", fl_str("err", err.msg));
 	shelf_free(s);

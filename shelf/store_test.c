@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -43,30 +44,41 @@ set_up(void **state)
 }
 
 static int
+remove_entry(const char *path, FL_UNUSED const struct stat *st, FL_UNUSED int type, FL_UNUSED struct FTW *where)
+{
+	return remove(path);
+}
+
+static int
 tear_down(void **state)
 {
 	struct box *b = *state;
-	char *command = fl_xasprintf("rm -rf %s", b->dir);
-	int rc = system(command);
+	int rc = nftw(b->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 
 	store_close(b->s);
-	free(command);
 	free(b);
 	return rc;
 }
 
-/* How many files are in a folder of the store's, at any depth. */
+/* How many files are in a folder of the store's, at any depth. nftw(3) has no argument for its callback. */
+static int n_files;
+
+static int
+count_entry(FL_UNUSED const char *path, FL_UNUSED const struct stat *st, int type, FL_UNUSED struct FTW *where)
+{
+	n_files += type == FTW_F;
+	return 0;
+}
+
 static int
 count_files(const struct box *b, const char *folder)
 {
-	char *command = fl_xasprintf("find %s/%s -type f | wc -l", b->dir, folder);
-	FILE *out = popen(command, "r");
-	int n = -1;
+	char *path = fl_xasprintf("%s/%s", b->dir, folder);
 
-	assert_int_equal(fscanf(out, "%d", &n), 1);
-	pclose(out);
-	free(command);
-	return n;
+	n_files = 0;
+	assert_int_equal(nftw(path, count_entry, 16, FTW_PHYS), 0);
+	free(path);
+	return n_files;
 }
 
 static void

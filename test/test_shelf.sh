@@ -72,7 +72,7 @@ is "and got" "$(at /slugs/a.tgz | hash_of)" "$HASH"
 is "with its type" "$(header Content-Type /slugs/a.tgz)" application/gzip
 is "its hash for a tag" "$(header ETag /slugs/a.tgz -I)" "\"$HASH\""
 is "its length" "$(header Content-Length /slugs/a.tgz -I)" 3000000
-is "a blob of unknown length is put" "$(cat "$TMP/blob" | status /b -T -)" 200
+is "a blob of unknown length is put" "$(status /b -T - <"$TMP/blob")" 200
 is "and got" "$(at /b | hash_of)" "$HASH"
 is "an empty one too" "$(status /empty -T /dev/null)" 200
 is "replaced" "$(status /b -X PUT -d new)" 200
@@ -154,9 +154,9 @@ is "what was there is there" "$(at /new)" x
 is "all of it" "$(at /slugs/a.tgz | hash_of)" "$HASH"
 
 many() {
-	local i pids=()
+	local pids=()
 
-	for i in 1 2 3 4 5 6 7 8; do
+	for _ in {1..8}; do
 		at /many -T "$TMP/blob" &
 		pids+=($!)
 	done
@@ -189,7 +189,7 @@ is "SIGTERM ends it in peace" $? 0
 
 shelf_start -max-size 1K
 is "a blob may not be larger than -max-size" "$(status /big -T "$TMP/blob")" 413
-is "nor grow larger" "$(cat "$TMP/blob" | status /big -T -)" 413
+is "nor grow larger" "$(status /big -T - <"$TMP/blob")" 413
 is "and leaves nothing" "$(uploads)" 0
 die_hard "$shelf_pid"
 
@@ -199,7 +199,7 @@ if unshare -m true 2>/dev/null; then
 	head -c 20000000 /dev/zero >"$TMP/large"
 	is "a disk with room" "$(status /fits -T "$TMP/blob")" 200
 	like "one that has too little is 507 before a byte is sent" "$(at /large -T "$TMP/large")" '"code":"no_space","message":"the blob has 20000000 bytes, and only [0-9]+ are free"'
-	like "and 507 when it fills up" "$(cat "$TMP/large" | at /large -T - -w ' %{http_code}')" '"code":"no_space".*No space left on device.* 507$'
+	like "and 507 when it fills up" "$(at /large -T - -w ' %{http_code}' <"$TMP/large")" '"code":"no_space".*No space left on device.* 507$'
 	is "what was there is there" "$(at /fits | hash_of)" "$HASH"
 	is "what failed is not" "$(status /large)" 404
 	is "and took nothing" "$(status /again -T "$TMP/blob")" 200
@@ -208,6 +208,6 @@ else
 	note "not allowed to mount: a full disk is not tried"
 fi
 unlike "nothing was reported by a sanitizer" "$(cat "$TMP/shelf.log")" 'Sanitizer|runtime error'
-fails_with "a bad size is an error" 1 'max-size must be' flynn-shelf -max-size many -dir "$TMP/data" -http-addr "127.0.0.1:$PORT"
+fails_with "a bad size is a usage error" 2 'max-size must be' flynn-shelf -max-size many -dir "$TMP/data" -http-addr "127.0.0.1:$PORT"
 fails_with "a folder that cannot be is an error" 1 'store in /dev/null' flynn-shelf -dir /dev/null -http-addr "127.0.0.1:$PORT"
 fails_with "a bad flag is a usage error" 2 'nonsense' flynn-shelf -nonsense
