@@ -167,7 +167,6 @@ wait_for() {
 bootstrap() {
 	local log=$FLYNN_STATE/bootstrap.log id
 
-	say "starting flynn/bootstrap"
 	(umask 077 && : >"$log")
 	docker run --name $BOOTSTRAP_NAME -e CONTROLLER_DOMAIN="$CONTROLLER_DOMAIN" \
 		-e=DISCOVERD="$HOST_IP_ADDRESS:1111" flynn/bootstrap 2>&1 | tee "$log" ||
@@ -210,9 +209,8 @@ run() {
 	reserve_ports
 	remove_unfinished
 	start_host
+	say "starting flynn/bootstrap, whose last line is for you to paste; bin/flynn is the tool"
 	bootstrap
-	say "done; bin/flynn is the command line tool"
-	print_line
 }
 
 # Host first: it would start again what it sees ending.
