@@ -166,12 +166,12 @@ static void
 end_refused(struct fl_attach *a)
 {
 	struct evbuffer *in = bufferevent_get_input(a->bev);
-	struct fl_http_result res = { .status = a->status, .content_type = "" };
+	struct fl_http_result res = { .status = a->status, .body = "", .content_type = "" };
 	struct fl_err err = { 0 };
 
 	res.len = evbuffer_get_length(in);
-	evbuffer_add(in, "", 1);
-	res.body = (const char *)evbuffer_pullup(in, -1);
+	if (res.len > 0)
+		res.body = (const char *)evbuffer_pullup(in, -1);
 	fl_http_result_check(&res, "attach", &err);
 	finish(a, &err);
 }
