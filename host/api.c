@@ -272,14 +272,16 @@ jobs_signal(struct fl_http_req *req, void *arg)
 	static const struct engine_call call = { .method = "POST" };
 	struct host *h = arg;
 	struct job *j = find_job(h, req);
-	const char *number = fl_http_param(req, "n");
+	const char *number = NULL;
 	char *end = NULL;
-	long n = strtol(number, &end, 10);
+	long n = 0;
 	struct signal_request *s = NULL;
 	struct fl_err err = { 0 };
 
 	if (j == NULL)
-		return;
+		return; /* answered, so req is gone */
+	number = fl_http_param(req, "n");
+	n = strtol(number, &end, 10);
 	if (*number == '\0' || *end != '\0' || n < 1 || n >= NSIG) {
 		fl_err_set(&err, FL_ERR_INVALID, "%s is no signal number", number);
 		fl_http_reply_err(req, &err);

@@ -123,6 +123,9 @@ host_begin(struct host *h)
 {
 	struct fl_err err = { 0 };
 
+	/* Nobody is told a key that we might forget. */
+	state_touch(h->state);
+	state_flush(h->state, NULL);
 	if (h->http == NULL && host_listen(h, &err) == -1) {
 		fl_log_error("cannot listen", fl_str("err", err.msg));
 		h->failed = true;
@@ -131,7 +134,6 @@ host_begin(struct host *h)
 	}
 	h->ready = true;
 	services_register_host(h);
-	state_touch(h->state);
 	fl_log_info("ready", fl_str("host", h->id), fl_str("external_ip", h->cfg->external_ip), fl_str("bridge_ip", h->bridge_ip),
 	    fl_int("port", h->cfg->http_port), fl_int("jobs", h->n_jobs));
 	launcher_open(h->launcher);

@@ -127,7 +127,10 @@ read_ports(const struct fl_json *entry, int ports[MAX_PORTS], size_t *n, struct 
 	return 0;
 }
 
-/* The first port is the service that the entry is; it decides whether the entry is up. */
+/*
+ * The first port is the service that the entry is; it decides whether the entry is up. Without a check it is none: one
+ * that only this machine reaches must not be named to others.
+ */
 static int
 add_ports(struct fl_job *job, const struct fl_json *entry, const struct template_data *data, struct fl_err *err)
 {
@@ -140,7 +143,7 @@ add_ports(struct fl_job *job, const struct fl_json *entry, const struct template
 	for (size_t i = 0; i < data->n_ports; i++) {
 		struct fl_job_port *p = fl_job_add_port(job, data->ports[i]);
 
-		if (i > 0)
+		if (i > 0 || strcmp(type, "none") == 0)
 			continue;
 		p->service = fl_xstrdup(fl_json_str(fl_json_get(entry, "id"), ""));
 		free(p->check);

@@ -70,8 +70,10 @@ on_removed(const struct fl_http_result *res, const struct fl_err *call_err, void
 {
 	struct removal *r = arg;
 	struct wipe *w = r->wipe;
+	struct fl_err err = { 0 };
 
-	engine_check(w->host->engine, res, call_err, "remove what the last cluster left", &w->err);
+	if (engine_check(w->host->engine, res, call_err, "remove what the last cluster left", &err) == -1 && err.kind != FL_ERR_NOT_FOUND)
+		w->err = err;
 	LIST_REMOVE(r, link);
 	free(r);
 	if (LIST_EMPTY(&w->removals))
@@ -100,6 +102,7 @@ on_listed(const struct fl_http_result *res, const struct fl_err *call_err, void 
 	struct fl_json *v = NULL;
 	const struct fl_json *items = NULL;
 	struct fl_err err = { 0 };
+	bool is_stuck;
 
 	w->call = NULL;
 	if (engine_check(w->host->engine, res, call_err, "list what the last cluster left", &err) == -1 ||
@@ -108,15 +111,16 @@ on_listed(const struct fl_http_result *res, const struct fl_err *call_err, void 
 		return;
 	}
 	items = w->volumes ? fl_json_get(v, "Volumes") : v;
-	if (fl_json_len(items) > 0 && w->round++ >= ROUNDS) {
-		if (w->err.kind == FL_ERR_NONE)
-			fl_err_set(&w->err, FL_ERR_SYSTEM, "what the last cluster left comes back when it is removed: see docker ps -a");
+	/* An engine that was killed may list what it does not have: if nothing was refused, that is what is left. */
+	is_stuck = fl_json_len(items) > 0 && w->round++ >= ROUNDS;
+	if (is_stuck && w->err.kind != FL_ERR_NONE) {
 		wipe_end(w, &w->err);
-	} else if (fl_json_len(items) > 0) {
+	} else if (fl_json_len(items) > 0 && !is_stuck) {
 		for (size_t i = 0; i < fl_json_len(items); i++)
 			wipe_remove(w, fl_json_at(items, i));
 	} else if (!w->volumes) {
 		w->volumes = true;
+		w->round = 0;
 		wipe_list(w);
 	} else {
 		wipe_end(w, NULL);

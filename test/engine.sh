@@ -3,6 +3,8 @@
 #
 #   engine.sh start    up, empty of containers and volumes, whatever an earlier run left
 #   engine.sh stop     containers, volumes, engine and network gone; images stay as a cache
+#   engine.sh crash    SIGKILL to it and to all that it runs, as when the power goes
+#   engine.sh again    start it on what a crash left
 #   engine.sh env      the variables by which it is reached, for a shell to eval
 #
 # It shares no address, port, socket or folder with an engine of this machine. The namespace has
@@ -133,8 +135,21 @@ stop() {
 	rm -rf "$run"
 }
 
+crash() {
+	local pid
+
+	pid=$(cat "$state/dockerd.pid")
+	pkill -KILL -P "$pid" || true
+	kill -KILL "$pid"
+	kill_leftovers
+}
+
+again() {
+	engine start
+}
+
 case ${1:-} in
-start | stop) "$1" ;;
+start | stop | crash | again) "$1" ;;
 env) printf 'export DOCKER_HOST=%s TEST_NETNS=%s TEST_ADDRESS=%s\n' "$DOCKER_HOST" "$netns" "$inside" ;;
-*) die "usage: engine.sh start|stop|env" ;;
+*) die "usage: engine.sh start|stop|crash|again|env" ;;
 esac
