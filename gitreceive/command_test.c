@@ -10,6 +10,7 @@
 
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
+#include "libflynn/xmalloc.h"
 
 static void
 every_spelling_of_a_push_names_its_app(FL_UNUSED void **state)
@@ -69,34 +70,31 @@ paths_that_are_no_app_are_declined(FL_UNUSED void **state)
 	};
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {
-		char command[128] = "git-receive-pack ", want[256] = "Invalid repo \"";
+		char *command = fl_xasprintf("git-receive-pack %s", cases[i].path);
+		char *want = fl_xasprintf("Invalid repo \"%s\": the path is /APP.git, as flynn create sets it.", cases[i].named);
 		struct fl_err err = { 0 };
 
-		strcat(command, cases[i].path);
-		strcat(want, cases[i].named);
-		strcat(want, "\": the path is /APP.git, as flynn create sets it.");
 		assert_null(command_parse(command, &err));
 		assert_int_equal(err.kind, FL_ERR_INVALID);
 		assert_string_equal(err.msg, want);
+		free(command);
+		free(want);
 	}
 }
 
 static void
 a_name_has_a_hundred_letters_at_most(FL_UNUSED void **state)
 {
-	char command[256] = "git-receive-pack '/", *app;
-	size_t at = strlen(command);
-	struct fl_err err = { 0 };
+	for (int len = 99; len <= 102; len++) {
+		char *command = fl_xasprintf("git-receive-pack '/%0*d.git'", len, 0), *app = command_parse(command, NULL);
 
-	memset(command + at, 'a', 100);
-	strcpy(command + at + 100, ".git'");
-	assert_non_null(app = command_parse(command, NULL));
-	assert_int_equal(strlen(app), 100);
-	free(app);
-	memset(command + at, 'a', 101);
-	strcpy(command + at + 101, ".git'");
-	assert_null(command_parse(command, &err));
-	assert_int_equal(err.kind, FL_ERR_INVALID);
+		if (len <= 100)
+			assert_int_equal(strlen(app), len);
+		else
+			assert_null(app);
+		free(app);
+		free(command);
+	}
 }
 
 int

@@ -41,6 +41,10 @@ check_config(const struct gitreceive_config *cfg, struct fl_err *err)
 {
 	if (cfg->cluster_key == NULL || cfg->controller_key == NULL)
 		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY and CONTROLLER_KEY must be set");
+	if (cfg->port < 1 || cfg->port > 65535 || cfg->http_port < 0 || cfg->http_port > 65535)
+		return fl_err_set(err, FL_ERR_INVALID, "-port %d or -http-port %d is no port", cfg->port, cfg->http_port);
+	if (cfg->max_sessions < 1)
+		return fl_err_set(err, FL_ERR_INVALID, "-max-sessions %d: nobody could push", cfg->max_sessions);
 	if (cfg->host_keys == NULL || *cfg->host_keys == '\0')
 		return fl_err_set(err, FL_ERR_INVALID, "SSH_PRIVATE_KEYS must hold at least one private key in PEM");
 	if (cfg->builder_uri == NULL || cfg->runner_uri == NULL)

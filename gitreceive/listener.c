@@ -78,6 +78,25 @@ session_start(struct listener *l, int fd, const char *peer)
 	places_env_free(env);
 }
 
+/* A client whose machine has gone is noticed within two minutes: he holds the lock of an app. */
+static void
+set_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 15 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 4 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 120000 },
+	};
+
+	for (size_t i = 0; i < fl_nitems(options); i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(options[i].value));
+}
+
 static void
 on_accept(evutil_socket_t listen_fd, FL_UNUSED short what, void *arg)
 {
@@ -85,7 +104,7 @@ on_accept(evutil_socket_t listen_fd, FL_UNUSED short what, void *arg)
 	struct sockaddr_in6 sin6 = { 0 };
 	socklen_t len = sizeof(sin6);
 	char peer[INET6_ADDRSTRLEN] = "";
-	int fd = accept4(listen_fd, (struct sockaddr *)&sin6, &len, SOCK_CLOEXEC), one = 1;
+	int fd = accept4(listen_fd, (struct sockaddr *)&sin6, &len, SOCK_CLOEXEC);
 
 	if (fd == -1)
 		return; /* the client left, or no descriptor is free: the next event tries again */
@@ -93,8 +112,7 @@ on_accept(evutil_socket_t listen_fd, FL_UNUSED short what, void *arg)
 	if (l->n >= (size_t)l->max) {
 		fl_log_warn("too many sessions: connection refused", fl_str("peer", peer), fl_int("sessions", l->n));
 	} else {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+		set_options(fd);
 		session_start(l, fd, peer);
 	}
 	close(fd);

@@ -70,6 +70,7 @@ make_hooks(const char *dir, struct fl_err *err)
 		goto out;
 	}
 	self[len] = '\0';
+	unlink(beside); /* of a process that had our id and was killed here */
 	if (symlink(self, beside) == -1 || rename(beside, link) == -1)
 		r = fl_err_sys(err, "make %s", link);
 out:
@@ -119,37 +120,45 @@ exec_git(const char *repo, const char *hooks, const int stdio[3])
 	_exit(127);
 }
 
-static int
-start_git(struct receive *r, const char *repo, const char *hooks, struct fl_err *err)
-{
-	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-
-	for (int i = 0; i < 3; i++)
-		if (pipe2(pipes[i], O_CLOEXEC) == -1)
-			return fl_err_sys(err, "make a pipe");
-	if ((r->pid = fork()) == -1)
-		return fl_err_sys(err, "start git");
-	if (r->pid == 0)
-		exec_git(repo, hooks, (const int[]){ pipes[0][0], pipes[1][1], pipes[2][1] });
-	setpgid(r->pid, r->pid);
-	close(pipes[0][0]);
-	close(pipes[1][1]);
-	close(pipes[2][1]);
-	r->in = pipes[0][1];
-	r->out = pipes[1][0];
-	r->err = pipes[2][0];
-	fcntl(r->in, F_SETFL, O_NONBLOCK);
-	fcntl(r->out, F_SETFL, O_NONBLOCK);
-	fcntl(r->err, F_SETFL, O_NONBLOCK);
-	return 0;
-}
-
 static void
 close_fd(int *fd)
 {
 	if (*fd != -1)
 		close(*fd);
 	*fd = -1;
+}
+
+/* Our ends of git's standard input, output and error. */
+static int
+start_git(struct receive *r, const char *repo, const char *hooks, struct fl_err *err)
+{
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, *ours[] = { &pipes[0][1], &pipes[1][0], &pipes[2][0] }, result = -1;
+
+	for (int i = 0; i < 3; i++) {
+		if (pipe2(pipes[i], O_CLOEXEC) == -1) {
+			fl_err_sys(err, "make a pipe");
+			goto out;
+		}
+		fcntl(*ours[i], F_SETFL, O_NONBLOCK);
+	}
+	if ((r->pid = fork()) == -1) {
+		fl_err_sys(err, "start git");
+		goto out;
+	}
+	if (r->pid == 0)
+		exec_git(repo, hooks, (const int[]){ pipes[0][0], pipes[1][1], pipes[2][1] });
+	setpgid(r->pid, r->pid);
+	r->in = *ours[0];
+	r->out = *ours[1];
+	r->err = *ours[2];
+	*ours[0] = *ours[1] = *ours[2] = -1;
+	result = 0;
+out:
+	for (int i = 0; i < 3; i++) {
+		close_fd(&pipes[i][0]);
+		close_fd(&pipes[i][1]);
+	}
+	return result;
 }
 
 static bool

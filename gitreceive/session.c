@@ -1,6 +1,7 @@
 /*
  * One SSH connection, on standard input: a known key, one command, and out.
  */
+#include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 #include <libssh/server.h>
@@ -166,8 +167,8 @@ session_open(struct session *s, struct fl_err *err)
 		return -1;
 	unsetenv("SSH_PRIVATE_KEYS"); /* nothing that we start needs them */
 	ssh_bind_options_set(s->bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, kex);
-	/* libssh closes the descriptor that it is given. */
-	if (ssh_bind_accept_fd(s->bind, s->ssh, dup(STDIN_FILENO)) != SSH_OK)
+	/* libssh closes the descriptor that it is given; git must not hold it. */
+	if (ssh_bind_accept_fd(s->bind, s->ssh, fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) != SSH_OK)
 		return fl_err_set(err, FL_ERR_SYSTEM, "take the connection: %s", ssh_get_error(s->bind));
 	return 0;
 }

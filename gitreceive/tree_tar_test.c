@@ -1,6 +1,7 @@
 #include "gitreceive/tree_tar.h"
 
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,18 @@ struct repository {
 };
 
 static int
+run_script(const char *script)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)script, NULL };
+	int status = -1;
+	pid_t pid;
+
+	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return status;
+}
+
+static int
 make(void **state)
 {
 	struct repository *r = fl_xcalloc(1, sizeof(*r));
@@ -57,7 +70,7 @@ make(void **state)
 	r->home = getcwd(NULL, 0);
 	r->dir = fl_xstrdup(mkdtemp(dir));
 	*state = r;
-	if (chdir(r->dir) == -1 || system(make_repository) != 0 || (f = fopen("commit", "re")) == NULL)
+	if (chdir(r->dir) == -1 || run_script(make_repository) != 0 || (f = fopen("commit", "re")) == NULL)
 		return -1;
 	if (fgets(commit, sizeof(commit), f) != NULL)
 		commit[strcspn(commit, "\n")] = '\0';
@@ -71,7 +84,7 @@ unmake(void **state)
 {
 	struct repository *r = *state;
 	char *command = fl_xasprintf("rm -rf %s", r->dir);
-	int rc = chdir(r->home) == -1 || system(command) != 0 ? -1 : 0;
+	int rc = chdir(r->home) == -1 || run_script(command) != 0 ? -1 : 0;
 
 	free(command);
 	free(r->dir);
