@@ -57,7 +57,7 @@ read_title(const struct fl_buf *answer)
 	return fl_xstrndup(s, len < TITLE_MAX_BYTES ? len : TITLE_MAX_BYTES);
 }
 
-/* 1 when it fits, 0 when not. */
+/* 1 when it fits, 0 when not; tells its title, "" when it does not fit. */
 static int
 detect(struct buildpack *b, const struct buildpack_site *site, struct fl_err *err)
 {
@@ -66,10 +66,7 @@ detect(struct buildpack *b, const struct buildpack_site *site, struct fl_err *er
 	struct fl_buf answer = { 0 };
 	int status = run(argv, site, &answer, ANSWER_MAX_BYTES, err);
 
-	if (status == 0) {
-		free(b->title);
-		b->title = read_title(&answer);
-	}
+	b->title = status == 0 ? read_title(&answer) : fl_xstrdup("");
 	fl_buf_release(&answer);
 	free(program);
 	return status == -1 ? -1 : status == 0;
@@ -112,7 +109,7 @@ buildpack_fetch(struct buildpack *b, const char *url, const char *dir, const str
 	char *compile = fl_xasprintf("%s/bin/compile", dir);
 	int rc = -1;
 
-	*b = (struct buildpack){ .dir = fl_xstrdup(dir), .name = fl_xstrdup(CUSTOM), .title = fl_xstrdup("") };
+	*b = (struct buildpack){ .dir = fl_xstrdup(dir), .name = fl_xstrdup(CUSTOM) };
 	if (hash != NULL && hash[1] == '-') {
 		fl_err_set(err, FL_ERR_INVALID, "\"%.100s\" is no branch, tag or commit", hash + 1);
 		goto out;
@@ -138,6 +135,20 @@ is_visible(const struct dirent *d)
 	return d->d_name[0] != '.';
 }
 
+/* 1 when the buildpack dir/name fits, and is now *b. */
+static int
+try(struct buildpack *b, const char *dir, const char *name, const struct buildpack_site *site, struct fl_err *err)
+{
+	struct buildpack one = { .dir = fl_xasprintf("%s/%s", dir, name), .name = fl_xstrdup(name) };
+	int fits = detect(&one, site, err);
+
+	if (fits == 1)
+		*b = one;
+	else
+		buildpack_release(&one);
+	return fits;
+}
+
 int
 buildpack_select(struct buildpack *b, const char *dir, const struct buildpack_site *site, struct fl_err *err)
 {
@@ -147,12 +158,8 @@ buildpack_select(struct buildpack *b, const char *dir, const struct buildpack_si
 	if (n == -1)
 		return fl_err_sys(err, "look for buildpacks in %s", dir);
 	for (int i = 0; i < n; i++) {
-		if (fits == 0) {
-			*b = (struct buildpack){ .dir = fl_xasprintf("%s/%s", dir, names[i]->d_name),
-				.name = fl_xstrdup(names[i]->d_name) };
-			if ((fits = detect(b, site, err)) != 1)
-				buildpack_release(b);
-		}
+		if (fits == 0)
+			fits = try(b, dir, names[i]->d_name, site, err);
 		free(names[i]);
 	}
 	free(names);

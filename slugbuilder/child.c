@@ -24,6 +24,9 @@
 /* Output that comes from nobody we know of (we cannot see the writer) is waited for this long. */
 #define DRAIN_MS 1000
 
+/* poll(2) takes an int; a longer wait is several. */
+#define POLL_MAX_MS 60000
+
 /* The session that a signal to us must end as well; 0: none. For the handler alone. */
 static volatile sig_atomic_t running;
 
@@ -33,6 +36,7 @@ struct run {
 	const struct child *c;
 	struct output_lines lines;
 	struct pollfd fds[NFDS];
+	int64_t deadline_ms;
 	pid_t pid;
 	int status;
 };
@@ -152,33 +156,37 @@ on_output(struct run *r, int which, struct fl_err *err)
 	return 0;
 }
 
+/* Take what has come: output, or the end. */
+static int
+on_ready(struct run *r, struct fl_err *err)
+{
+	for (int i = ANSWER; i <= LOG; i++)
+		if (r->fds[i].revents != 0 && on_output(r, i, err) == -1)
+			return -1;
+	if (r->fds[EXITED].revents != 0) {
+		reap(r);
+		r->deadline_ms = fl_clock_ms() + DRAIN_MS;
+	}
+	return 0;
+}
+
 /* Until it has ended and its output too, whichever comes first. */
 static int
 follow(struct run *r, struct fl_err *err)
 {
-	int64_t deadline = fl_clock_ms() + INT64_C(1000) * r->c->timeout_s;
-
 	while (r->fds[ANSWER].fd != -1 || r->fds[LOG].fd != -1 || r->fds[EXITED].fd != -1) {
-		int64_t left = deadline - fl_clock_ms();
-		int n = left > 0 ? poll(r->fds, NFDS, left > 60000 ? 60000 : (int)left) : 0;
+		int64_t left = r->deadline_ms - fl_clock_ms();
+		int n;
 
-		if (n == -1 && errno != EINTR)
-			return fl_err_sys(err, "wait for %s", r->c->argv[0]);
-		if (n == 0 && fl_clock_ms() >= deadline) {
-			if (r->fds[EXITED].fd == -1)
-				return 0; /* a writer outside our sight keeps the pipe */
+		if (left <= 0 && r->fds[EXITED].fd == -1)
+			return 0; /* a writer outside our sight keeps the pipe */
+		if (left <= 0)
 			return fl_err_set(err, FL_ERR_TIMEOUT, "%s ran for more than %d s and was stopped",
 			    r->c->argv[0], r->c->timeout_s);
-		}
-		if (n <= 0)
-			continue;
-		for (int i = ANSWER; i <= LOG; i++)
-			if (r->fds[i].revents != 0 && on_output(r, i, err) == -1)
-				return -1;
-		if (r->fds[EXITED].revents != 0) {
-			reap(r);
-			deadline = fl_clock_ms() + DRAIN_MS;
-		}
+		if ((n = poll(r->fds, NFDS, left > POLL_MAX_MS ? POLL_MAX_MS : (int)left)) == -1 && errno != EINTR)
+			return fl_err_sys(err, "wait for %s", r->c->argv[0]);
+		if (n > 0 && on_ready(r, err) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -205,7 +213,8 @@ start(struct run *r, int out, int log, struct fl_err *err)
 int
 child_run(const struct child *c, const struct output *out, struct fl_err *err)
 {
-	struct run r = { .c = c, .lines = { .out = out }, .status = -1 };
+	struct run r = { .c = c, .lines = { .out = out }, .status = -1,
+		.deadline_ms = fl_clock_ms() + INT64_C(1000) * c->timeout_s };
 	int answer[2] = { -1, -1 }, log[2] = { -1, -1 };
 	int status = -1;
 

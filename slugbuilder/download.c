@@ -95,7 +95,7 @@ download_new(const char *url, struct fl_err *err)
 	curl_easy_setopt(d->curl, CURLOPT_WRITEDATA, d);
 	curl_multi_add_handle(d->multi, d->curl);
 	drive(d);
-	if (d->done && d->result != CURLE_OK) {
+	if (d->done && d->result != CURLE_OK && d->next.len == 0) { /* else reading will come to it */
 		transfer_fail(d->curl, "GET", curl_easy_strerror(d->result), NULL, err);
 		goto out;
 	}

@@ -90,13 +90,12 @@ int
 procfile_parse(const char *text, size_t len, struct fl_map *types, struct fl_err *err)
 {
 	const char *end = text + len;
-	int number = 0;
 
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;
-	while (text < end) {
+	for (int number = 1; text < end; number++) {
 		const char *nl = memchr(text, '\n', end - text);
-		struct line l = { .s = text, .len = (nl != NULL ? nl : end) - text, .number = ++number };
+		struct line l = { .s = text, .len = (nl != NULL ? nl : end) - text, .number = number };
 
 		text += l.len + 1;
 		trim(&l);

@@ -1,0 +1,115 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "slugbuilder/env.h"
+#include "slugbuilder/user.h"
+
+static const struct user nobody_else = { .name = "me" };
+
+static const char *
+find(char **env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *env != NULL; env++)
+		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+			return *env + len + 1;
+	return NULL;
+}
+
+static void
+buildpacks_see_what_they_need_and_no_secrets(FL_UNUSED void **state)
+{
+	char **env;
+
+	setenv("SLUG_PUT_URL", "http://x/?sig=secret", 1);
+	setenv("CLUSTER_KEY", "secret", 1);
+	setenv("HTTPS_PROXY", "http://proxy", 1);
+	setenv("NPM_CONFIG_REGISTRY", "http://registry", 1);
+	env = env_for_buildpack(&(struct env_about){ "/app", "stack-1", &nobody_else });
+	assert_string_equal(find(env, "HOME"), "/app");
+	assert_string_equal(find(env, "STACK"), "stack-1");
+	assert_string_equal(find(env, "USER"), "me");
+	assert_string_equal(find(env, "HTTPS_PROXY"), "http://proxy");
+	assert_string_equal(find(env, "NPM_CONFIG_REGISTRY"), "http://registry");
+	assert_non_null(find(env, "PATH"));
+	for (char **e = env; *e != NULL; e++)
+		assert_null(strstr(*e, "secret"));
+	env_free(env);
+}
+
+static void
+only_an_object_of_strings_is_taken(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *text, *want; /* NULL: fine */
+	} cases[] = {
+		{ NULL, NULL }, { "{}", NULL }, { "{\"A_1\":\"x\",\"b\":\"\"}", NULL },
+		{ "[]", "BUILD_ENV is not a JSON object" },
+		{ "{\"A\":1}", "the variable A is not a string" },
+		{ "{\"../x\":\"1\"}", "\"../x\" cannot be the name of a variable" },
+		{ "{\"1A\":\"1\"}", "\"1A\" cannot be the name of a variable" },
+		{ "{\"\":\"1\"}", "\"\" cannot be the name of a variable" },
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_err err = { 0 };
+		struct fl_json *vars = env_parse(cases[i].text, &err);
+
+		assert_int_equal(vars != NULL, cases[i].want == NULL);
+		if (cases[i].want != NULL)
+			assert_string_equal(err.msg, cases[i].want);
+		fl_json_free(vars);
+	}
+}
+
+static void
+variables_become_files_of_one_reader(FL_UNUSED void **state)
+{
+	struct fl_json *vars = env_parse("{\"A\":\"two\\nlines\",\"B\":\"\"}", NULL);
+	char dir[] = "/tmp/env_test.XXXXXX", path[64], text[64] = "";
+	struct user me = { .uid = getuid(), .gid = getgid() };
+	struct fl_err err = { 0 };
+	struct stat st;
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(env_write(vars, dir, &me, &err), 0);
+	snprintf(path, sizeof(path), "%s/A", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_non_null(f = fopen(path, "re"));
+	assert_int_equal(fread(text, 1, sizeof(text) - 1, f), 9);
+	fclose(f);
+	assert_string_equal(text, "two\nlines");
+	assert_int_equal(env_write(vars, dir, &me, &err), -1); /* never over something that is there */
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/B", dir);
+	assert_int_equal(unlink(path), 0);
+	rmdir(dir);
+	fl_json_free(vars);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(buildpacks_see_what_they_need_and_no_secrets),
+		cmocka_unit_test(only_an_object_of_strings_is_taken),
+		cmocka_unit_test(variables_become_files_of_one_reader),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
