@@ -89,6 +89,14 @@ registry_find(const struct registry *r, const char *name)
 	return s != NULL && s->exists ? s : NULL;
 }
 
+const struct service *
+registry_find_any(const struct registry *r, const char *name)
+{
+	const struct service *s = fl_map_get(r->services, name);
+
+	return s != NULL && (s->exists || s->n_instances > 0) ? s : NULL;
+}
+
 static size_t
 index_of(const struct service *s, const char *id)
 {

@@ -50,6 +50,8 @@ bool registry_is_known(const struct registry *r);
 
 /* The service, when it exists; borrowed until the next change. */
 const struct service *registry_find(const struct registry *r, const char *name);
+/* The same, but also one that does not exist and has instances; NULL else. */
+const struct service *registry_find_any(const struct registry *r, const char *name);
 const struct instance *service_find(const struct service *s, const char *id);
 /* For counting. */
 size_t registry_count_services(const struct registry *r);

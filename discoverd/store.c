@@ -45,6 +45,7 @@ show_service(struct store *st, const char *name, const struct fl_json *v, const 
 {
 	const char *type = fl_json_str(fl_json_get(v, "leader_type"), "oldest");
 
+	fl_map_remove(st->lost, name);
 	registry_put_service(st->registry, name, strcmp(type, "manual") == 0, kv->mod_rev);
 	registry_choose_leader(st->registry, name, fl_json_str(fl_json_get(v, "leader_id"), NULL));
 }
@@ -52,6 +53,7 @@ show_service(struct store *st, const char *name, const struct fl_json *v, const 
 static void
 show_meta(struct store *st, const char *name, FL_UNUSED const struct fl_json *v, const struct fl_etcd_kv *kv)
 {
+	fl_map_remove(st->lost_meta, name);
 	registry_set_meta(st->registry, name, kv->value, (uint64_t)kv->mod_rev);
 }
 
@@ -84,14 +86,13 @@ show_record(struct store *st, const char *rest, const struct fl_json *v, const s
 static void
 hide_service(struct store *st, const char *name)
 {
-	registry_choose_leader(st->registry, name, NULL);
-	registry_remove_service(st->registry, name);
+	fl_map_set(st->lost, name, st);
 }
 
 static void
 hide_meta(struct store *st, const char *name)
 {
-	registry_set_meta(st->registry, name, NULL, 0);
+	fl_map_set(st->lost_meta, name, st);
 }
 
 static void
@@ -181,6 +182,7 @@ on_settle(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 
 		evtimer_add(st->settle, &wait);
 	}
+	store_settle_lost(st);
 	changes_answer_shown(st);
 }
 
@@ -201,6 +203,7 @@ on_synced(void *arg)
 	if (registry_is_known(st->registry))
 		return;
 	roster_settle(st->roster, fl_clock_ms());
+	store_settle_lost(st);
 	registry_set_known(st->registry);
 	store_touch(st);
 	fl_log_info("etcd was read", fl_int("services", registry_count_services(st->registry)),
@@ -213,6 +216,8 @@ on_up(const char *service, const struct instance *i, void *arg)
 	struct store *st = arg;
 
 	registry_put_instance(st->registry, service, instance_dup(i));
+	if (registry_find(st->registry, service) == NULL)
+		fl_map_set(st->lost, service, st);
 	fl_log_debug("instance up", fl_str("service", service), fl_str("addr", i->addr));
 }
 
@@ -263,6 +268,8 @@ store_new(struct event_base *base, const char *etcd_urls, const char *key, struc
 	TAILQ_INIT(&st->changes);
 	st->settle = evtimer_new(base, on_settle, st);
 	st->expired = fl_map_new();
+	st->lost = fl_map_new();
+	st->lost_meta = fl_map_new();
 	st->roster = roster_new(&roster_ops, st);
 	st->etcd = fl_etcd_new(base, etcd_urls, key);
 	st->mirror = fl_etcd_mirror_start(st->etcd, KEY_ROOT, &mirror_ops, st);
@@ -280,6 +287,8 @@ store_free(struct store *st)
 	event_free(st->settle);
 	roster_free(st->roster);
 	fl_map_free(st->expired);
+	fl_map_free(st->lost);
+	fl_map_free(st->lost_meta);
 	free(st);
 }
 

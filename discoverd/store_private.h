@@ -68,7 +68,9 @@ struct store {
 	struct event *settle;
 	int64_t seen_rev; /* the newest revision that the mirror has shown */
 	struct changes changes;
-	struct fl_map *expired; /* session id -> itself: who has not been told yet */
+	struct fl_map *expired; /* session id: who has not been told yet */
+	struct fl_map *lost;	/* service: its key went, or was never seen; judged when settling */
+	struct fl_map *lost_meta;
 };
 
 /* Have memory settled, and answered whom it concerns, from the loop. */
@@ -92,6 +94,16 @@ void change_answer(struct change *c, const struct fl_err *err);
 void changes_answer_shown(struct store *st);
 void changes_key_deleted(struct store *st, const char *key);
 void changes_free(struct store *st);
+
+/* Write a service's key or meta, as the last step. */
+void change_put_config(struct change *c, const char *service, bool manual, const char *leader_id, int64_t expected);
+void change_put_meta(struct change *c, const char *service, const char *text, int64_t expected);
+
+/*
+ * Judge the services that were lost: those that have living instances are made again, for etcd must have lost them,
+ * the others are gone.
+ */
+void store_settle_lost(struct store *st);
 
 /* Make sure that c->session stands, then go on with c->then. */
 void change_session(struct change *c);

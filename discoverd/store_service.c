@@ -12,9 +12,10 @@
 #include "roster.h"
 #include "store_private.h"
 
-static void
-put_config(struct change *c, bool manual, const char *leader_id, int64_t expected, const char *key)
+void
+change_put_config(struct change *c, const char *service, bool manual, const char *leader_id, int64_t expected)
 {
+	char *key = fl_xasprintf(KEY_SERVICES "%s", service);
 	struct fl_buf b = { 0 };
 	struct fl_jsonw w = fl_jsonw(&b);
 
@@ -24,41 +25,41 @@ put_config(struct change *c, bool manual, const char *leader_id, int64_t expecte
 	fl_jsonw_close(&w, '}');
 	change_put(c, key, fl_buf_cstr(&b), 0, expected, change_done);
 	fl_buf_release(&b);
+	free(key);
 }
 
 void
 store_put_service(struct store *st, const char *service, bool manual, store_cb cb, void *arg)
 {
-	struct change *c = change_new(st, cb, arg);
-	char *key = fl_xasprintf(KEY_SERVICES "%s", service);
-
-	put_config(c, manual, NULL, FL_ETCD_ABSENT, key);
-	free(key);
+	change_put_config(change_new(st, cb, arg), service, manual, NULL, FL_ETCD_ABSENT);
 }
 
 void
 store_put_leader(struct store *st, const char *service, const char *id, store_cb cb, void *arg)
 {
-	struct change *c = change_new(st, cb, arg);
-	char *key = fl_xasprintf(KEY_SERVICES "%s", service);
 	const struct service *s = registry_find(st->registry, service);
 
-	put_config(c, true, id, s != NULL ? s->rev : FL_ETCD_ABSENT, key);
+	change_put_config(change_new(st, cb, arg), service, true, id, s != NULL ? s->rev : FL_ETCD_ABSENT);
+}
+
+void
+change_put_meta(struct change *c, const char *service, const char *text, int64_t expected)
+{
+	char *key = fl_xasprintf(KEY_META "%s", service);
+
+	change_put(c, key, text, 0, expected, change_done);
 	free(key);
 }
 
 void
 store_put_meta(struct store *st, const char *service, const struct fl_json *data, uint64_t index, store_cb cb, void *arg)
 {
-	struct change *c = change_new(st, cb, arg);
-	char *key = fl_xasprintf(KEY_META "%s", service);
 	struct fl_buf b = { 0 };
 	struct fl_jsonw w = fl_jsonw(&b);
 
 	fl_jsonw_value(&w, NULL, data);
-	change_put(c, key, fl_buf_cstr(&b), 0, index == 0 ? FL_ETCD_ABSENT : (int64_t)index, change_done);
+	change_put_meta(change_new(st, cb, arg), service, fl_buf_cstr(&b), index == 0 ? FL_ETCD_ABSENT : (int64_t)index);
 	fl_buf_release(&b);
-	free(key);
 }
 
 static void

@@ -81,6 +81,23 @@ ends_with() {
 	[[ "$(kinds "$1")" = *"$2" ]]
 }
 
+# etcd_call PATH BODY: etcd's JSON, asked as root.
+etcd_call() {
+	local token
+
+	token=$(curl -s "$ETCD_URL/v3/auth/authenticate" -d "{\"name\":\"root\",\"password\":\"$KEY\"}" | grep -o '"token":"[^"]*"' | cut -d'"' -f4)
+	curl -sf -H "Authorization: $token" "$ETCD_URL/v3/kv/$1" -d "$2"
+}
+
+# etcd_has N PREFIX: so many keys begin with it, which ends in "/".
+etcd_has() {
+	local count
+
+	count=$(etcd_call range "{\"key\":\"$(printf %s "$2" | base64)\",\"range_end\":\"$(printf %s0 "${2%/}" | base64)\",\"count_only\":true}") || return
+	count=$(grep -o '"count":"[0-9]*"' <<<"$count" | tr -dc 0-9)
+	[ "${count:-0}" -eq "$1" ]
+}
+
 # A death without warning, and without the shell's obituary.
 die_hard() {
 	kill -9 "$@"
@@ -185,13 +202,7 @@ took=$(($(now_ms) - start))
 ok "after its TTL, not before ($took ms)" [ $took -ge 1500 ]
 is "refreshing an expired session says so" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 404
 is "once" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 201
-records() {
-	curl -s "$ETCD_URL/v3/auth/authenticate" -d "{\"name\":\"root\",\"password\":\"$KEY\"}" | grep -o '"token":"[^"]*"' | cut -d'"' -f4 >"$TMP/token"
-	! curl -s -H "Authorization: $(cat "$TMP/token")" "$ETCD_URL/v3/kv/range" \
-		-d "{\"key\":\"$(printf /discoverd/instances/app/ | base64)\",\"range_end\":\"$(printf /discoverd/instances/app0 | base64)\",\"count_only\":true}" |
-		grep -q '"count"'
-}
-ok "the dead leave nothing in etcd" wait_until 5 "an empty etcd" records
+ok "the dead leave nothing in etcd" wait_until 5 "an empty etcd" etcd_has 0 /discoverd/instances/app/
 
 # ---- a second discoverd ---------------------------------------------------------------------
 
@@ -241,14 +252,28 @@ ok "after that heartbeats succeed again" wait_until 20 "a heartbeat" same 200 PU
 sleep 4 # a TTL more, for what would be late
 is "and nobody was seen to go" "$(kinds "$TMP/away")" "$before up:10.0.0.6:80"
 
+# ---- etcd loses everything --------------------------------------------------------------------
+
+die_hard "$etcd_pid"
+rm -rf "$TMP/etcd"
+before=$(kinds "$TMP/away")
+index=$(api GET /services/web/leader | grep -o '"index":[0-9]*')
+etcd_start
+# Two instances, their service, meta and session.
+ok "etcd comes back empty, and is told what lives" wait_until 20 "the service in etcd" etcd_has 5 /discoverd/
+is "instances are as they were" "$(addrs web)" "10.0.0.5:80 10.0.0.6:80"
+is "in their order" "$(api GET /services/web/leader | grep -o '"index":[0-9]*')" "$index"
+like "the meta too" "$(api GET /services/web/meta)" '"data":2'
+is "nobody was seen to go" "$(kinds "$TMP/away" | sed 's/ service_meta$//')" "$before"
+is "what had no instances is gone" "$(status PUT /services/app)" 200
+
 # ---- compaction -----------------------------------------------------------------------------
 
 compact() {
-	local token revision
+	local revision
 
-	token=$(curl -s "$ETCD_URL/v3/auth/authenticate" -d "{\"name\":\"root\",\"password\":\"$KEY\"}" | grep -o '"token":"[^"]*"' | cut -d'"' -f4)
-	revision=$(curl -s -H "Authorization: $token" "$ETCD_URL/v3/kv/range" -d '{"key":"YQ=="}' | grep -o '"revision":"[0-9]*"' | cut -d'"' -f4)
-	curl -sf -H "Authorization: $token" "$ETCD_URL/v3/kv/compaction" -d "{\"revision\":$revision}" >/dev/null
+	revision=$(etcd_call range '{"key":"YQ=="}' | grep -o '"revision":"[0-9]*"' | tr -dc 0-9)
+	etcd_call compaction "{\"revision\":$revision}"
 }
 # shellcheck disable=SC2154
 kill -STOP "$discoverd2_pid"
