@@ -21,7 +21,7 @@
 #define DEFAULT_TYPE "application/octet-stream"
 #define ETAG_LEN (BLOB_HASH_LEN + 3)
 
-/* A whole listing is in memory: so many names, and no more. */
+/* A whole listing is in memory, so one of more names is refused. */
 #define LIST_MAX 100000
 
 static void
@@ -175,6 +175,7 @@ delete_blob(struct fl_http_req *req, void *arg)
 struct names {
 	char **items;
 	size_t n, cap;
+	bool is_cut;
 };
 
 static void
@@ -182,8 +183,10 @@ add_name(const char *name, void *arg)
 {
 	struct names *l = arg;
 
-	if (l->n == LIST_MAX)
+	if (l->n == LIST_MAX) {
+		l->is_cut = true;
 		return;
+	}
 	if (l->n == l->cap) {
 		l->cap = l->cap > 0 ? 2 * l->cap : 64;
 		l->items = fl_xreallocarray(l->items, l->cap, sizeof(*l->items));
@@ -226,7 +229,9 @@ list_blobs(struct fl_http_req *req, void *arg)
 
 	if (dir == NULL || *dir == '\0')
 		dir = "/";
-	if (store_list(s->store, dir, add_name, &l, &err) == -1) {
+	if (store_list(s->store, dir, add_name, &l, &err) == 0 && l.is_cut)
+		fl_err_set(&err, FL_ERR_TOO_BIG, "there are more than %d blobs under %s", LIST_MAX, dir);
+	if (err.kind != FL_ERR_NONE) {
 		fl_http_reply_err(req, &err);
 	} else {
 		if (l.n > 0)
