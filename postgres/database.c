@@ -18,6 +18,7 @@ struct work {
 	struct database db;
 	char *statements[MAX_STATEMENTS];
 	size_t next;
+	struct fl_err failed; /* of a creation whose parts are being dropped again */
 	database_cb cb;
 	void *arg;
 };
@@ -33,6 +34,32 @@ work_free(struct work *w)
 	free(w);
 }
 
+static void
+work_end(struct work *w, const struct fl_err *err)
+{
+	w->cb(err == NULL ? &w->db : NULL, err, w->arg);
+	work_free(w);
+}
+
+static void
+on_undone(FL_UNUSED const struct database *db, FL_UNUSED const struct fl_err *err, void *arg)
+{
+	struct work *w = arg;
+
+	work_end(w, &w->failed);
+}
+
+/* A role or a database that nobody is told of would stay for ever. */
+static void
+undo_create(struct work *w, const struct fl_err *err)
+{
+	char *id = fl_xasprintf("/databases/%s:%s", w->db.user, w->db.name);
+
+	w->failed = *err;
+	database_drop(w->pg, id, on_undone, w);
+	free(id);
+}
+
 static void work_next(struct work *w);
 
 static void
@@ -40,13 +67,14 @@ on_result(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
 {
 	struct work *w = arg;
 
-	if (err != NULL) {
-		w->cb(NULL, err, w->arg);
-		work_free(w);
-		return;
+	if (err != NULL && w->db.user != NULL) {
+		undo_create(w, err);
+	} else if (err != NULL) {
+		work_end(w, err);
+	} else {
+		w->next++;
+		work_next(w);
 	}
-	w->next++;
-	work_next(w);
 }
 
 static void
@@ -56,8 +84,7 @@ work_next(struct work *w)
 		fl_pg_query(w->pg, w->statements[w->next], NULL, 0, on_result, w);
 		return;
 	}
-	w->cb(&w->db, NULL, w->arg);
-	work_free(w);
+	work_end(w, NULL);
 }
 
 /* Names and password are hex digits that we made or checked, so they may stand in the statement. */

@@ -35,7 +35,6 @@ main(int argc, char **argv)
 
 	if (fl_args_parse(options, &cfg, argc, argv, NULL, &err) == -1)
 		goto out;
-	status = FL_EXIT_FAILED;
 	if ((p = postgres_new(base, &cfg, &err)) == NULL)
 		goto out;
 	fl_daemon_run(base, DRAIN_S, postgres_stop, p);

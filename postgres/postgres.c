@@ -19,7 +19,7 @@ postgres_fail(struct postgres *p, const char *what, const struct fl_err *err)
 {
 	fl_log_error(what, fl_str("err", err->msg));
 	p->status = EXIT_FAILURE;
-	event_base_loopexit(p->base, NULL);
+	server_stop(p->server); /* on_ended goes on */
 }
 
 static char *
@@ -60,23 +60,32 @@ on_ended(const struct fl_err *err, void *arg)
 {
 	struct postgres *p = arg;
 
-	if (err != NULL)
-		postgres_fail(p, "server ended", err);
-	else
-		event_base_loopexit(p->base, NULL);
+	if (err != NULL) {
+		fl_log_error("server ended", fl_str("err", err->msg));
+		p->status = EXIT_FAILURE;
+	}
+	event_base_loopexit(p->base, NULL);
 }
 
 static const struct server_ops server_ops = { on_started, on_ended };
+
+static int
+check_config(const struct postgres_config *cfg, struct fl_err *err)
+{
+	if (cfg->key == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY must be set: without it anybody could make databases");
+	if (cfg->port < 1 || cfg->port > 65535 || cfg->api_port < 1 || cfg->api_port > 65535)
+		return fl_err_set(err, FL_ERR_INVALID, "PORT_0 and PORT_1 must be set: the ports of PostgreSQL and of the API");
+	return 0;
+}
 
 struct postgres *
 postgres_new(struct event_base *base, const struct postgres_config *cfg, struct fl_err *err)
 {
 	struct postgres *p;
 
-	if (cfg->port <= 0 || cfg->api_port <= 0) {
-		fl_err_set(err, FL_ERR_INVALID, "PORT_0 and PORT_1 must be set: the ports of PostgreSQL and of the API");
+	if (check_config(cfg, err) == -1)
 		return NULL;
-	}
 	p = fl_xcalloc(1, sizeof(*p));
 	p->cfg = cfg;
 	p->base = base;

@@ -30,7 +30,7 @@ struct postgres {
 	int status;	     /* exit status */
 };
 
-/* Borrows cfg and base. Starts the server; the API listens once it accepts connections. */
+/* Borrows cfg and base. Starts the server; the API listens once it accepts connections. NULL (INVALID) when cfg is wrong. */
 struct postgres *postgres_new(struct event_base *base, const struct postgres_config *cfg, struct fl_err *err);
 /* End the server cleanly, then the loop. For fl_daemon_run(). */
 void postgres_stop(void *arg);

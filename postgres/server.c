@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct server {
 static const char hba[] =
     "local all postgres peer\n"
     "host all postgres all reject\n"
+    "host postgres,template0,template1 all all reject\n"
     "host all all all scram-sha-256\n";
 
 static void
@@ -105,6 +107,19 @@ start_postgres(struct server *s)
 	free(sockets);
 }
 
+/* initdb has synced what is in it; the rename itself must last, too, before there is a database to lose. */
+static int
+put_in_place(const struct server *s, struct fl_err *err)
+{
+	int dir = open(s->cfg->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (dir == -1 || rename(s->fresh, s->pgdata) == -1 || fsync(dir) == -1)
+		r = fl_err_sys(err, "rename %s", s->fresh);
+	if (dir != -1)
+		close(dir);
+	return r;
+}
+
 static void
 on_initialised(int status, void *arg)
 {
@@ -119,8 +134,7 @@ on_initialised(int status, void *arg)
 	if (status != 0) {
 		fl_err_set(&err, FL_ERR_SYSTEM, "initdb ended with status %d: see its output above", status);
 		server_end(s, &err);
-	} else if (rename(s->fresh, s->pgdata) == -1) {
-		fl_err_sys(&err, "rename %s", s->fresh);
+	} else if (put_in_place(s, &err) == -1) {
 		server_end(s, &err);
 	} else {
 		fl_log_info("data directory made", fl_str("path", s->pgdata));
@@ -139,6 +153,10 @@ on_removed(int status, void *arg)
 	struct fl_err err;
 
 	s->proc = NULL;
+	if (s->stopping) {
+		server_end(s, NULL);
+		return;
+	}
 	if (status != 0)
 		fl_err_set(&err, FL_ERR_SYSTEM, "cannot remove %s, left by an initdb that was cut short", s->fresh);
 	else if ((s->proc = server_run(s, argv, on_initialised, &err)) != NULL)
@@ -177,6 +195,8 @@ server_start(struct event_base *base, const struct postgres_config *cfg, const s
 void
 server_stop(struct server *s)
 {
+	if (s->stopping)
+		return;
 	s->stopping = true;
 	if (s->proc != NULL)
 		fl_proc_kill(s->proc, SIGINT);

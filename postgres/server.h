@@ -21,7 +21,7 @@ struct server_ops {
  * the server on it. Callbacks come from the loop.
  */
 struct server *server_start(struct event_base *base, const struct postgres_config *cfg, const struct server_ops *ops, void *arg);
-/* Fast shutdown: sessions are ended, the data is checkpointed. */
+/* Fast shutdown: sessions are ended, the data is checkpointed; then on_ended. */
 void server_stop(struct server *s);
 void server_free(struct server *s);
 
