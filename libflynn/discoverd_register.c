@@ -452,10 +452,12 @@ say_goodbye(struct fl_discoverd *d)
 void
 registrar_release(struct fl_discoverd *d)
 {
+	struct registration *r, *next;
+
 	if (d->reg.alive && !TAILQ_EMPTY(&d->reg.list))
 		say_goodbye(d);
-	while (!TAILQ_EMPTY(&d->reg.list))
-		registration_free(TAILQ_FIRST(&d->reg.list));
+	TAILQ_FOREACH_SAFE(r, &d->reg.list, link, next)
+		registration_free(r);
 	fl_http_call_cancel(d->reg.call);
 	event_free(d->reg.beat);
 	fl_retry_release(&d->reg.retry);

@@ -61,7 +61,7 @@ picture_remove(struct picture *p, const char *id)
 		if (strcmp(p->instances[i]->id, id) != 0)
 			continue;
 		fl_instance_free(p->instances[i]);
-		memmove(&p->instances[i], &p->instances[i + 1], (p->n - i - 1) * sizeof(p->instances[0]));
+		memmove(&p->instances[i], &p->instances[i + 1], (p->n - i - 1) * sizeof(struct fl_instance *));
 		p->n--;
 		return;
 	}
@@ -74,7 +74,7 @@ picture_put(struct picture *p, struct fl_instance *instance)
 	size_t i;
 
 	picture_remove(p, instance->id);
-	p->instances = fl_xreallocarray(p->instances, p->n + 1, sizeof(p->instances[0]));
+	p->instances = fl_xreallocarray(p->instances, p->n + 1, sizeof(struct fl_instance *));
 	for (i = p->n; i > 0 && p->instances[i - 1]->index > instance->index; i--)
 		p->instances[i] = p->instances[i - 1];
 	p->instances[i] = instance;

@@ -100,10 +100,12 @@ etcd_op_cancel(struct etcd_op *op)
 static void
 etcd_release(struct fl_etcd *e)
 {
-	while (!TAILQ_EMPTY(&e->waiting))
-		etcd_op_cancel(TAILQ_FIRST(&e->waiting));
-	while (!TAILQ_EMPTY(&e->sent))
-		etcd_op_cancel(TAILQ_FIRST(&e->sent));
+	struct etcd_op *op, *next;
+
+	TAILQ_FOREACH_SAFE(op, &e->waiting, link, next)
+		etcd_op_cancel(op);
+	TAILQ_FOREACH_SAFE(op, &e->sent, link, next)
+		etcd_op_cancel(op);
 	fl_http_client_free(e->http);
 	for (size_t i = 0; i < e->n_urls; i++)
 		free(e->urls[i]);

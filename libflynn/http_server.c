@@ -188,14 +188,16 @@ bind_to(struct http_listener *l, const char *host, int port, int family, struct 
 static int
 bound_port(const struct http_listener *l)
 {
-	struct sockaddr_storage ss = { 0 };
-	socklen_t len = sizeof(ss);
-	const void *sa = &ss;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} at = { 0 };
+	socklen_t len = sizeof(at);
 
-	if (getsockname(evconnlistener_get_fd(l->listener), (struct sockaddr *)&ss, &len) == -1)
+	if (getsockname(evconnlistener_get_fd(l->listener), &at.sa, &len) == -1)
 		return 0;
-	return ntohs(ss.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)sa)->sin6_port
-					      : ((const struct sockaddr_in *)sa)->sin_port);
+	return ntohs(at.sa.sa_family == AF_INET6 ? at.in6.sin6_port : at.in.sin_port);
 }
 
 int

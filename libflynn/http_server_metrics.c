@@ -3,6 +3,7 @@
  */
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -11,20 +12,38 @@
 #include "libflynn/attr.h"
 #include "libflynn/http_server_internal.h"
 
-/* The n-th number (from 1) of a line of numbers; 0 when it cannot be read. */
-static long long
-proc_number(const char *path, int n)
+#define PROC_LINE 1024
+
+/* The first line of a file of procfs; "" when it cannot be read. */
+static void
+read_line(const char *path, char line[PROC_LINE])
 {
 	FILE *f = fopen(path, "re");
-	long long value = 0;
 
-	if (f == NULL)
-		return 0;
-	for (int i = 0; i < n; i++)
-		if (fscanf(f, "%lld", &value) != 1)
-			value = 0;
-	fclose(f);
-	return value;
+	if (f == NULL || fgets(line, PROC_LINE, f) == NULL)
+		line[0] = '\0';
+	if (f != NULL)
+		fclose(f);
+}
+
+/* The n-th word (from 1) of a line as a number; 0 when there is none. */
+static long long
+number_at(const char *line, int n)
+{
+	for (int i = 1; i < n; i++) {
+		line += strspn(line, " ");
+		line += strcspn(line, " ");
+	}
+	return strtoll(line, NULL, 10);
+}
+
+static long long
+resident_bytes(void)
+{
+	char line[PROC_LINE];
+
+	read_line("/proc/self/statm", line);
+	return number_at(line, 2) * sysconf(_SC_PAGESIZE);
 }
 
 static int
@@ -45,22 +64,17 @@ count_fds(void)
 static double
 started_at(void)
 {
-	FILE *f = fopen("/proc/self/stat", "re");
-	unsigned long long ticks = 0;
 	struct timespec up, now;
-	char line[1024] = "", *p;
+	char line[PROC_LINE];
+	const char *p;
 
-	if (f == NULL)
-		return 0;
-	if (fgets(line, sizeof(line), f) == NULL)
-		line[0] = '\0';
-	fclose(f);
-	p = strrchr(line, ')'); /* the name before it may hold anything */
-	if (p == NULL || sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
+	read_line("/proc/self/stat", line);
+	p = strrchr(line, ')'); /* ends field 2, the name, which may hold anything */
+	if (p == NULL)
 		return 0;
 	clock_gettime(CLOCK_BOOTTIME, &up);
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (double)(now.tv_sec - up.tv_sec) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	return (double)(now.tv_sec - up.tv_sec) + (double)number_at(p + 1, 22 - 2) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static double
@@ -77,7 +91,7 @@ static void
 write_process(struct fl_buf *b)
 {
 	fl_buf_addf(b, "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %lld\n",
-	    proc_number("/proc/self/statm", 2) * sysconf(_SC_PAGESIZE));
+	    resident_bytes());
 	fl_buf_addf(b, "# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total %.6f\n", cpu_seconds());
 	fl_buf_addf(b, "# TYPE process_open_fds gauge\nprocess_open_fds %d\n", count_fds());
 	fl_buf_addf(b, "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.2f\n", started_at());

@@ -58,13 +58,14 @@ slot_free(struct pg_slot *slot)
 static void
 pg_release(struct fl_pg *pg)
 {
-	struct fl_pg_tx *tx;
+	struct fl_pg_tx *tx, *next_tx;
+	struct pg_slot *slot, *next_slot;
 
 	pg_listen_free(pg->listen);
-	while ((tx = TAILQ_FIRST(&pg->txs)) != NULL)
+	TAILQ_FOREACH_SAFE(tx, &pg->txs, link, next_tx)
 		pg_tx_free(tx);
-	while (!TAILQ_EMPTY(&pg->slots))
-		slot_free(TAILQ_FIRST(&pg->slots));
+	TAILQ_FOREACH_SAFE(slot, &pg->slots, link, next_slot)
+		slot_free(slot);
 	free_all(&pg->waiting);
 	free_all(&pg->failed);
 	event_free(pg->deadline);

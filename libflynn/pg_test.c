@@ -16,7 +16,8 @@
 #include "libflynn/proc.h"
 #include "libflynn/xmalloc.h"
 
-#define BIN "/usr/lib/postgresql/15/bin/"
+#define POSTGRES "/usr/lib/postgresql/15/bin/postgres"
+#define INITDB "/usr/lib/postgresql/15/bin/initdb"
 #define SKIPPED 77
 
 /* A real server in a directory of its own, on a Unix socket. */
@@ -67,7 +68,7 @@ run_as_postgres(struct world *w, const char *const *words)
 static void
 server_start(struct world *w)
 {
-	const char *words[] = { BIN "postgres", "-D", w->dir, "-k", w->dir, "-c", "listen_addresses=", "-c", "fsync=off", NULL };
+	const char *words[] = { POSTGRES, "-D", w->dir, "-k", w->dir, "-c", "listen_addresses=", "-c", "fsync=off", NULL };
 
 	run_as_postgres(w, words);
 }
@@ -127,7 +128,7 @@ static int
 set_up(void **state)
 {
 	struct world *w = fl_xcalloc(1, sizeof(*w));
-	const char *words[] = { BIN "initdb", "-D", w->dir, "-U", "postgres", "-A", "trust", "-N", "--no-instructions", NULL };
+	const char *words[] = { INITDB, "-D", w->dir, "-U", "postgres", "-A", "trust", "-N", "--no-instructions", NULL };
 	const struct passwd *pw = getpwnam("postgres");
 	struct fl_pg *pg;
 
@@ -440,7 +441,7 @@ main(void)
 		cmocka_unit_test(pool_may_be_freed_at_any_time),
 	};
 
-	if (access(BIN "postgres", X_OK) == -1 || getpwnam("postgres") == NULL)
+	if (access(POSTGRES, X_OK) == -1 || getpwnam("postgres") == NULL)
 		return SKIPPED;
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
