@@ -20,6 +20,8 @@
 #define FAST_TRIES 20
 #define TRY_TIMEOUT_MS 2000
 #define DEFAULT_TIMEOUT_S 30
+/* What nobody can ask is healthy once it has lived so long: a wrong command ends sooner. */
+#define SETTLE_MS 1000
 
 struct check {
 	struct health *health;
@@ -37,6 +39,7 @@ struct check {
 struct health {
 	struct job *job;
 	void (*cb)(struct job *, const struct health_failure *);
+	struct event *settled; /* of a job without services */
 	size_t n, left;
 	struct check checks[];
 };
@@ -77,6 +80,8 @@ health_cancel(struct health *h)
 		return;
 	for (size_t i = 0; i < h->n; i++)
 		check_release(&h->checks[i]);
+	if (h->settled != NULL)
+		event_free(h->settled);
 	free(h);
 }
 
@@ -220,12 +225,18 @@ on_time(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 		try_tcp(c);
 }
 
+static void
+on_settled(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	health_end(arg, NULL);
+}
+
 struct health *
 health_start(struct job *j, void (*cb)(struct job *, const struct health_failure *))
 {
 	const struct fl_job *spec = job_spec(j);
 	struct health *h = fl_xcalloc(1, sizeof(*h) + spec->n_ports * sizeof(h->checks[0]));
-	static const struct timeval now = { 0, 0 };
+	static const struct timeval now = { 0, 0 }, settle = { SETTLE_MS / 1000, SETTLE_MS % 1000 * 1000 };
 
 	h->job = j;
 	h->cb = cb;
@@ -242,5 +253,9 @@ health_start(struct job *j, void (*cb)(struct job *, const struct health_failure
 		event_add(c->timer, &now);
 	}
 	h->left = h->n;
+	if (h->n == 0) {
+		h->settled = evtimer_new(j->host->base, on_settled, h);
+		event_add(h->settled, &settle);
+	}
 	return h;
 }

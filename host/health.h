@@ -2,7 +2,7 @@
  * health - wait until a job that was just started answers on the ports that are services.
  *
  * It asks at the container's own address: on the published one the engine's proxy would answer for a job that does
- * not listen yet.
+ * not listen yet. A job without such ports is healthy when it has not ended within its first second.
  */
 #ifndef HEALTH_H
 #define HEALTH_H

@@ -313,7 +313,7 @@ launch_running(struct job *j, const struct container_info *info, bool adopted)
 	state_touch(j->host->state);
 	if (!j->wanted)
 		ending_stop(j);
-	else if (job_has_service(j))
+	else if (job_has_service(j) || (job_has_app(j) && !job_is_once(j) && !adopted))
 		j->health = health_start(j, on_health_known);
 	else
 		launch_up(j);

@@ -12,7 +12,7 @@ NO_ID=$(printf '%064d' 0 | tr 0 f)
 
 host_start() {
 	start_daemon host flynn-host -external "$HOST" -id $ID -state "$STATE" -docker "${DOCKER_HOST#unix://}" \
-		-manifest "$ROOT/host/manifest.json" "$@"
+		-manifest "$ROOT/host/manifest.json"
 	wait_until 20 "host to answer" curl -fsS "$API/ping" || { cat "$TMP/host.log"; die "host does not start"; }
 	KEY=$(jq -r .key "$STATE")
 	wait_until 20 "host to know what runs" knows || { cat "$TMP/host.log"; die "host does not start"; }
@@ -86,6 +86,7 @@ instances_are() {
 }
 
 # A server for a job: it says its port to whoever connects.
+# shellcheck disable=SC2016 # the job's shell and perl expand it
 SERVER='exec perl -e '\''use IO::Socket::INET; $| = 1; my $s = IO::Socket::INET->new(LocalAddr => $ENV{AT} // "0.0.0.0", LocalPort => $ENV{LISTEN} // $ENV{PORT}, Listen => 9, ReuseAddr => 1) or die "listen: $!\n"; print "listening\n"; while (my $c = $s->accept) { print $c "HTTP/1.0 200 OK\r\n\r\n$ENV{PORT}\n"; close $c }'\'
 
 # app TYPE: metadata of an app's job.
@@ -162,6 +163,7 @@ like "nobody is handed the key any more" "$(curl -s -X POST $API/host/claim)" 'b
 
 curl -sN -u ":$KEY" -H 'Accept: text/event-stream' $API/host/jobs >"$TMP/events" &
 events_pid=$!
+# shellcheck disable=SC2016 # at the end, there is another one
 at_end eval 'kill $events_pid 2>/dev/null'
 
 # ---- a job that serves ---------------------------------------------------------------------------
@@ -244,6 +246,7 @@ is "with the next one" "$(of "$id" '.ports[0]')" $((next + 1))
 kill $squatter 2>/dev/null
 
 id=$(new_id)
+# shellcheck disable=SC2016 # perl's
 add "$id" 'perl -e '\''$x = "a" x 300000000; sleep 9'\' '' "$(app web),\"resources\":{\"memory\":33554432}" >/dev/null
 wait_until 10 "its end" becomes "$id" crashed
 like "a memory limit is kept, and told" "$(of "$id" .error)" '^web was killed at its memory limit of 32 MB after'
@@ -299,7 +302,7 @@ out=$(attach "$id" 27 2>/dev/null)
 is "history and end of a job that ended" "$out:$?" "printed before:4"
 
 id=$(new_id)
-later 0.2 add "$id" true '"stdin":true' '"artifact":{"uri":"docker:///flynn/nope?id='$NO_ID'"}' >/dev/null &
+later 0.2 add "$id" true '"stdin":true' '"artifact":{"uri":"docker:///flynn/nope?id='"$NO_ID"'"}' >/dev/null &
 fails_with "an attacher hears of a failed launch" 125 'is not on this host' attach "$id" 23
 
 id=$(new_id)
@@ -308,7 +311,7 @@ client=$!
 later 0.3 add "$id" 'sleep 600' '"stdin":true,"stop_on_detach":true' >/dev/null
 wait_until 10 "the job" becomes "$id" running
 kill -KILL $client
-ok "a job whose client goes is stopped" wait_until 8 "its end" becomes "$id" done
+ok "a job whose client goes is stopped" wait_until 8 "its end" becomes "$id" 'done'
 
 # ---- volumes -----------------------------------------------------------------------------------
 
@@ -319,13 +322,13 @@ wait_until 10 "the job" becomes "$one" running
 like "volumes are listed" "$(get_json /host/volumes)" '"name":"data"'
 like "one in use stays" "$(api DELETE /host/volumes/data)" "volume data is in use by db: stop job $one first"
 api DELETE "/host/jobs/$one" >/dev/null
-ok "a stopped job is done" wait_until 15 "its end" becomes "$one" done
+ok "a stopped job is done" wait_until 15 "its end" becomes "$one" 'done'
 two=$(new_id)
 add "$two" 'cat /data/file; sleep 600' "$vol" "$(app db)" >/dev/null
 wait_until 10 "the job" becomes "$two" running
 is "data outlives its job" "$(attach "$two" 11 2>/dev/null)" precious
 api DELETE "/host/jobs/$two" >/dev/null
-wait_until 15 "its end" becomes "$two" done
+wait_until 15 "its end" becomes "$two" 'done'
 is "a volume that nobody uses goes" "$(api DELETE /host/volumes/data | tail -n 1)" 200
 is "and is gone" "$(api DELETE /host/volumes/data | tail -n 1)" 404
 
@@ -401,7 +404,9 @@ add "$id" 'sleep 600' '' "$(app late)" >/dev/null
 ok "and new work is done" wait_until 10 "the job" is_healthy "$id"
 
 api DELETE "/host/jobs/$sys" >/dev/null
-ok "a part of the platform that is told to stop stays so" wait_until 15 "its end" becomes "$sys" done
+ok "a part of the platform that is told to stop stays so" wait_until 15 "its end" becomes "$sys" 'done'
 
 like "metrics" "$(get_json /metrics)" '^flynn_host_jobs\{status="running"\} [1-9]'
 unlike "the key is in no log" "$(cat "$TMP/host.log")" "$KEY"
+host_end TERM
+is "it ends well, at last" $? 0

@@ -1,0 +1,68 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/attach.h"
+#include "host/health.h"
+#include "libflynn/attr.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+
+static void
+tries_are_quick_at_first_and_never_a_burden(void **state)
+{
+	int first_second = 0;
+
+	(void)state;
+	assert_int_equal(health_delay_ms(1), 50);
+	for (int n = 1, sum = 0; sum < 1000; n++, first_second++)
+		sum += health_delay_ms(n);
+	assert_true(first_second >= 15);
+	for (int n = 1; n < 100; n++)
+		assert_true(health_delay_ms(n) <= health_delay_ms(n + 1));
+	assert_int_equal(health_delay_ms(100), 1000);
+}
+
+static void
+an_attach_request_is_read_strictly(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+	} cases[] = {
+		{ "{\"job_id\":\"h1-x\",\"flags\":23,\"height\":24,\"width\":80}", 0 },
+		{ "{\"job_id\":\"h1-x\",\"future\":true}", 0 },
+		{ "{\"flags\":23}", -1 },
+		{ "{\"job_id\":7}", -1 },
+		{ "{\"job_id\":\"h1-x\",\"flags\":64}", -1 },
+		{ "{\"job_id\":\"h1-x\",\"flags\":\"3\"}", -1 },
+		{ "{\"job_id\":\"h1-x\",\"height\":65536}", -1 },
+		{ "[]", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_json *v = fl_json_parse(cases[i].text, strlen(cases[i].text), NULL);
+		struct attach_request request;
+
+		assert_int_equal(attach_parse(v, &request, NULL), cases[i].want);
+		if (cases[i].want == 0)
+			assert_string_equal(request.job_id, "h1-x");
+		fl_json_free(v);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tries_are_quick_at_first_and_never_a_burden),
+		cmocka_unit_test(an_attach_request_is_read_strictly),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
