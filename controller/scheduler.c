@@ -107,15 +107,34 @@ scheduler_listen(struct scheduler *s, struct fl_err *err)
 	return r;
 }
 
+static int
+check_config(const struct scheduler_config *cfg, struct fl_err *err)
+{
+	if (cfg->cluster_key == NULL || cfg->auth_key == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY and AUTH_KEY must be set");
+	if (cfg->external_ip == NULL || cfg->port < 1 || cfg->port > 65535)
+		return fl_err_set(err, FL_ERR_INVALID, "EXTERNAL_IP and PORT must be set: by them we find ourselves in our service");
+	return 0;
+}
+
+/* AUTH_KEY is the controller's own: it takes any of those with commas between them. */
+static struct fl_http_client *
+controller_client(struct event_base *base, const char *auth_key)
+{
+	char *first = fl_xstrndup(auth_key, strcspn(auth_key, ","));
+	struct fl_http_client *c = fl_http_client_new(base, first);
+
+	free(first);
+	return c;
+}
+
 struct scheduler *
 scheduler_new(struct event_base *base, const struct scheduler_config *cfg, struct fl_err *err)
 {
 	struct scheduler *s;
 
-	if (cfg->cluster_key == NULL || cfg->auth_key == NULL || cfg->external_ip == NULL || cfg->port <= 0) {
-		fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY, AUTH_KEY, EXTERNAL_IP and PORT must be set");
+	if (check_config(cfg, err) == -1)
 		return NULL;
-	}
 	s = fl_xcalloc(1, sizeof(*s));
 	s->cfg = cfg;
 	s->base = base;
@@ -125,7 +144,7 @@ scheduler_new(struct event_base *base, const struct scheduler_config *cfg, struc
 	s->wake = evtimer_new(base, look, s);
 	s->discoverd = fl_discoverd_new(base, cfg->discoverd, cfg->cluster_key);
 	s->hosts_http = fl_http_client_new(base, cfg->cluster_key);
-	s->controller_http = fl_http_client_new(base, cfg->auth_key);
+	s->controller_http = controller_client(base, cfg->auth_key);
 	s->records = records_new(s);
 	s->formations = formations_start(s);
 	s->hosts = hosts_start(s);

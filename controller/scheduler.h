@@ -28,7 +28,7 @@ struct scheduler_config {
 	char *external_ip;
 	char *service;	   /* ours, whose leader acts */
 	char *cluster_key; /* for hosts and discoverd */
-	char *auth_key;	   /* the controller's */
+	char *auth_key;	   /* the controller's; the first of a comma list is used */
 	int port;	   /* of ping and metrics; our address in the service */
 };
 
@@ -50,6 +50,7 @@ struct scheduler {
 	bool leader;
 };
 
+/* Borrows cfg and base. NULL: INVALID when cfg is wrong, or the port cannot be had. */
 struct scheduler *scheduler_new(struct event_base *base, const struct scheduler_config *cfg, struct fl_err *err);
 /* For fl_daemon_run(). */
 void scheduler_stop(void *arg);

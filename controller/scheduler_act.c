@@ -47,15 +47,17 @@ request_end(struct request *r)
 	return j;
 }
 
-/* Back to waiting, with one more restart counted, as if it had run and died. */
+/* Back to waiting, with one more restart counted, as if it had run and died; where one belongs on each host, for that one. */
 static void
 start_failed(struct scheduler *s, struct job *j, const char *why)
 {
+	const struct formation *f = world_formation(&s->world, j->app, j->release);
+	const char *host = f != NULL && formation_is_omni(f, j->type) ? j->host_id : NULL;
 	struct job *again;
 
 	fl_log_warn("host did not take a job", fl_str("job", j->id), fl_str("host", j->host_id), fl_str("err", why));
 	record_end(s->records, j->id, j->app, j->release, j->type, "failed", why);
-	again = world_add_job(&s->world, NULL, NULL, j->app, j->release, j->type);
+	again = world_add_job(&s->world, NULL, host, j->app, j->release, j->type);
 	again->restarts = j->restarts + 1;
 	again->run_at = fl_clock_ms() + REFUSED_MS + restart_delay_ms(again->restarts);
 	world_remove_job(&s->world, j);
@@ -78,6 +80,17 @@ on_added(const struct fl_err *err, void *arg)
 		scheduler_look_again(s);
 }
 
+/* What never becomes a job at the host is one on record, with an id like any other. */
+static void
+place_nowhere(struct scheduler *s, struct job *j, const struct host *h)
+{
+	struct fl_job *blank = fl_job_new();
+
+	fl_job_set_id(blank, h->id);
+	world_place_job(&s->world, j, blank->id, h->id);
+	fl_job_free(blank);
+}
+
 static void
 send_job(struct scheduler *s, struct job *j, const struct formation *f, const struct host *h)
 {
@@ -85,13 +98,10 @@ send_job(struct scheduler *s, struct job *j, const struct formation *f, const st
 	struct fl_err err;
 	struct fl_job *job = fl_process_job(fl_json_get(x, "app"), fl_json_get(x, "release"), fl_json_get(x, "artifact"),
 	    j->type, h->id, &err);
-	char *id;
 
 	if (job == NULL) {
 		/* The release is wrong and stays so: named once a back-off, not in a loop. */
-		id = fl_xasprintf("%s-invalid", h->id);
-		world_place_job(&s->world, j, id, h->id);
-		free(id);
+		place_nowhere(s, j, h);
 		start_failed(s, j, err.msg);
 		return;
 	}

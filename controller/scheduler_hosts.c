@@ -20,7 +20,7 @@
 
 struct watched_host {
 	struct hosts *hosts;
-	char *id;
+	char *id, *addr;
 	struct fl_host_events *events;
 	bool seen; /* in discoverd's last picture */
 };
@@ -59,12 +59,12 @@ replace_job(struct scheduler *s, struct job *j)
 }
 
 static void
-job_ended(struct scheduler *s, struct job *j, const struct fl_active_job *a)
+job_ended(struct scheduler *s, struct job *j)
 {
 	if (j == NULL)
 		return;
-	if (s->leader && !a->job->system)
-		replace_job(s, j);
+	if (s->leader)
+		replace_job(s, j); /* a host that starts a job again in place does not say that it ended */
 	world_remove_job(&s->world, j);
 }
 
@@ -80,7 +80,7 @@ job_seen(struct scheduler *s, const char *host_id, const struct fl_active_job *a
 	case FL_JOB_DONE:
 	case FL_JOB_CRASHED:
 	case FL_JOB_FAILED:
-		job_ended(s, j, a);
+		job_ended(s, j);
 		return;
 	case FL_JOB_STARTING:
 	case FL_JOB_RUNNING:
@@ -175,6 +175,7 @@ watched_free(void *arg)
 
 	fl_host_events_free(w->events);
 	free(w->id);
+	free(w->addr);
 	free(w);
 }
 
@@ -195,6 +196,25 @@ host_lost(struct hosts *h, struct watched_host *w)
 	watched_free(w);
 }
 
+/* From the beginning: each stream begins with the host's whole list. */
+static void
+watch_events(struct watched_host *w)
+{
+	fl_host_events_free(w->events);
+	w->events = fl_host_events_start(w->hosts->scheduler->hosts_http, w->addr, &events_ops, w);
+}
+
+static struct watched_host *
+watched_new(struct hosts *h, const char *id)
+{
+	struct watched_host *w = fl_xcalloc(1, sizeof(*w));
+
+	w->hosts = h;
+	w->id = fl_xstrdup(id);
+	fl_map_set(h->watched, id, w);
+	return w;
+}
+
 static void
 host_seen(struct hosts *h, const struct fl_instance *instance)
 {
@@ -203,15 +223,15 @@ host_seen(struct hosts *h, const struct fl_instance *instance)
 
 	if (id == NULL)
 		return;
-	if ((w = fl_map_get(h->watched, id)) == NULL) {
-		w = fl_xcalloc(1, sizeof(*w));
-		w->hosts = h;
-		w->id = fl_xstrdup(id);
-		fl_map_set(h->watched, id, w);
-		w->events = fl_host_events_start(h->scheduler->hosts_http, instance->addr, &events_ops, w);
-	}
+	if ((w = fl_map_get(h->watched, id)) == NULL)
+		w = watched_new(h, id);
 	w->seen = true;
 	world_set_host(&h->scheduler->world, id, instance->addr);
+	if (w->addr != NULL && strcmp(w->addr, instance->addr) == 0)
+		return;
+	free(w->addr);
+	w->addr = fl_xstrdup(instance->addr);
+	watch_events(w);
 }
 
 static void
@@ -247,17 +267,11 @@ hosts_known(const struct hosts *h)
 	return true;
 }
 
-/* Each stream begins with the host's whole list, so opening them again tells all. */
 void
 hosts_record_all(struct hosts *h)
 {
-	FL_MAP_EACH(h->watched, e) {
-		struct watched_host *w = fl_map_value(e);
-		struct host *host = fl_map_get(h->scheduler->world.hosts, w->id);
-
-		fl_host_events_free(w->events);
-		w->events = fl_host_events_start(h->scheduler->hosts_http, host->addr, &events_ops, w);
-	}
+	FL_MAP_EACH(h->watched, e)
+		watch_events(fl_map_value(e));
 }
 
 struct hosts *

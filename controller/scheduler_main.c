@@ -34,9 +34,10 @@ main(int argc, char **argv)
 
 	if (fl_args_parse(options, &cfg, argc, argv, NULL, &err) == -1)
 		goto out;
-	status = FL_EXIT_FAILED;
-	if ((s = scheduler_new(base, &cfg, &err)) == NULL)
+	if ((s = scheduler_new(base, &cfg, &err)) == NULL) {
+		status = err.kind == FL_ERR_INVALID ? FL_EXIT_USAGE : FL_EXIT_FAILED;
 		goto out;
+	}
 	fl_daemon_run(base, DRAIN_S, scheduler_stop, s);
 	status = EXIT_SUCCESS;
 out:

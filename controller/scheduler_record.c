@@ -11,6 +11,7 @@
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/retry.h"
+#include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 #include "scheduler.h"
 #include "scheduler_formations.h"
@@ -21,8 +22,8 @@
 struct record {
 	struct records *records;
 	char *job_id, *app;
-	char *body; /* to be sent; NULL: sent */
-	bool in_flight;
+	char *body;    /* to be sent; NULL: sent */
+	char *sending; /* in flight; NULL: none */
 };
 
 struct records {
@@ -43,6 +44,7 @@ record_free(void *arg)
 	free(rec->job_id);
 	free(rec->app);
 	free(rec->body);
+	free(rec->sending);
 	free(rec);
 }
 
@@ -53,32 +55,31 @@ record_drop(struct record *rec)
 	record_free(rec);
 }
 
-struct sent {
-	struct record *record;
-	char *body;
-};
+/* What could not be sent is to be sent again, unless something newer has come meanwhile. */
+static void
+record_sent(struct record *rec, bool again)
+{
+	if (again && rec->body == NULL)
+		rec->body = rec->sending;
+	else
+		free(rec->sending);
+	rec->sending = NULL;
+	if (rec->body == NULL)
+		record_drop(rec);
+}
 
 static void
 on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
-	struct sent *sent = arg;
-	struct record *rec = sent->record;
+	struct record *rec = arg;
 	struct records *r = rec->records;
-	struct fl_err why;
 	bool again = err != NULL || res->status >= 500;
+	struct fl_err why;
 
 	r->requests--;
-	rec->in_flight = false;
-	if (again && rec->body == NULL) {
-		rec->body = sent->body; /* nothing newer has come meanwhile */
-		sent->body = NULL;
-	}
 	if (err == NULL && fl_http_result_check(res, "record the job", &why) == -1)
 		fl_log_warn("controller did not take a job", fl_str("job", rec->job_id), fl_str("err", why.msg));
-	free(sent->body);
-	free(sent);
-	if (rec->body == NULL)
-		record_drop(rec);
+	record_sent(rec, again);
 	if (again && !r->waiting) {
 		r->waiting = true;
 		fl_retry_wait(&r->retry);
@@ -93,21 +94,17 @@ static void
 record_send(struct record *rec, const char *controller)
 {
 	struct records *r = rec->records;
-	struct sent *sent = fl_xcalloc(1, sizeof(*sent));
-	struct fl_buf url = { 0 };
-	struct fl_http_call_opts opts = { .method = "PUT" };
+	char *app = fl_url_encode(rec->app), *url = fl_xasprintf("http://%s/apps/%s/jobs/%s", controller, app, rec->job_id);
+	struct fl_http_call_opts opts = { .method = "PUT", .url = url };
 
-	sent->record = rec;
-	sent->body = rec->body;
+	rec->sending = rec->body;
 	rec->body = NULL;
-	rec->in_flight = true;
+	opts.body = rec->sending;
+	opts.body_len = strlen(rec->sending);
 	r->requests++;
-	fl_buf_addf(&url, "http://%s/apps/%s/jobs/%s", controller, rec->app, rec->job_id);
-	opts.url = fl_buf_cstr(&url);
-	opts.body = sent->body;
-	opts.body_len = strlen(sent->body);
-	fl_http_client_start(r->scheduler->controller_http, &opts, on_answer, sent);
-	fl_buf_release(&url);
+	fl_http_client_start(r->scheduler->controller_http, &opts, on_answer, rec);
+	free(url);
+	free(app);
 }
 
 static void
@@ -126,7 +123,7 @@ records_send(struct records *r)
 
 		if (r->requests >= MAX_REQUESTS)
 			return;
-		if (rec->body != NULL && !rec->in_flight)
+		if (rec->body != NULL && rec->sending == NULL)
 			record_send(rec, controller);
 	}
 }

@@ -14,7 +14,7 @@ struct scheduler;
 struct records *records_new(struct scheduler *s);
 void records_free(struct records *r);
 /* Record the job as its host sees it. Jobs that belong to no app are left out. */
-void record_job(struct records *r, const struct fl_active_job *job);
+void record_job(struct records *r, const struct fl_active_job *a);
 /* Record one that never reached a host, or whose host is gone: state "failed" or "down", with the reason. */
 void record_end(struct records *r, const char *job_id, const char *app, const char *release, const char *type,
     const char *state, const char *error);
