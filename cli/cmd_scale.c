@@ -51,6 +51,15 @@ parse_goal(const char *word, struct fl_rollout_goal *goal, struct fl_err *err)
 	return 0;
 }
 
+static const struct fl_rollout_goal *
+goal_of(const struct scale *s, const char *type)
+{
+	for (size_t i = 0; i < s->n_goals; i++)
+		if (strcmp(s->goals[i].type, type) == 0)
+			return &s->goals[i];
+	return NULL;
+}
+
 static int
 check_types(const struct scale *s, struct fl_err *err)
 {
@@ -60,10 +69,15 @@ check_types(const struct scale *s, struct fl_err *err)
 
 	for (size_t i = 0; i < fl_json_len(types); i++)
 		fl_buf_addf(&known, "%s%s", i > 0 ? ", " : "", fl_json_key_at(types, i));
-	for (size_t i = 0; r == 0 && i < s->n_goals; i++)
-		if (fl_json_is_null(fl_json_get(types, s->goals[i].type)))
-			r = fl_err_set(err, FL_ERR_INVALID, "app %s has no process type \"%s\": its release has %s", s->app,
-			    s->goals[i].type, known.len > 0 ? known.data : "none");
+	for (size_t i = 0; r == 0 && i < s->n_goals; i++) {
+		const char *type = s->goals[i].type;
+
+		if (fl_json_is_null(fl_json_get(types, type)))
+			r = fl_err_set(err, FL_ERR_INVALID, "app %s has no process type \"%s\": its release has %s", s->app, type,
+			    known.len > 0 ? known.data : "none");
+		else if (goal_of(s, type) != &s->goals[i])
+			r = fl_err_set(err, FL_ERR_INVALID, "%s is given twice: one count for each type", type);
+	}
 	fl_buf_release(&known);
 	return r;
 }
@@ -121,15 +135,6 @@ show(const struct cli *cli, const struct scale *s)
 	return 0;
 }
 
-static const struct fl_rollout_goal *
-goal_of(const struct scale *s, const char *type)
-{
-	for (size_t i = 0; i < s->n_goals; i++)
-		if (strcmp(s->goals[i].type, type) == 0)
-			return &s->goals[i];
-	return NULL;
-}
-
 /* The formation as it is, with the goals in it: the whole map is replaced by a PUT. */
 static void
 write_formation(struct fl_buf *b, const struct scale *s)
@@ -143,8 +148,7 @@ write_formation(struct fl_buf *b, const struct scale *s)
 		if (goal_of(s, fl_json_key_at(counts, i)) == NULL)
 			fl_jsonw_value(&w, fl_json_key_at(counts, i), fl_json_at(counts, i));
 	for (size_t i = 0; i < s->n_goals; i++)
-		if (goal_of(s, s->goals[i].type) == &s->goals[i])
-			fl_jsonw_int(&w, s->goals[i].type, s->goals[i].count);
+		fl_jsonw_int(&w, s->goals[i].type, s->goals[i].count);
 	fl_jsonw_close(&w, '}');
 	fl_jsonw_close(&w, '}');
 }
