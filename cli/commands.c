@@ -38,8 +38,10 @@ const struct command commands[] = {
 	    cmd_log },
 	{ "provider", "providers", "", "list what can provide resources", NULL, cmd_provider },
 	{ "ps", NULL, "[-a]", "list the jobs of the app", "  -a, --all  those that ended, too, and why\n", cmd_ps },
-	{ "release add", "release-add-docker", "[-t docker] URI", "make a release of an image",
-	    "  -t TYPE  of the artifact: docker\n", cmd_release_add },
+	{ "release add", "release-add-docker", "[-t docker] IMAGE", "make a release of an image",
+	    "  -t TYPE  of the artifact: docker\n"
+	    "The image is NAME, NAME:TAG or a URI such as https://registry.hub.docker.com/NAME?id=ID.\n",
+	    cmd_release_add },
 	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
 	{ "route", "routes", "", "list the routes of the app", NULL, cmd_route },
 	{ "route add", NULL, "[-s SERVICE] [-c CERT -k KEY] [--sticky] DOMAIN", "as route add http", NULL, cmd_route_add_http },
