@@ -11,6 +11,7 @@
 #include "libflynn/frame.h"
 #include "libflynn/http_server.h"
 #include "libflynn/loop_test.h"
+#include "libflynn/tls_test.h"
 #include "libflynn/xmalloc.h"
 
 #define KEY "sesame"
@@ -403,6 +404,38 @@ detached_connection_has_all_that_came_behind(void **state)
 	world_close(&w);
 }
 
+static void
+pin_alone_decides_whom_to_trust(void **state)
+{
+	static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\n\r\n\0\5\0\0\0\7";
+	struct tls tls;
+	char *url = fl_xasprintf("https://127.0.0.1:%d/attach", tls_open(&tls, *state, BYTES(answer)));
+	const struct {
+		const char *pin, *log;
+		enum fl_err_kind kind;
+		const char *why;
+	} cases[] = {
+		{ tls.pin, "exit 7;", FL_ERR_NONE, "" },
+		{ "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "", FL_ERR_DENIED, "attach: the server's certificate is not trusted" },
+		{ NULL, "", FL_ERR_DENIED, "attach: the server's certificate is not trusted" }, /* by the system's authorities */
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		const struct fl_attach_opts opts = { .url = url, .pin = cases[i].pin, .state_byte = 1 };
+		struct world w;
+
+		world_open(&w, *state);
+		w.a = fl_attach_start(*state, &opts, &ops, &w);
+		assert_true(loop_until(*state, loop_is_set, &w.ended));
+		assert_string_equal(fl_buf_cstr(&w.log), cases[i].log);
+		assert_int_equal(w.err.kind, cases[i].kind);
+		assert_string_equal(w.err.msg, cases[i].why);
+		world_close(&w);
+	}
+	tls_close(&tls);
+	free(url);
+}
+
 int
 main(void)
 {
@@ -411,6 +444,7 @@ main(void)
 		cmocka_unit_test(end_of_the_stream_counts_by_where_it_comes),
 		cmocka_unit_test(refusal_and_failure_say_why),
 		cmocka_unit_test(nobody_there_is_told_from_the_loop),
+		cmocka_unit_test(pin_alone_decides_whom_to_trust),
 		cmocka_unit_test(wait_for_a_state_has_an_end),
 		cmocka_unit_test(frames_reach_the_job),
 		cmocka_unit_test(much_input_drains_and_is_told_once),

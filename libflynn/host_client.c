@@ -12,6 +12,7 @@
 #include "libflynn/http_client.h"
 #include "libflynn/job.h"
 #include "libflynn/json.h"
+#include "libflynn/log.h"
 #include "libflynn/sse_client.h"
 #include "libflynn/xmalloc.h"
 
@@ -110,9 +111,9 @@ on_current(struct fl_host_events *e, const struct fl_json *jobs)
 		if (list[n] != NULL)
 			n++;
 		else
-			report(e, &err);
+			fl_log_warn("host tells of a job that cannot be read", fl_str("job", fl_json_key_at(jobs, i)), fl_str("err", err.msg));
 	}
-	e->ops.on_current(list, n, e->arg);
+	e->ops.on_current(list, n, e->arg); /* last: it may free e */
 	for (size_t i = 0; i < n; i++)
 		fl_active_job_free(list[i]);
 	free(list);

@@ -1,9 +1,5 @@
 #include "libflynn/http_client.h"
 
-#include <event2/bufferevent_ssl.h>
-#include <event2/listener.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,14 +8,15 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
-#include "libflynn/cert.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"
 #include "libflynn/loop_test.h"
+#include "libflynn/tls_test.h"
 #include "libflynn/xmalloc.h"
 
 #define KEY "sesame"
+#define BYTES(s) s, sizeof(s) - 1
 
 /* A server that shows what reached it, and a client of it. */
 struct world {
@@ -493,83 +490,12 @@ free_cancels_what_is_under_way(void **state)
 	world_close(&w);
 }
 
-/* A TLS server that answers 200 to whoever shakes hands. */
-struct tls {
-	SSL_CTX *ctx;
-	struct evconnlistener *listener;
-	char *cert, *key, *pin;
-	int connections;
-	struct bufferevent *open[16];
-};
-
-static void
-tls_on_read(struct bufferevent *bev, FL_UNUSED void *arg)
-{
-	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-
-	evbuffer_drain(bufferevent_get_input(bev), evbuffer_get_length(bufferevent_get_input(bev)));
-	bufferevent_write(bev, answer, sizeof(answer) - 1);
-}
-
-static void
-tls_on_accept(struct evconnlistener *l, evutil_socket_t fd, FL_UNUSED struct sockaddr *sa, FL_UNUSED int len, void *arg)
-{
-	struct tls *t = arg;
-	struct bufferevent *bev = bufferevent_openssl_socket_new(evconnlistener_get_base(l), fd, SSL_new(t->ctx),
-	    BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-
-	assert_true(t->connections < (int)fl_nitems(t->open));
-	t->open[t->connections++] = bev;
-	bufferevent_setcb(bev, tls_on_read, NULL, NULL, t);
-	bufferevent_enable(bev, EV_READ | EV_WRITE);
-}
-
-static int
-tls_open(struct tls *t, struct event_base *base)
-{
-	static const char *const hosts[] = { "localhost" };
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	socklen_t len = sizeof(at);
-	BIO *bio;
-	X509 *cert;
-	EVP_PKEY *key;
-
-	*t = (struct tls){ .ctx = SSL_CTX_new(TLS_server_method()) };
-	assert_int_equal(fl_cert_make(hosts, 1, &t->cert, &t->key, &t->pin, NULL), 0);
-	bio = BIO_new_mem_buf(t->cert, -1);
-	cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	bio = BIO_new_mem_buf(t->key, -1);
-	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	SSL_CTX_use_certificate(t->ctx, cert);
-	SSL_CTX_use_PrivateKey(t->ctx, key);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	t->listener = evconnlistener_new_bind(base, tls_on_accept, t, LEV_OPT_CLOSE_ON_FREE, 8, (struct sockaddr *)&at, sizeof(at));
-	getsockname(evconnlistener_get_fd(t->listener), (struct sockaddr *)&at, &len);
-	return ntohs(at.sin_port);
-}
-
-static void
-tls_close(struct tls *t)
-{
-	for (int i = 0; i < t->connections; i++)
-		bufferevent_free(t->open[i]);
-	evconnlistener_free(t->listener);
-	SSL_CTX_free(t->ctx);
-	free(t->cert);
-	free(t->key);
-	free(t->pin);
-}
-
 static void
 pin_alone_decides_whom_to_trust(void **state)
 {
 	struct tls tls;
 	struct world w;
-	char *to = fl_xasprintf("https://127.0.0.1:%d/", tls_open(&tls, *state));
+	char *to = fl_xasprintf("https://127.0.0.1:%d/", tls_open(&tls, *state, BYTES("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")));
 	const struct {
 		const char *pin;
 		enum fl_err_kind kind;
