@@ -4,8 +4,9 @@
  * A finding ends the process, so that whoever runs it notices. Leaks are looked for where unit
  * tests run: a daemon with file capabilities may not be traced, which is how they are found.
  */
-const char *__asan_default_options(void);
-const char *__ubsan_default_options(void);
+/* The sanitizers chose the names. */
+const char *__asan_default_options(void);  /* NOLINT(bugprone-reserved-identifier) */
+const char *__ubsan_default_options(void); /* NOLINT(bugprone-reserved-identifier) */
 
 const char *
 __asan_default_options(void)
