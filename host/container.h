@@ -29,7 +29,8 @@ char *container_name(const struct job *j);
 char *container_ended_name(const struct job *j);
 bool container_name_is_ended(const char *name);
 
-int container_parse(const struct fl_json *inspected, struct container_info *info, struct fl_err *err);
+/* v is the engine's answer. */
+int container_parse(const struct fl_json *v, struct container_info *info, struct fl_err *err);
 void container_info_release(struct container_info *info);
 
 /* The engine's name of a volume of ours. The caller frees. */

@@ -26,7 +26,7 @@ the_sentence_says_how_it_ended(void **state)
 		{ { .exit_code = 137, .started_us = S, .finished_us = 2 * S }, 0, "", "web was ended by SIGKILL after 1.0 s" },
 		{ { .exit_code = 139, .started_us = S, .finished_us = 2 * S }, 0, "", "web was ended by SIGSEGV after 1.0 s" },
 		{ { .exit_code = 255, .started_us = S, .finished_us = 2 * S }, 0, "", "web exited 255 after 1.0 s" },
-		{ { .exit_code = 137, .oom_killed = true, .started_us = S, .finished_us = 2 * S }, 512ll << 20, "",
+		{ { .exit_code = 137, .oom_killed = true, .started_us = S, .finished_us = 2 * S }, (int64_t)512 << 20, "",
 		    "web was killed at its memory limit of 512 MB after 1.0 s" },
 		{ { .exit_code = 137, .oom_killed = true, .started_us = S, .finished_us = 2 * S }, 0, "",
 		    "web was killed because this machine has no memory left after 1.0 s" },

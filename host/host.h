@@ -85,8 +85,8 @@ struct host {
 
 /* Load the state, listen and begin to look for the engine. NULL with err set when that cannot be. */
 struct host *host_new(struct event_base *base, const struct host_config *cfg, struct fl_err *err);
-/* Stop listening and end the loop. Containers go on. For fl_daemon_run(). */
-void host_stop(void *host);
+/* Stop listening and end the loop. Containers go on. For fl_daemon_run(); arg is the host. */
+void host_stop(void *arg);
 void host_free(struct host *h);
 /* Whether the loop ended because host cannot do its work. */
 bool host_has_failed(const struct host *h);

@@ -174,6 +174,7 @@ render_words(const struct fl_json *entry, const char *key, const struct template
 		}
 		if (word.len > 0)
 			words[n++] = fl_buf_detach(&word);
+		fl_buf_release(&word);
 	}
 	if (n == 0) {
 		fl_job_words_free(words);
