@@ -135,21 +135,22 @@ pss_mib() {
 	done | awk '/^Pss:/ { kib += $2 } END { printf "%.1f MiB\n", kib / 1024 }'
 }
 
-ticks() {
+# Nanoseconds: what an idle daemon uses is lost in ticks.
+cpu_ns() {
 	local pid
 
 	for pid in $(daemons); do
-		cut -d' ' -f14,15 "/proc/$pid/stat"
-	done | awk '{ t += $1 + $2 } END { print t }'
+		cut -d' ' -f1 "/proc/$pid/schedstat"
+	done | awk '{ ns += $1 } END { printf "%d\n", ns }'
 }
 
 idle_cpu() {
 	local before
 
-	before=$(ticks)
+	before=$(cpu_ns)
 	sleep "$IDLE_S"
-	awk -v before="$before" -v after="$(ticks)" -v s="$IDLE_S" -v hz="$(getconf CLK_TCK)" \
-		'BEGIN { printf "%.2f %%\n", 100 * (after - before) / hz / s }'
+	awk -v before="$before" -v after="$(cpu_ns)" -v s="$IDLE_S" \
+		'BEGIN { printf "%.2f %%\n", 100 * (after - before) / 1e9 / s }'
 }
 
 # ---- the table ------------------------------------------------------------------------------
@@ -160,6 +161,7 @@ bootstrap=$(rounds one_bootstrap) || exit 1
 row "bootstrap, images present, until its last line" "$(seconds <<<"$bootstrap")" "5 s"
 
 cluster_start
+_cleanups=()
 developer
 flynn key-add >/dev/null
 new_app procfile bench
