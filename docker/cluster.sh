@@ -132,6 +132,14 @@ remove_unfinished() {
 	docker rm -f -v $HOST_NAME >/dev/null
 }
 
+# A host that was started by hand is somebody's. Two of them would fight over the engine, and jobs
+# bear no sign of which one started them.
+refuse_another() {
+	[[ "$(host_container)" != *true ]] && host_answers || return 0
+	die "a flynn-host that 'make run' did not start answers on port 1113; if nobody needs it: docker rm -f" \
+		"$(docker ps --filter publish=1113 --format '{{.Names}}' | head -n 1)"
+}
+
 remove_jobs() {
 	local ids
 
@@ -203,6 +211,7 @@ run() {
 		print_line
 		return
 	fi
+	refuse_another
 	choose_address
 	choose_domain
 	build
@@ -218,6 +227,7 @@ stop() {
 	local ids
 
 	docker version >/dev/null 2>&1 || { echo "No engine answers: nothing runs."; return; }
+	refuse_another
 	docker stop -t $STOP_TIMEOUT_S $HOST_NAME >/dev/null 2>&1 || true
 	ids=$(docker ps -q --filter label=flynn.host)
 	# shellcheck disable=SC2086 # a list of words
@@ -228,6 +238,7 @@ stop() {
 destroy() {
 	[ "$(id -u)" = 0 ] || die "make destroy takes root"
 	if docker version >/dev/null 2>&1 || { [ -d "$FLYNN_STATE" ] && docker/engine.sh start; }; then
+		refuse_another
 		docker rm -f -v $HOST_NAME $BOOTSTRAP_NAME >/dev/null 2>&1 || true
 		remove_jobs
 		[ -n "${FLYNN_KEEP_IMAGES:-}" ] || docker/images.sh remove
