@@ -41,7 +41,7 @@ extern const struct command commands[];
 /* "flynn: <message>" on standard error; returns CLI_EXIT_FAILED. */
 int cli_fail(const struct fl_err *err);
 /* Say how the command is used and return CLI_EXIT_USAGE. */
-int cli_usage(const char *command);
+int cli_usage(const char *name);
 
 /*
  * The cluster: -c, the one the app's git remote points to, $FLYNN_CLUSTER or $FLYNN_SERVER, else the first.

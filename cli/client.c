@@ -105,24 +105,30 @@ client_get(struct cli *cli, const char *path, const char *what, struct fl_err *e
 }
 
 struct fl_json *
+client_app_call(struct cli *cli, const char *method, const char *app, const char *rest, const struct fl_buf *body,
+    const char *what, struct fl_err *err)
+{
+	char *path = fl_xasprintf("/apps/%s%s", app, rest), *itself = fl_xasprintf("app %s", app);
+	struct fl_json *v = client_call(cli, method, path, body, what != NULL ? what : itself, err);
+
+	free(path);
+	free(itself);
+	return v;
+}
+
+struct fl_json *
 client_app_release(struct cli *cli, const char *app, struct fl_err *err)
 {
-	char *path = fl_xasprintf("/apps/%s/release", app), *what = fl_xasprintf("app %s", app);
-	struct fl_json *release, *exists;
 	struct fl_err why = { 0 };
+	struct fl_json *release = client_app_call(cli, "GET", app, "/release", NULL, NULL, &why), *exists;
 
-	release = client_get(cli, path, what, &why);
-	free(path);
 	if (release == NULL && why.kind == FL_ERR_NOT_FOUND) {
 		/* No release, or no app? */
-		path = fl_xasprintf("/apps/%s", app);
-		exists = client_get(cli, path, what, &why);
-		free(path);
+		exists = client_app_call(cli, "GET", app, "", NULL, NULL, &why);
 		if (exists != NULL)
 			release = fl_json_parse("null", 4, &why);
 		fl_json_free(exists);
 	}
-	free(what);
 	if (release == NULL && err != NULL)
 		*err = why;
 	return release;

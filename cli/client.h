@@ -20,6 +20,9 @@ struct fl_json;
 struct fl_json *client_call(struct cli *cli, const char *method, const char *path, const struct fl_buf *body,
     const char *what, struct fl_err *err);
 struct fl_json *client_get(struct cli *cli, const char *path, const char *what, struct fl_err *err);
+/* The same about an app: rest follows "/apps/APP", as "/jobs", with what users typed encoded. what NULL: "app APP". */
+struct fl_json *client_app_call(struct cli *cli, const char *method, const char *app, const char *rest,
+    const struct fl_buf *body, const char *what, struct fl_err *err);
 
 /* The sentence of an answer that is no success. */
 void client_explain(const struct cli *cli, int status, const char *body, size_t len, const char *what, struct fl_err *err);

@@ -16,38 +16,43 @@
 #include "list.h"
 #include "table.h"
 
+static void
+print_apps(const struct fl_json *apps, FL_UNUSED const void *arg)
+{
+	static const char *const heads[] = { "ID", "NAME", NULL };
+	struct table *t = table_new(heads);
+
+	for (size_t i = 0; i < fl_json_len(apps); i++)
+		table_row(t, fl_json_str(fl_json_get(fl_json_at(apps, i), "id"), ""),
+		    fl_json_str(fl_json_get(fl_json_at(apps, i), "name"), ""));
+	table_print(t);
+}
+
 int
 cmd_apps(struct cli *cli, int argc, FL_UNUSED char **argv)
 {
-	static const char *const heads[] = { "ID", "NAME", NULL };
-	struct fl_json *apps;
-	struct table *t;
 	struct fl_err err;
 
 	if (argc > 1)
 		return cli_usage("apps");
-	if ((apps = client_get(cli, "/apps", "the list of apps", &err)) == NULL)
-		return cli_fail(&err);
-	if (cli->json) {
-		list_print_json(apps);
-	} else {
-		t = table_new(heads);
-		for (size_t i = 0; i < fl_json_len(apps); i++)
-			table_row(t, fl_json_str(fl_json_get(fl_json_at(apps, i), "id"), ""),
-			    fl_json_str(fl_json_get(fl_json_at(apps, i), "name"), ""));
-		table_print(t);
-	}
-	fl_json_free(apps);
-	return 0;
+	return list_show(cli, client_get(cli, "/apps", "the list of apps", &err), print_apps, NULL, &err);
 }
 
+/* The app exists, with its remote or without. */
 static void
 add_remote(const struct cluster *cluster, const char *remote, const char *app)
 {
-	char *url = fl_xasprintf("ssh://git@%s/%s.git", cluster->git_host, app);
+	char *url = fl_xasprintf("ssh://git@%s/%s.git", cluster->git_host, app), *replaced = NULL;
+	struct fl_err err = { 0 };
 
-	if (*remote != '\0')
-		git_set_remote(remote, url);
+	git_set_remote(remote, url, &replaced, &err);
+	if (err.kind == FL_ERR_NOT_FOUND)
+		fprintf(stderr, "No git remote was added, for %s. In the app's repository: git remote add %s %s\n", err.msg, remote, url);
+	else if (err.kind != FL_ERR_NONE)
+		fprintf(stderr, "No git remote was added: %s\n", err.msg);
+	else if (replaced != NULL)
+		fprintf(stderr, "The git remote %s pointed to %s and now points to %s\n", remote, replaced, url);
+	free(replaced);
 	free(url);
 }
 
@@ -77,8 +82,9 @@ cmd_create(struct cli *cli, int argc, char **argv)
 	if (app == NULL)
 		return cli_fail(&err);
 	name = fl_json_str(fl_json_get(app, "name"), "");
-	add_remote(cli->cluster, remote, name);
 	fprintf(stderr, "Created %s\n", name);
+	if (*remote != '\0')
+		add_remote(cli->cluster, remote, name);
 	fl_json_free(app);
 	return 0;
 }
@@ -102,7 +108,6 @@ cmd_delete(struct cli *cli, int argc, char **argv)
 	struct fl_json *answer;
 	bool yes = false;
 	const char *app;
-	char *path, *what;
 	struct fl_err err;
 	int c;
 
@@ -119,12 +124,7 @@ cmd_delete(struct cli *cli, int argc, char **argv)
 		fprintf(stderr, "Nothing deleted.\n");
 		return CLI_EXIT_FAILED;
 	}
-	path = fl_xasprintf("/apps/%s", app);
-	what = fl_xasprintf("app %s", app);
-	answer = client_call(cli, "DELETE", path, NULL, what, &err);
-	free(path);
-	free(what);
-	if (answer == NULL)
+	if ((answer = client_app_call(cli, "DELETE", app, "", NULL, NULL, &err)) == NULL)
 		return cli_fail(&err);
 	fl_json_free(answer);
 	fprintf(stderr, "Deleted %s\n", app);

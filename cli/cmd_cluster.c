@@ -66,14 +66,24 @@ check_pin(const char *pin, struct fl_err *err)
 }
 
 static int
+check(const struct cluster *cluster, const struct fl_url *url, struct fl_err *err)
+{
+	bool https = strcmp(url->scheme, "https") == 0;
+
+	if (!https && strcmp(url->scheme, "http") != 0)
+		return fl_err_set(err, FL_ERR_INVALID, "%s: a cluster is reached by https", cluster->url);
+	if (cluster->pin != NULL && !https)
+		return fl_err_set(err, FL_ERR_INVALID, "%s has no certificate that the pin could be compared with: write https", cluster->url);
+	return cluster->pin != NULL ? check_pin(cluster->pin, err) : 0;
+}
+
+static int
 add(struct cli *cli, struct cluster *cluster, bool force, struct fl_err *err)
 {
 	struct fl_url url = { 0 };
 	int r = -1;
 
-	if (fl_url_parse(cluster->url, &url, err) == -1)
-		goto out;
-	if (cluster->pin != NULL && check_pin(cluster->pin, err) == -1)
+	if (fl_url_parse(cluster->url, &url, err) == -1 || check(cluster, &url, err) == -1)
 		goto out;
 	if (cluster->git_host == NULL)
 		cluster->git_host = url.host;

@@ -26,26 +26,25 @@ parse_type(int argc, char **argv, const char **type)
 	return 0;
 }
 
-/* The environment of the app's release or of one process type; *release owns it. NULL is an error; no release is JSON null. */
-static const struct fl_json *
-read_env(struct cli *cli, const char *type, struct fl_json **release, struct fl_err *err)
+/*
+ * The release of the app, and in *env the environment of it or of its one process type; both JSON null when there is none.
+ * The caller frees the release.
+ */
+static struct fl_json *
+read_env(struct cli *cli, const char *type, const struct fl_json **env, struct fl_err *err)
 {
 	const char *app = cli_app(cli, err);
-	const struct fl_json *process;
+	struct fl_json *release = app != NULL ? client_app_release(cli, app, err) : NULL;
+	const struct fl_json *of = release;
 
-	*release = NULL;
-	if (app == NULL || (*release = client_app_release(cli, app, err)) == NULL)
-		return NULL;
-	if (fl_json_is_null(*release))
-		return *release;
-	if (type == NULL) {
-		process = *release;
-	} else if (fl_json_is_null(process = fl_json_get(fl_json_get(*release, "processes"), type))) {
+	if (type != NULL && !fl_json_is_null(release) &&
+	    fl_json_is_null(of = fl_json_get(fl_json_get(release, "processes"), type))) {
 		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no process type \"%s\"", app, type);
+		fl_json_free(release);
 		return NULL;
 	}
-	process = fl_json_get(process, "env");
-	return process != NULL ? process : fl_json_get(*release, "id"); /* an empty environment has no members either */
+	*env = fl_json_get(of, "env");
+	return release;
 }
 
 static int
@@ -57,7 +56,7 @@ by_name(const void *a, const void *b)
 static void
 print_sorted(const struct fl_json *env)
 {
-	size_t n = fl_json_type(env) == FL_JSON_OBJECT ? fl_json_len(env) : 0;
+	size_t n = fl_json_len(env);
 	const char **names = fl_xcalloc(n + 1, sizeof(*names));
 
 	for (size_t i = 0; i < n; i++)
@@ -71,30 +70,29 @@ print_sorted(const struct fl_json *env)
 int
 cmd_env(struct cli *cli, int argc, char **argv)
 {
-	const struct fl_json *env;
+	const struct fl_json *env = NULL;
 	struct fl_json *release;
 	const char *type = NULL;
 	struct fl_err err;
-	int status = 0;
 
 	if (parse_type(argc, argv, &type) == -1 || optind != argc)
 		return cli_usage("env");
-	if ((env = read_env(cli, type, &release, &err)) == NULL)
-		status = cli_fail(&err);
-	else if (!cli->json)
+	if ((release = read_env(cli, type, &env, &err)) == NULL)
+		return cli_fail(&err);
+	if (!cli->json)
 		print_sorted(env);
-	else if (fl_json_type(env) == FL_JSON_OBJECT)
+	else if (!fl_json_is_null(env))
 		list_print_json(env);
 	else
 		printf("{}\n");
 	fl_json_free(release);
-	return status;
+	return 0;
 }
 
 int
 cmd_env_get(struct cli *cli, int argc, char **argv)
 {
-	const struct fl_json *env;
+	const struct fl_json *env = NULL;
 	struct fl_json *release;
 	const char *type = NULL, *value;
 	struct fl_err err;
@@ -102,13 +100,13 @@ cmd_env_get(struct cli *cli, int argc, char **argv)
 
 	if (parse_type(argc, argv, &type) == -1 || argc - optind != 1)
 		return cli_usage("env get");
-	if ((env = read_env(cli, type, &release, &err)) == NULL) {
-		status = cli_fail(&err);
-	} else if ((value = fl_json_str(fl_json_get(env, argv[optind]), NULL)) == NULL) {
+	if ((release = read_env(cli, type, &env, &err)) == NULL)
+		return cli_fail(&err);
+	if ((value = fl_json_str(fl_json_get(env, argv[optind]), NULL)) != NULL) {
+		printf("%s\n", value);
+	} else {
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "the app has no variable %s: flynn env lists those it has", argv[optind]);
 		status = cli_fail(&err);
-	} else {
-		printf("%s\n", value);
 	}
 	fl_json_free(release);
 	return status;

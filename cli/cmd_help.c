@@ -28,8 +28,10 @@ cmd_help(FL_UNUSED struct cli *cli, int argc, char **argv)
 
 	if (argc < 2 || strcmp(argv[1], "commands") == 0)
 		return list_commands();
-	if ((c = words_find(argc - 1, argv + 1, &used, &err)) == NULL)
-		return cli_fail(&err);
+	if ((c = words_find(argc - 1, argv + 1, &used, &err)) == NULL) {
+		cli_fail(&err);
+		return CLI_EXIT_USAGE;
+	}
 	printf("usage: flynn [-a APP] [-c CLUSTER] %s%s%s\n\n%s.\n", c->name, *c->args != '\0' ? " " : "", c->args, c->summary);
 	if (c->help != NULL)
 		printf("\n%s", c->help);

@@ -1,7 +1,12 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "client.h"
@@ -9,6 +14,7 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 #include "list.h"
 
@@ -28,27 +34,26 @@ with_colons(const char *hex)
 	return fl_buf_detach(&b);
 }
 
-int
-cmd_key(struct cli *cli, int argc, FL_UNUSED char **argv)
+static void
+print_keys(const struct fl_json *keys, FL_UNUSED const void *arg)
 {
-	struct fl_json *keys;
-	struct fl_err err;
-
-	if (argc > 1)
-		return cli_usage("key");
-	if ((keys = client_get(cli, "/keys", "the list of keys", &err)) == NULL)
-		return cli_fail(&err);
-	if (cli->json)
-		list_print_json(keys);
-	for (size_t i = 0; !cli->json && i < fl_json_len(keys); i++) {
+	for (size_t i = 0; i < fl_json_len(keys); i++) {
 		const struct fl_json *k = fl_json_at(keys, i);
 		char *fingerprint = with_colons(fl_json_str(fl_json_get(k, "fingerprint"), ""));
 
 		printf("%s  %s\n", fingerprint, fl_json_str(fl_json_get(k, "comment"), ""));
 		free(fingerprint);
 	}
-	fl_json_free(keys);
-	return 0;
+}
+
+int
+cmd_key(struct cli *cli, int argc, FL_UNUSED char **argv)
+{
+	struct fl_err err;
+
+	if (argc > 1)
+		return cli_usage("key");
+	return list_show(cli, client_get(cli, "/keys", "the list of keys", &err), print_keys, NULL, &err);
 }
 
 static bool
@@ -62,27 +67,61 @@ read_stream(FILE *f, struct fl_buf *b)
 	return b->len > 0;
 }
 
+/* errno says why not. */
 static bool
 read_file(const char *path, struct fl_buf *b)
 {
 	FILE *f = fopen(path, "re");
-	bool ok = f != NULL && read_stream(f, b);
-
-	if (f != NULL)
-		fclose(f);
-	return ok;
-}
-
-static bool
-read_agent(struct fl_buf *b)
-{
-	FILE *f = popen("ssh-add -L 2>/dev/null", "re"); /* fails when there is no agent or it holds no key */
+	int why;
 	bool ok;
 
 	if (f == NULL)
 		return false;
 	ok = read_stream(f, b);
-	if (pclose(f) == 0 && ok)
+	why = ferror(f) ? errno : ENODATA;
+	fclose(f);
+	errno = why;
+	return ok;
+}
+
+/* Start "ssh-add -L"; its output is *out. It fails when there is no agent, or none of its keys. */
+static pid_t
+start_ssh_add(int *out)
+{
+	char *argv[] = { (char *)"ssh-add", (char *)"-L", NULL };
+	posix_spawn_file_actions_t actions;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return -1;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0)
+		pid = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (pid == -1)
+		close(ends[0]);
+	else
+		*out = ends[0];
+	return pid;
+}
+
+static bool
+read_agent(struct fl_buf *b)
+{
+	int out = -1, status = -1;
+	pid_t pid = start_ssh_add(&out);
+	FILE *f = pid != -1 ? fdopen(out, "r") : NULL;
+	bool ok;
+
+	if (f == NULL)
+		return false;
+	ok = read_stream(f, b);
+	fclose(f);
+	if (waitpid(pid, &status, 0) == pid && status == 0 && ok)
 		return true;
 	fl_buf_clear(b);
 	return false;
@@ -130,12 +169,17 @@ add_line(struct cli *cli, const char *line, struct fl_err *err)
 static int
 add_lines(struct cli *cli, char *text, struct fl_err *err)
 {
+	bool any = false;
 	char *line;
 
-	while ((line = strsep(&text, "\r\n")) != NULL)
-		if (*line != '\0' && *line != '#' && add_line(cli, line, err) == -1)
+	while ((line = strsep(&text, "\r\n")) != NULL) {
+		if (*line == '\0' || *line == '#')
+			continue;
+		if (add_line(cli, line, err) == -1)
 			return -1;
-	return 0;
+		any = true;
+	}
+	return any ? 0 : fl_err_set(err, FL_ERR_INVALID, "there is no key in it: a .pub file has a line such as ssh-ed25519 AAAA...");
 }
 
 int
@@ -147,7 +191,7 @@ cmd_key_add(struct cli *cli, int argc, char **argv)
 	if (argc > 2)
 		return cli_usage("key add");
 	if (argc == 2 && !read_file(argv[1], &text))
-		fl_err_sys(&err, "read %s", argv[1]);
+		fl_err_sys(&err, "cannot read a key from %s", argv[1]);
 	else if (argc == 1 && !read_agent(&text) && !read_home(&text))
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "no SSH key in the agent and none in ~/.ssh: make one with ssh-keygen, or name a .pub file");
 	else if (strstr(fl_buf_cstr(&text), "PRIVATE") != NULL)
@@ -161,21 +205,24 @@ cmd_key_add(struct cli *cli, int argc, char **argv)
 int
 cmd_key_remove(struct cli *cli, int argc, char **argv)
 {
-	struct fl_buf path = { 0 };
+	struct fl_buf hex = { 0 };
 	struct fl_json *answer;
+	char *encoded, *path, *what;
 	struct fl_err err;
-	char *what;
 
 	if (argc != 2)
 		return cli_usage("key remove");
-	fl_buf_addstr(&path, "/keys/");
 	for (const char *p = argv[1]; *p != '\0'; p++)
 		if (*p != ':')
-			fl_buf_addc(&path, *p);
+			fl_buf_addc(&hex, *p);
+	encoded = fl_url_encode(fl_buf_cstr(&hex));
+	path = fl_xasprintf("/keys/%s", encoded);
 	what = fl_xasprintf("key %s", argv[1]);
-	answer = client_call(cli, "DELETE", fl_buf_cstr(&path), NULL, what, &err);
+	answer = client_call(cli, "DELETE", path, NULL, what, &err);
+	fl_buf_release(&hex);
+	free(encoded);
+	free(path);
 	free(what);
-	fl_buf_release(&path);
 	if (answer == NULL)
 		return cli_fail(&err);
 	fl_json_free(answer);

@@ -18,7 +18,8 @@
 struct log_output {
 	struct evbuffer *in;
 	struct fl_frame_reader reader;
-	bool split; /* standard error on ours */
+	bool split;  /* standard error on ours */
+	bool closed; /* nobody reads our output any more */
 	struct fl_err err;
 };
 
@@ -31,8 +32,8 @@ print_frames(struct log_output *o)
 	while ((r = fl_frame_read(&o->reader, o->in, &f, &o->err)) == 1)
 		if (f.type == FL_FRAME_DATA && f.len > 0)
 			fwrite(f.data, 1, f.len, o->split && f.stream == FL_FRAME_STDERR ? stderr : stdout);
-	fflush(stdout);
-	return r;
+	o->closed = fflush(stdout) == EOF || ferror(stdout);
+	return o->closed ? -1 : r;
 }
 
 static int
@@ -48,16 +49,14 @@ on_data(const char *data, size_t len, void *arg)
 static char *
 newest_job(struct cli *cli, const char *app, struct fl_err *err)
 {
-	char *path = fl_xasprintf("/apps/%s/jobs", app), *what = fl_xasprintf("app %s", app), *id = NULL;
-	struct fl_json *jobs = client_get(cli, path, what, err);
+	struct fl_json *jobs = client_app_call(cli, "GET", app, "/jobs", NULL, NULL, err);
+	char *id = NULL;
 
 	if (jobs != NULL && fl_json_len(jobs) == 0)
 		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no jobs, so there is no log: start one with flynn scale web=1", app);
 	else if (jobs != NULL)
 		id = fl_xstrdup(fl_json_str(fl_json_get(fl_json_at(jobs, 0), "id"), ""));
 	fl_json_free(jobs);
-	free(path);
-	free(what);
 	return id;
 }
 
@@ -74,7 +73,9 @@ show_log(struct cli *cli, const char *app, const char *job, bool follow, bool sp
 
 	client_opts(cli, path, &opts);
 	answer = fl_http_fetch(&opts, &out, &status, &len, &err);
-	if (out.err.kind != FL_ERR_NONE)
+	if (out.closed)
+		err = (struct fl_err){ 0 }; /* main looks after the output */
+	else if (out.err.kind != FL_ERR_NONE)
 		err = out.err;
 	else if (answer == NULL)
 		client_explain_failure(cli, &err);

@@ -40,14 +40,19 @@ reason(const struct fl_json *job, char *buf, size_t size)
 	return buf;
 }
 
+/* arg: whether those that ended are shown, too (const bool *). */
 static void
-print_jobs(const struct fl_json *jobs, bool all)
+print_jobs(const struct fl_json *jobs, const void *arg)
 {
 	static const char *const heads[] = { "ID", "TYPE", "STATE", "AGE", NULL };
 	static const char *const all_heads[] = { "ID", "TYPE", "STATE", "AGE", "REASON", NULL };
-	struct table *t = table_new(all ? all_heads : heads);
+	bool all = *(const bool *)arg;
+	struct table *t;
 	char age[32], why[512];
 
+	if (fl_json_len(jobs) == 0)
+		return;
+	t = table_new(all ? all_heads : heads);
 	for (size_t i = 0; i < fl_json_len(jobs); i++) {
 		const struct fl_json *job = fl_json_at(jobs, i);
 		const char *type = text(job, "type");
@@ -64,10 +69,8 @@ int
 cmd_ps(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = { { "all", no_argument, NULL, 'a' }, { NULL, 0, NULL, 0 } };
-	struct fl_json *jobs;
 	bool all = false;
 	const char *app;
-	char *path, *what;
 	struct fl_err err;
 	int c;
 
@@ -80,34 +83,21 @@ cmd_ps(struct cli *cli, int argc, char **argv)
 		return cli_usage("ps");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	path = fl_xasprintf("/apps/%s/jobs", app);
-	what = fl_xasprintf("app %s", app);
-	jobs = client_get(cli, path, what, &err);
-	free(path);
-	free(what);
-	if (jobs == NULL)
-		return cli_fail(&err);
-	if (cli->json)
-		list_print_json(jobs);
-	else if (fl_json_len(jobs) > 0)
-		print_jobs(jobs, all);
-	fl_json_free(jobs);
-	return 0;
+	return list_show(cli, client_app_call(cli, "GET", app, "/jobs", NULL, NULL, &err), print_jobs, &all, &err);
 }
 
 static int
 kill_job(struct cli *cli, const char *app, const char *job, struct fl_err *err)
 {
-	char *id = fl_url_encode(job), *path = fl_xasprintf("/apps/%s/jobs/%s", app, id);
-	char *what = fl_xasprintf("job %s of app %s", job, app);
-	struct fl_json *answer = client_call(cli, "DELETE", path, NULL, what, err);
+	char *id = fl_url_encode(job), *rest = fl_xasprintf("/jobs/%s", id), *what = fl_xasprintf("job %s of app %s", job, app);
+	struct fl_json *answer = client_app_call(cli, "DELETE", app, rest, NULL, what, err);
 	int r = answer != NULL ? 0 : -1;
 
 	if (r == 0)
 		fprintf(stderr, "Job %s killed.\n", job);
 	fl_json_free(answer);
 	free(id);
-	free(path);
+	free(rest);
 	free(what);
 	return r;
 }

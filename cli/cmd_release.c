@@ -5,9 +5,11 @@
 
 #include "cli.h"
 #include "client.h"
+#include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 #include "list.h"
 #include "release.h"
@@ -69,31 +71,30 @@ cmd_release_add(struct cli *cli, int argc, char **argv)
 	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
 }
 
-int
-cmd_provider(struct cli *cli, int argc, char **argv)
+static void
+print_providers(const struct fl_json *list, FL_UNUSED const void *arg)
 {
 	static const char *const heads[] = { "ID", "NAME", "URL", NULL };
-	struct fl_json *list;
 	struct table *t;
+
+	if (fl_json_len(list) == 0)
+		return;
+	t = table_new(heads);
+	for (size_t i = 0; i < fl_json_len(list); i++)
+		table_row(t, fl_json_str(fl_json_get(fl_json_at(list, i), "id"), ""),
+		    fl_json_str(fl_json_get(fl_json_at(list, i), "name"), ""),
+		    fl_json_str(fl_json_get(fl_json_at(list, i), "url"), ""));
+	table_print(t);
+}
+
+int
+cmd_provider(struct cli *cli, int argc, FL_UNUSED char **argv)
+{
 	struct fl_err err;
 
-	(void)argv;
 	if (argc > 1)
 		return cli_usage("provider");
-	if ((list = client_get(cli, "/providers", "the list of providers", &err)) == NULL)
-		return cli_fail(&err);
-	if (cli->json) {
-		list_print_json(list);
-	} else if (fl_json_len(list) > 0) {
-		t = table_new(heads);
-		for (size_t i = 0; i < fl_json_len(list); i++)
-			table_row(t, fl_json_str(fl_json_get(fl_json_at(list, i), "id"), ""),
-			    fl_json_str(fl_json_get(fl_json_at(list, i), "name"), ""),
-			    fl_json_str(fl_json_get(fl_json_at(list, i), "url"), ""));
-		table_print(t);
-	}
-	fl_json_free(list);
-	return 0;
+	return list_show(cli, client_get(cli, "/providers", "the list of providers", &err), print_providers, NULL, &err);
 }
 
 /* The resource's environment becomes the app's, as a new release. */
@@ -117,7 +118,7 @@ cmd_resource_add(struct cli *cli, int argc, char **argv)
 {
 	struct fl_buf body = { 0 };
 	struct fl_json *resource = NULL;
-	char *path = NULL, *what = NULL, *id = NULL;
+	char *provider, *path, *what, *id = NULL;
 	const char *app;
 	struct fl_err err = { 0 };
 
@@ -125,7 +126,8 @@ cmd_resource_add(struct cli *cli, int argc, char **argv)
 		return cli_usage("resource add");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	path = fl_xasprintf("/providers/%s/resources", argv[1]);
+	provider = fl_url_encode(argv[1]);
+	path = fl_xasprintf("/providers/%s/resources", provider);
 	what = fl_xasprintf("provider %s", argv[1]);
 	fl_buf_addf(&body, "{\"apps\":[\"%s\"],\"config\":null}", app);
 	if ((resource = client_call(cli, "POST", path, &body, what, &err)) != NULL)
@@ -134,6 +136,7 @@ cmd_resource_add(struct cli *cli, int argc, char **argv)
 		fprintf(stderr, "Created resource %s and release %s.\n", fl_json_str(fl_json_get(resource, "id"), ""), id);
 	fl_json_free(resource);
 	fl_buf_release(&body);
+	free(provider);
 	free(path);
 	free(what);
 	free(id);

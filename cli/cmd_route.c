@@ -28,43 +28,34 @@ route_name(const struct fl_json *route)
 	return fl_xasprintf("%s:%s", *cert != '\0' ? "https" : "http", fl_json_str(fl_json_get(config, "domain"), ""));
 }
 
+static void
+print_routes(const struct fl_json *routes, FL_UNUSED const void *arg)
+{
+	static const char *const heads[] = { "ROUTE", "SERVICE", "ID", NULL };
+	struct table *t = table_new(heads);
+
+	for (size_t i = 0; i < fl_json_len(routes); i++) {
+		const struct fl_json *r = fl_json_at(routes, i);
+		char *name = route_name(r);
+
+		table_row(t, name, fl_json_str(fl_json_get(fl_json_get(r, "config"), "service"), ""),
+		    fl_json_str(fl_json_get(r, "id"), ""));
+		free(name);
+	}
+	table_print(t);
+}
+
 int
 cmd_route(struct cli *cli, int argc, FL_UNUSED char **argv)
 {
-	static const char *const heads[] = { "ROUTE", "SERVICE", "ID", NULL };
-	struct fl_json *routes;
 	const char *app;
-	char *path, *what;
-	struct table *t;
 	struct fl_err err;
 
 	if (argc > 1)
 		return cli_usage("route");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	path = fl_xasprintf("/apps/%s/routes", app);
-	what = fl_xasprintf("app %s", app);
-	routes = client_get(cli, path, what, &err);
-	free(path);
-	free(what);
-	if (routes == NULL)
-		return cli_fail(&err);
-	if (cli->json) {
-		list_print_json(routes);
-	} else {
-		t = table_new(heads);
-		for (size_t i = 0; i < fl_json_len(routes); i++) {
-			const struct fl_json *r = fl_json_at(routes, i);
-			char *name = route_name(r);
-
-			table_row(t, name, fl_json_str(fl_json_get(fl_json_get(r, "config"), "service"), ""),
-			    fl_json_str(fl_json_get(r, "id"), ""));
-			free(name);
-		}
-		table_print(t);
-	}
-	fl_json_free(routes);
-	return 0;
+	return list_show(cli, client_app_call(cli, "GET", app, "/routes", NULL, NULL, &err), print_routes, NULL, &err);
 }
 
 static char *
@@ -83,9 +74,12 @@ read_pem(const char *path, struct fl_err *err)
 		fl_buf_add(&b, chunk, n);
 	if (f != stdin)
 		fclose(f);
-	if (strstr(fl_buf_cstr(&b), "-----BEGIN ") != NULL)
+	if (b.len < MAX_PEM_BYTES && strstr(fl_buf_cstr(&b), "-----BEGIN ") != NULL)
 		return fl_buf_detach(&b);
-	fl_err_set(err, FL_ERR_INVALID, "%s is no PEM file: it has no -----BEGIN line", path);
+	if (b.len < MAX_PEM_BYTES)
+		fl_err_set(err, FL_ERR_INVALID, "%s is no PEM file: it has no -----BEGIN line", path);
+	else
+		fl_err_set(err, FL_ERR_TOO_BIG, "%s is too large: a chain of certificates has less than %u KiB", path, MAX_PEM_BYTES >> 10);
 	fl_buf_release(&b);
 	return NULL;
 }
@@ -94,8 +88,7 @@ read_pem(const char *path, struct fl_err *err)
 static int
 post_route(struct cli *cli, const char *app, const struct fl_buf *body, struct fl_err *err)
 {
-	char *path = fl_xasprintf("/apps/%s/routes", app), *what = fl_xasprintf("app %s", app);
-	struct fl_json *route = client_call(cli, "POST", path, body, what, err);
+	struct fl_json *route = client_app_call(cli, "POST", app, "/routes", body, NULL, err);
 	const struct fl_json *port = fl_json_get(fl_json_get(route, "config"), "port");
 	int r = route != NULL ? 0 : -1;
 
@@ -104,8 +97,6 @@ post_route(struct cli *cli, const char *app, const struct fl_buf *body, struct f
 	else if (r == 0)
 		printf("%s\n", fl_json_str(fl_json_get(route, "id"), ""));
 	fl_json_free(route);
-	free(path);
-	free(what);
 	return r;
 }
 
@@ -247,7 +238,7 @@ cmd_route_remove(struct cli *cli, int argc, char **argv)
 {
 	struct fl_json *answer;
 	const char *app;
-	char *path, *what;
+	char *rest, *what;
 	struct fl_err err;
 
 	if (argc != 2)
@@ -258,10 +249,10 @@ cmd_route_remove(struct cli *cli, int argc, char **argv)
 	}
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	path = fl_xasprintf("/apps/%s/routes/%s", app, argv[1]);
+	rest = fl_xasprintf("/routes/%s", argv[1]);
 	what = fl_xasprintf("route %s of app %s", argv[1], app);
-	answer = client_call(cli, "DELETE", path, NULL, what, &err);
-	free(path);
+	answer = client_app_call(cli, "DELETE", app, rest, NULL, what, &err);
+	free(rest);
 	free(what);
 	if (answer == NULL)
 		return cli_fail(&err);

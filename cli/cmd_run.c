@@ -39,7 +39,7 @@ struct attached {
 	struct event_base *base;
 	struct fl_attach *attach;
 	struct event *input, *signals[3], *kill;
-	bool tty;
+	bool tty, output_closed;
 	int status; /* of the job; -1: not ended */
 	struct fl_err err;
 };
@@ -87,11 +87,20 @@ on_kill(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	fl_attach_signal(a->attach, SIGKILL);
 }
 
-/* The first SIGINT or SIGTERM asks the job to end; if it has not, it is killed. */
+/* The first signal asks the job to end; if it has not, it is killed. */
+static void
+ask_to_end(struct attached *a, uint32_t sig)
+{
+	struct timeval tv = { KILL_AFTER_S, 0 };
+
+	fl_attach_signal(a->attach, sig);
+	if (!evtimer_pending(a->kill, NULL))
+		evtimer_add(a->kill, &tv);
+}
+
 static void
 on_signal(evutil_socket_t sig, FL_UNUSED short what, void *arg)
 {
-	struct timeval tv = { KILL_AFTER_S, 0 };
 	struct attached *a = arg;
 	uint16_t rows, cols;
 
@@ -100,9 +109,7 @@ on_signal(evutil_socket_t sig, FL_UNUSED short what, void *arg)
 		fl_attach_resize(a->attach, rows, cols);
 		return;
 	}
-	fl_attach_signal(a->attach, (uint32_t)sig);
-	if (!evtimer_pending(a->kill, NULL))
-		evtimer_add(a->kill, &tv);
+	ask_to_end(a, (uint32_t)sig);
 }
 
 static void
@@ -123,7 +130,10 @@ on_frame(FL_UNUSED struct fl_attach *attach, const struct fl_frame *f, void *arg
 
 	if (f->type == FL_FRAME_DATA && f->len > 0) {
 		fwrite(f->data, 1, f->len, to);
-		fflush(to);
+		if (fflush(to) == EOF && to == stdout && !a->output_closed) {
+			a->output_closed = true; /* as a program here would hear by SIGPIPE */
+			ask_to_end(a, SIGTERM);
+		}
 	} else if (f->type == FL_FRAME_EXIT) {
 		a->status = (int)f->value;
 	}
@@ -192,16 +202,14 @@ write_new_job(struct fl_buf *b, const char *release, const struct run_opts *o)
 static int
 run_detached(struct cli *cli, const char *app, const struct fl_buf *body)
 {
-	char *path = fl_xasprintf("/apps/%s/jobs", app), *what = fl_xasprintf("app %s", app);
 	struct fl_err err;
-	struct fl_json *job = client_call(cli, "POST", path, body, what, &err);
+	struct fl_json *job = client_app_call(cli, "POST", app, "/jobs", body, NULL, &err);
 
-	if (job != NULL)
-		fprintf(stderr, "%s\n", fl_json_str(fl_json_get(job, "id"), ""));
+	if (job == NULL)
+		return cli_fail(&err);
+	fprintf(stderr, "%s\n", fl_json_str(fl_json_get(job, "id"), ""));
 	fl_json_free(job);
-	free(path);
-	free(what);
-	return job != NULL ? 0 : cli_fail(&err);
+	return 0;
 }
 
 /* Files and terminals alike: epoll cannot watch the former. */

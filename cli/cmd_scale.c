@@ -11,6 +11,7 @@
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/rollout.h"
+#include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 #include "table.h"
 
@@ -82,27 +83,33 @@ check_types(const struct scale *s, struct fl_err *err)
 	return r;
 }
 
+static struct fl_json *
+read_release(struct cli *cli, const char *id, struct fl_err *err)
+{
+	char *encoded = fl_url_encode(id), *path = fl_xasprintf("/releases/%s", encoded), *what = fl_xasprintf("release %s", id);
+	struct fl_json *release = client_get(cli, path, what, err);
+
+	free(encoded);
+	free(path);
+	free(what);
+	return release;
+}
+
 /* Read release and formation into s. */
 static int
 scale_read(struct cli *cli, struct scale *s, const char *release_id, struct fl_err *err)
 {
-	char *path = NULL;
+	char *rest;
 	struct fl_err why = { 0 };
 
-	if (release_id != NULL) {
-		path = fl_xasprintf("/releases/%s", release_id);
-		s->release = client_get(cli, path, "the release", err);
-		free(path);
-	} else {
-		s->release = client_app_release(cli, s->app, err);
-	}
+	s->release = release_id != NULL ? read_release(cli, release_id, err) : client_app_release(cli, s->app, err);
 	if (s->release == NULL)
 		return -1;
 	if ((s->release_id = fl_json_str(fl_json_get(s->release, "id"), NULL)) == NULL)
 		return fl_err_set(err, FL_ERR_INVALID, "app %s has no release yet: git push flynn master makes one", s->app);
-	path = fl_xasprintf("/apps/%s/formations/%s", s->app, s->release_id);
-	s->formation = client_get(cli, path, "the formation", &why);
-	free(path);
+	rest = fl_xasprintf("/formations/%s", s->release_id);
+	s->formation = client_app_call(cli, "GET", s->app, rest, NULL, "the formation", &why);
+	free(rest);
 	if (s->formation == NULL && why.kind == FL_ERR_NOT_FOUND)
 		s->formation = fl_json_parse("null", 4, &why);
 	if (s->formation == NULL && err != NULL)
@@ -110,29 +117,40 @@ scale_read(struct cli *cli, struct scale *s, const char *release_id, struct fl_e
 	return s->formation != NULL ? 0 : -1;
 }
 
-static int
-show(const struct cli *cli, const struct scale *s)
+static int64_t
+count_of(const struct scale *s, const char *type)
 {
-	const struct fl_json *types = fl_json_get(s->release, "processes"), *counts = fl_json_get(s->formation, "processes");
+	return fl_json_int(fl_json_get(fl_json_get(s->formation, "processes"), type), 0);
+}
+
+static void
+show_json(const struct scale *s)
+{
+	const struct fl_json *types = fl_json_get(s->release, "processes");
+	struct fl_buf text = { 0 };
+	struct fl_jsonw w = fl_jsonw(&text);
+
+	fl_jsonw_open(&w, NULL, '{');
+	for (size_t i = 0; i < fl_json_len(types); i++)
+		fl_jsonw_int(&w, fl_json_key_at(types, i), count_of(s, fl_json_key_at(types, i)));
+	fl_jsonw_close(&w, '}');
+	printf("%s\n", fl_buf_cstr(&text));
+	fl_buf_release(&text);
+}
+
+static void
+show_table(const struct scale *s)
+{
+	const struct fl_json *types = fl_json_get(s->release, "processes");
 	static const char *const heads[] = { "TYPE", "COUNT", NULL };
-	struct table *t;
+	struct table *t = table_new(heads);
 	char count[24];
 
-	if (cli->json) {
-		printf("{");
-		for (size_t i = 0; i < fl_json_len(types); i++)
-			printf("%s\"%s\":%lld", i > 0 ? "," : "", fl_json_key_at(types, i),
-			    (long long)fl_json_int(fl_json_get(counts, fl_json_key_at(types, i)), 0));
-		printf("}\n");
-		return 0;
-	}
-	t = table_new(heads);
 	for (size_t i = 0; i < fl_json_len(types); i++) {
-		snprintf(count, sizeof(count), "%lld", (long long)fl_json_int(fl_json_get(counts, fl_json_key_at(types, i)), 0));
+		snprintf(count, sizeof(count), "%lld", (long long)count_of(s, fl_json_key_at(types, i)));
 		table_row(t, fl_json_key_at(types, i), count);
 	}
 	table_print(t);
-	return 0;
 }
 
 /* The formation as it is, with the goals in it: the whole map is replaced by a PUT. */
@@ -164,23 +182,25 @@ put_formation(void *arg, struct fl_err *err)
 {
 	const struct setting *set = arg;
 	const struct scale *s = set->scale;
-	char *path = fl_xasprintf("/apps/%s/formations/%s", s->app, s->release_id), *release = NULL;
+	char *rest = fl_xasprintf("/formations/%s", s->release_id), *release = NULL;
 	struct fl_buf body = { 0 };
 	struct fl_json *answer;
 
 	write_formation(&body, s);
-	if ((answer = client_call(set->cli, "PUT", path, &body, "the formation", err)) != NULL)
+	if ((answer = client_app_call(set->cli, "PUT", s->app, rest, &body, "the formation", err)) != NULL)
 		release = fl_xstrdup(s->release_id);
 	fl_json_free(answer);
 	fl_buf_release(&body);
-	free(path);
+	free(rest);
 	return release;
 }
 
 static void
 print_job(const char *type, const char *state, const char *job_id, FL_UNUSED void *arg)
 {
-	printf("%-10s %-9s %s\n", type, state, job_id);
+	printf("%-10s ", type);
+	table_print_state(state, 9);
+	printf(" %s\n", job_id);
 	fflush(stdout);
 }
 
@@ -243,7 +263,7 @@ cmd_scale(struct cli *cli, int argc, char **argv)
 	if (err.kind != FL_ERR_NONE || (s.app = cli_app(cli, &err)) == NULL || scale_read(cli, &s, release, &err) == -1)
 		status = cli_fail(&err);
 	else if (s.n_goals == 0)
-		status = show(cli, &s);
+		(cli->json ? show_json : show_table)(&s);
 	else if (check_types(&s, &err) == -1 || (wait ? set_and_wait : set_only)(cli, &s, &err) == -1)
 		status = cli_fail(&err);
 	scale_release(&s);

@@ -11,6 +11,7 @@
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 
 #define MAX_BYTES (1u << 20)
@@ -197,6 +198,23 @@ parse_line(struct config *c, char *line, int number, struct fl_err *err)
 	return 0;
 }
 
+/* What an entry must have, and what it may leave out. */
+static int
+complete(const struct config *c, size_t i, struct fl_err *err)
+{
+	struct cluster *cluster = &c->clusters[i];
+	struct fl_url url = { 0 };
+
+	if (cluster->name == NULL || cluster->url == NULL || cluster->key == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "%s: entry %zu lacks a Name, URL or Key", c->path, i + 1);
+	if (fl_url_parse(cluster->url, &url, err) == -1)
+		return fl_err_wrap(err, "%s: cluster %s", c->path, cluster->name);
+	if (cluster->git_host == NULL)
+		cluster->git_host = fl_xstrdup(url.host);
+	fl_url_release(&url);
+	return 0;
+}
+
 struct config *
 config_parse(const char *path, const char *text, struct fl_err *err)
 {
@@ -209,8 +227,7 @@ config_parse(const char *path, const char *text, struct fl_err *err)
 		r = parse_line(c, line, ++number, err);
 	free(copy);
 	for (size_t i = 0; r == 0 && i < c->n; i++)
-		if (c->clusters[i].name == NULL || c->clusters[i].url == NULL || c->clusters[i].key == NULL)
-			r = fl_err_set(err, FL_ERR_INVALID, "%s: entry %zu lacks a Name, URL or Key", path, i + 1);
+		r = complete(c, i, err);
 	if (r == 0)
 		return c;
 	config_free(c);
@@ -344,7 +361,7 @@ config_match_remote(const struct config *c, const char *remote_url, char **app)
 	size_t len = strlen(remote_url);
 
 	for (size_t i = 0; i < c->n; i++) {
-		char *prefix = fl_xasprintf("ssh://git@%s/", c->clusters[i].git_host != NULL ? c->clusters[i].git_host : "");
+		char *prefix = fl_xasprintf("ssh://git@%s/", c->clusters[i].git_host);
 		size_t plen = strlen(prefix);
 		bool match = len > plen + strlen(suffix) && strncmp(remote_url, prefix, plen) == 0 &&
 		    strcmp(remote_url + len - strlen(suffix), suffix) == 0;
@@ -383,7 +400,7 @@ config_add(struct config *c, const struct cluster *cluster, struct fl_err *err)
 		return -1;
 	added = config_append(c);
 	*added = (struct cluster){
-		.name = fl_xstrdup(cluster->name), .git_host = fl_xstrdup_null(cluster->git_host),
+		.name = fl_xstrdup(cluster->name), .git_host = fl_xstrdup(cluster->git_host),
 		.url = fl_xstrdup(cluster->url), .key = fl_xstrdup(cluster->key), .pin = fl_xstrdup_null(cluster->pin)
 	};
 	return 0;

@@ -11,7 +11,8 @@ struct fl_buf;
 struct fl_err;
 
 struct cluster {
-	char *name, *git_host, *url, *key;
+	char *name, *url, *key;
+	char *git_host; /* where git push goes; the URL's host if the file does not say */
 	char *pin; /* NULL: verify the certificate normally */
 };
 

@@ -67,13 +67,13 @@ every_era_is_read(FL_UNUSED void **state)
 }
 
 static void
-what_may_be_left_out_is_left_out(FL_UNUSED void **state)
+what_may_be_left_out_has_a_default(FL_UNUSED void **state)
 {
-	struct config *c = config_parse("rc", "[[cluster]]\nName = \"d\"\nURL = \"https://h\"\nKey = \"k\"\n", NULL);
+	struct config *c = config_parse("rc", "[[cluster]]\nName = \"d\"\nURL = \"https://h:8443/\"\nKey = \"k\"\n", NULL);
 
 	assert_non_null(c);
 	assert_null(c->default_name);
-	assert_cluster(&c->clusters[0], "d", NULL, "https://h", "k", NULL);
+	assert_cluster(&c->clusters[0], "d", "h", "https://h:8443/", "k", NULL);
 	config_free(c);
 	assert_non_null(c = config_parse("rc", "", NULL));
 	assert_int_equal(c->n, 0);
@@ -125,8 +125,9 @@ broken_lines_are_named(FL_UNUSED void **state)
 		{ "[[cluster]]\nName = \"\\u0000\"\n", "rc line 2: Name must be a quoted string" },
 		{ "[[cluster]]\nName =\n", "rc line 2: Name must be a quoted string" },
 		{ "[[cluster]]\n= \"x\"\n", "rc line 2: expected Key = \"value\"" },
+		{ "[[cluster]]\nName = \"d\"\nURL = \"u\"\nKey = \"k\"\n", "rc: cluster d: \"u\" is not a URL" },
 		{ "[[cluster]]\nName = \"d\"\nURL = \"u\"\n", "rc: entry 1 lacks a Name, URL or Key" },
-		{ "[[cluster]]\nName = \"d\"\nURL = \"u\"\nKey = \"k\"\n[[cluster]]\n", "rc: entry 2 lacks a Name, URL or Key" },
+		{ "[[cluster]]\nName = \"d\"\nURL = \"https://u\"\nKey = \"k\"\n[[cluster]]\n", "rc: entry 2 lacks a Name, URL or Key" },
 	};
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {
@@ -156,14 +157,14 @@ only_new_clusters_are_added(FL_UNUSED void **state)
 		struct cluster cluster;
 		const char *want; /* NULL: added */
 	} cases[] = {
-		{ { (char *)"a", (char *)"gc", (char *)"https://c", (char *)"k", NULL },
+		{ { (char *)"a", (char *)"https://c", (char *)"k", (char *)"gc", NULL },
 		    "a cluster with the name a exists already in rc: remove it first with flynn cluster remove a" },
-		{ { (char *)"c", (char *)"gb", (char *)"https://c", (char *)"k", NULL },
+		{ { (char *)"c", (char *)"https://c", (char *)"k", (char *)"gb", NULL },
 		    "a cluster with the git host gb exists already in rc: remove it first with flynn cluster remove b" },
-		{ { (char *)"c", (char *)"gc", (char *)"https://b", (char *)"k", NULL },
+		{ { (char *)"c", (char *)"https://b", (char *)"k", (char *)"gc", NULL },
 		    "a cluster with the URL https://b exists already in rc: remove it first with flynn cluster remove b" },
-		{ { (char *)"c", (char *)"gc", (char *)"https://c", (char *)"ka", NULL }, NULL },
-		{ { (char *)"c", NULL, (char *)"https://c", (char *)"k", (char *)PIN }, NULL },
+		{ { (char *)"c", (char *)"https://c", (char *)"ka", (char *)"gc", NULL }, NULL },
+		{ { (char *)"c", (char *)"https://c", (char *)"k", (char *)"gc", (char *)PIN }, NULL },
 	};
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {
@@ -256,7 +257,7 @@ static void
 what_is_written_is_read_again(FL_UNUSED void **state)
 {
 	static const struct cluster odd = {
-		(char *)"a \"b\" \\ c", (char *)"[::1]:2222", (char *)"https://h/ \303\274 # x", (char *)"line\nand\ttab\001", (char *)PIN
+		(char *)"a \"b\" \\ \303\274 # c", (char *)"https://h/", (char *)"line\nand\ttab\001", (char *)"[::1]:2222", (char *)PIN
 	};
 	struct config *c = config_read(NULL), *again;
 	struct stat st;
@@ -264,7 +265,7 @@ what_is_written_is_read_again(FL_UNUSED void **state)
 	assert_non_null(c); /* no file: empty */
 	assert_int_equal(c->n, 0);
 	assert_int_equal(config_add(c, &odd, NULL), 0);
-	assert_int_equal(config_add(c, &(struct cluster){ (char *)"d", NULL, (char *)"https://d", (char *)"k", NULL }, NULL), 0);
+	assert_int_equal(config_add(c, &(struct cluster){ (char *)"d", (char *)"https://d", (char *)"k", (char *)"g", NULL }, NULL), 0);
 	c->default_name = fl_xstrdup(odd.name);
 	umask(0);
 	assert_int_equal(config_write(c, NULL), 0);
@@ -274,7 +275,7 @@ what_is_written_is_read_again(FL_UNUSED void **state)
 	assert_non_null(again = config_read(NULL));
 	assert_int_equal(again->n, 2);
 	assert_cluster(&again->clusters[0], odd.name, odd.git_host, odd.url, odd.key, odd.pin);
-	assert_cluster(&again->clusters[1], "d", NULL, "https://d", "k", NULL);
+	assert_cluster(&again->clusters[1], "d", "g", "https://d", "k", NULL);
 	assert_string_equal(again->default_name, odd.name);
 	config_free(again);
 }
@@ -316,7 +317,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_era_is_read),
-		cmocka_unit_test(what_may_be_left_out_is_left_out),
+		cmocka_unit_test(what_may_be_left_out_has_a_default),
 		cmocka_unit_test(quotes_and_backslashes_are_taken_off),
 		cmocka_unit_test(broken_lines_are_named),
 		cmocka_unit_test(only_new_clusters_are_added),

@@ -1,7 +1,10 @@
 #include <git2.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "git.h"
+#include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 
 static git_repository *
@@ -15,6 +18,15 @@ repository_here(void)
 	if (git_repository_open_ext(&repo, ".", 0, NULL) != 0)
 		return NULL;
 	return repo;
+}
+
+/* Where git push goes for this remote; borrowed. */
+static const char *
+push_url(const git_remote *remote)
+{
+	const char *url = git_remote_pushurl(remote);
+
+	return url != NULL ? url : git_remote_url(remote);
 }
 
 bool
@@ -32,10 +44,7 @@ git_each_remote(void (*visit)(const char *name, const char *url, void *arg), voi
 
 			if (git_remote_lookup(&remote, repo, names.strings[i]) != 0)
 				continue;
-			url = git_remote_pushurl(remote);
-			if (url == NULL)
-				url = git_remote_url(remote);
-			if (url != NULL)
+			if ((url = push_url(remote)) != NULL)
 				visit(names.strings[i], url, arg);
 			git_remote_free(remote);
 		}
@@ -62,28 +71,34 @@ git_flynn_remote(void)
 	return name;
 }
 
-bool
-git_set_remote(const char *name, const char *url)
+/* Where the remote points to now, if it is another place than url; caller frees. */
+static char *
+points_elsewhere(git_repository *repo, const char *name, const char *url)
+{
+	git_remote *remote = NULL;
+	char *elsewhere = NULL;
+
+	if (git_remote_lookup(&remote, repo, name) == 0 && push_url(remote) != NULL && strcmp(push_url(remote), url) != 0)
+		elsewhere = fl_xstrdup(push_url(remote));
+	git_remote_free(remote);
+	return elsewhere;
+}
+
+int
+git_set_remote(const char *name, const char *url, char **replaced, struct fl_err *err)
 {
 	git_repository *repo = repository_here();
 	git_remote *remote = NULL;
-	bool set;
+	int r = 0;
 
+	*replaced = NULL;
 	if (repo == NULL)
-		return false;
+		return fl_err_set(err, FL_ERR_NOT_FOUND, "this is no git repository");
+	*replaced = points_elsewhere(repo, name, url);
 	git_remote_delete(repo, name);
-	set = git_remote_create(&remote, repo, name, url) == 0;
+	if (git_remote_create(&remote, repo, name, url) != 0)
+		r = fl_err_set(err, FL_ERR_INVALID, "%s", git_error_last() != NULL ? git_error_last()->message : "git does not say why");
 	git_remote_free(remote);
 	git_repository_free(repo);
-	return set;
-}
-
-bool
-git_remove_remote(const char *name)
-{
-	git_repository *repo = repository_here();
-	bool removed = repo != NULL && git_remote_delete(repo, name) == 0;
-
-	git_repository_free(repo);
-	return removed;
+	return r;
 }

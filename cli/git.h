@@ -6,12 +6,16 @@
 
 #include <stdbool.h>
 
+struct fl_err;
+
 /* Call visit for each push remote of the repository around the working directory; false: we stand in none. */
 bool git_each_remote(void (*visit)(const char *name, const char *url, void *arg), void *arg);
 /* The value of flynn.remote in the repository's config (caller frees), or NULL. */
 char *git_flynn_remote(void);
-/* Make name point to url, replacing what it was; false outside a repository. */
-bool git_set_remote(const char *name, const char *url);
-bool git_remove_remote(const char *name);
+/*
+ * Make name point to url. *replaced is where it pointed to before (caller frees), NULL if nowhere else. -1: NOT_FOUND
+ * outside a repository, INVALID with git's sentence.
+ */
+int git_set_remote(const char *name, const char *url, char **replaced, struct fl_err *err);
 
 #endif

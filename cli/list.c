@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "cli.h"
 #include "libflynn/buf.h"
 #include "libflynn/json.h"
 #include "list.h"
@@ -16,4 +17,18 @@ list_print_json(const struct fl_json *v)
 		fl_jsonw_value(&w, NULL, v);
 	printf("%s\n", fl_buf_cstr(&b));
 	fl_buf_release(&b);
+}
+
+int
+list_show(const struct cli *cli, struct fl_json *v, void (*print)(const struct fl_json *v, const void *arg), const void *arg,
+    const struct fl_err *err)
+{
+	if (v == NULL)
+		return cli_fail(err);
+	if (cli->json)
+		list_print_json(v);
+	else
+		print(v, arg);
+	fl_json_free(v);
+	return 0;
 }

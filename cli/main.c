@@ -2,10 +2,13 @@
  * flynn - the command on the developer's machine.
  */
 #include <curl/curl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "config.h"
@@ -32,9 +35,16 @@ global_options(struct cli *cli, int argc, char **argv)
 	return i;
 }
 
+static bool
+is_one_of(const char *word, const char *a, const char *b)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
 static int
 run_command(struct cli *cli, int argc, char **argv)
 {
+	char *help[] = { (char *)"help", NULL, NULL };
 	const struct command *c;
 	struct fl_err err;
 	int used;
@@ -45,32 +55,58 @@ run_command(struct cli *cli, int argc, char **argv)
 	}
 	argv += used - 1;
 	argc -= used - 1;
-	argv[0] = (char *)c->name;
+	argv[0] = help[1] = (char *)c->name;
+	if (argc == 2 && is_one_of(argv[1], "-h", "--help"))
+		return cmd_help(cli, 2, help);
 	if ((cli->config = config_read(&err)) == NULL)
 		return cli_fail(&err);
 	return c->run(cli, argc, argv);
 }
 
+static int
+run(struct cli *cli, int argc, char **argv)
+{
+	int first = global_options(cli, argc, argv);
+
+	if (first == -1 && is_one_of(argv[1], "-h", "--help"))
+		return cmd_help(cli, 1, argv);
+	if (first == -1 && is_one_of(argv[1], "-version", "--version"))
+		return cmd_version(cli, 1, argv);
+	if (first != -1 && first < argc)
+		return run_command(cli, argc - first, argv + first);
+	fprintf(stderr, "usage: flynn [-a APP] [-c CLUSTER] [--json] COMMAND [ARGUMENT ...]\n       flynn help\n");
+	return CLI_EXIT_USAGE;
+}
+
+/* As head(1) does when it has seen enough. */
+static bool
+reader_has_gone(void)
+{
+	struct pollfd out = { STDOUT_FILENO, POLLOUT, 0 };
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+/* What did not reach its place is no success. */
+static int
+end_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (!reader_has_gone())
+		fprintf(stderr, "flynn: standard output did not take all of it: is the disk full?\n");
+	return status != 0 ? status : CLI_EXIT_FAILED;
+}
+
 int
 main(int argc, char **argv)
 {
-	static char *help[] = { (char *)"help", NULL };
 	struct cli cli = { 0 };
-	int first, status;
+	int status;
 
 	signal(SIGPIPE, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	first = global_options(&cli, argc, argv);
-	if (first == -1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
-		status = cmd_help(&cli, 1, help);
-	} else if (first == -1 && (strcmp(argv[1], "-version") == 0 || strcmp(argv[1], "--version") == 0)) {
-		status = cmd_version(&cli, 1, help);
-	} else if (first == -1 || first == argc) {
-		fprintf(stderr, "usage: flynn [-a APP] [-c CLUSTER] [--json] COMMAND [ARGUMENT ...]\n       flynn help\n");
-		status = CLI_EXIT_USAGE;
-	} else {
-		status = run_command(&cli, argc - first, argv + first);
-	}
+	status = end_output(run(&cli, argc, argv));
 	config_free(cli.config);
 	free(cli.app);
 	curl_global_cleanup();

@@ -33,14 +33,14 @@ release_set(struct cli *cli, const char *app, const char *release_json, struct f
 {
 	struct fl_buf body = { 0 };
 	struct fl_json *release, *set = NULL;
-	char *id = NULL, *path = fl_xasprintf("/apps/%s/release", app);
+	char *id = NULL;
 
 	fl_buf_addstr(&body, release_json);
 	if ((release = client_call(cli, "POST", "/releases", &body, "the release", err)) != NULL) {
 		id = fl_xstrdup(fl_json_str(fl_json_get(release, "id"), ""));
 		fl_buf_clear(&body);
 		fl_buf_addf(&body, "{\"id\":\"%s\"}", id);
-		set = client_call(cli, "PUT", path, &body, "the release", err);
+		set = client_app_call(cli, "PUT", app, "/release", &body, "the release", err);
 	}
 	if (set == NULL) {
 		free(id);
@@ -49,7 +49,6 @@ release_set(struct cli *cli, const char *app, const char *release_json, struct f
 	fl_json_free(release);
 	fl_json_free(set);
 	fl_buf_release(&body);
-	free(path);
 	return id;
 }
 

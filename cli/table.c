@@ -79,8 +79,12 @@ table_colours(void)
 	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL && strcmp(term, "dumb") != 0;
 }
 
+#define RESET "\033[0m"
+#define BOLD "\033[1m"
+
+/* NULL: none. */
 static const char *
-colour_of(size_t row, const char *cell)
+colour_of(const char *cell)
 {
 	static const struct {
 		const char *word, *colour;
@@ -89,12 +93,26 @@ colour_of(size_t row, const char *cell)
 		{ "crashed", "\033[31m" }, { "failed", "\033[31m" }, { "down", "\033[2m" },
 	};
 
-	if (row == 0)
-		return "\033[1m";
 	for (size_t i = 0; i < fl_nitems(states); i++)
 		if (strcmp(states[i].word, cell) == 0)
 			return states[i].colour;
 	return NULL;
+}
+
+static void
+print_coloured(const char *text, const char *colour)
+{
+	if (colour != NULL)
+		printf("%s%s" RESET, colour, text);
+	else
+		fputs(text, stdout);
+}
+
+void
+table_print_state(const char *state, int width)
+{
+	print_coloured(state, table_colours() ? colour_of(state) : NULL);
+	printf("%*s", width > (int)strlen(state) ? width - (int)strlen(state) : 0, "");
 }
 
 static void
@@ -106,9 +124,7 @@ print_row(const struct table *t, size_t row, bool colours)
 	while (n > 0 && *cells[n - 1] == '\0')
 		n--; /* no spaces behind the last that says something */
 	for (size_t i = 0; i < n; i++) {
-		const char *colour = colours ? colour_of(row, cells[i]) : NULL;
-
-		printf("%s%s%s", colour != NULL ? colour : "", cells[i], colour != NULL ? "\033[0m" : "");
+		print_coloured(cells[i], !colours ? NULL : row == 0 ? BOLD : colour_of(cells[i]));
 		if (i + 1 < n)
 			printf("%*s", (int)(t->width[i] - width_of(cells[i]) + GAP), "");
 	}

@@ -16,6 +16,9 @@ void table_row(struct table *t, ...);
 /* On standard output: two spaces between columns, none behind the last. Frees the table. */
 void table_print(struct table *t);
 
+/* A job's state on standard output, padded to width, in the colour that lists give it. */
+void table_print_state(const char *state, int width);
+
 /* Whether standard output is a terminal that wants colours ($NO_COLOR unset, $TERM not dumb). */
 bool table_colours(void);
 /* "3 minutes" since an RFC 3339 time; "" when it is none. buf holds at least 32 bytes. */

@@ -81,16 +81,6 @@ cli_cluster(struct cli *cli, struct fl_err *err)
 	return cli->cluster = &cli->config->clusters[0];
 }
 
-/* Take what a remote says, unless a cluster was asked for by name. */
-static const char *
-take_remote(struct cli *cli, struct remotes *r)
-{
-	if (cli->cluster_arg == NULL)
-		cli->cluster = r->cluster;
-	cli->app = r->app;
-	return cli->app;
-}
-
 /* Names and ids are all that may stand in a path. */
 static const char *
 take_name(struct cli *cli, const char *name, struct fl_err *err)
@@ -102,9 +92,21 @@ take_name(struct cli *cli, const char *name, struct fl_err *err)
 	return cli->app = fl_xstrdup(name);
 }
 
+/* Take what a remote says, unless a cluster was asked for by name. */
+static const char *
+take_remote(struct cli *cli, struct remotes *r, struct fl_err *err)
+{
+	if (cli->cluster_arg == NULL)
+		cli->cluster = r->cluster;
+	take_name(cli, r->app, err);
+	free(r->app);
+	return cli->app;
+}
+
 const char *
 cli_app(struct cli *cli, struct fl_err *err)
 {
+	const char *name = getenv("FLYNN_APP");
 	char *configured;
 	struct remotes r;
 
@@ -113,16 +115,16 @@ cli_app(struct cli *cli, struct fl_err *err)
 	if (cli->app_arg != NULL) {
 		r = look_at_remotes(cli, cli->app_arg);
 		if (r.found > 0)
-			return take_remote(cli, &r);
+			return take_remote(cli, &r, err);
 		return take_name(cli, cli->app_arg, err);
 	}
-	if (getenv("FLYNN_APP") != NULL)
-		return take_name(cli, getenv("FLYNN_APP"), err);
+	if (name != NULL)
+		return take_name(cli, name, err);
 	configured = git_flynn_remote();
 	r = look_at_remotes(cli, configured);
 	free(configured);
 	if (r.found == 1)
-		return take_remote(cli, &r);
+		return take_remote(cli, &r, err);
 	free(r.app);
 	if (r.found > 1)
 		fl_err_set(err, FL_ERR_INVALID, "several git remotes are apps: say which with -a APP, or git config flynn.remote NAME");
