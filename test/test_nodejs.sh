@@ -79,7 +79,9 @@ app scripts <<'END'
     "heroku-prebuild": "echo before all",
     "build": "node -e 'console.log(require(\"is-number\")(1), require(\"ms\")(60000))' && echo built >built",
     "heroku-cleanup": "echo after all; ls node_modules",
-    "start": "node -p 'try { require(\"is-number\") } catch (e) { e.code }'"
+    "start": "node -p 'try { require(\"is-number\") } catch (e) { e.code }'",
+    "show": "echo $npm_lifecycle_event of $npm_package_name, started by $PPID",
+    "prehooked": "echo hook", "hooked": "echo hooked"
   },
   "dependencies": { "ms": "^2.1.0" },
   "devDependencies": { "is-number": "7.0.0" }
@@ -92,6 +94,10 @@ like "the build script has development dependencies" "$out" '^       true 1m$'
 like "heroku-cleanup runs" "$out" '^       after all$'
 like "the start script is the default web process" "$out" '^       Default types for Node.js -> web$'
 like "which runs, without development dependencies" "$(slug scripts start web)" '^MODULE_NOT_FOUND$'
+like "npm runs a script by becoming it" "$(slug scripts npm run show)" '^show of scripts, started by 1$'
+unlike "without being unpacked" "$(slug scripts sh -c 'npm run show; ls .flynn/node/lib')" '^npm$'
+like "and one with hooks as ever" "$(slug scripts npm run hooked)" '^hook$'
+like "it tells of scripts that are not there" "$(slug scripts npm run nothing)" 'Missing script: "nothing"'
 is "what was built is there" "$(slug scripts cat built)" built
 like "they stay where NPM_CONFIG_PRODUCTION is false" \
 	"$(build "$TMP/scripts" 'BUILD_ENV={"NPM_CONFIG_PRODUCTION":"false"}')" '^-----> Compiled slug size'

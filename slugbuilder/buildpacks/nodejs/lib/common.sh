@@ -1,4 +1,5 @@
 # What all steps use. Sourced by bin/compile.
+# shellcheck shell=bash
 
 title() {
 	echo "-----> $*"
@@ -53,4 +54,9 @@ read_env_dir() {
 # major VERSION: its first part.
 major() {
 	echo "${1%%.*}"
+}
+
+# link_or_copy FROM TO: a file of the cache that nothing changes in place.
+link_or_copy() {
+	ln "$1" "$2" 2>/dev/null || cp -a "$1" "$2"
 }

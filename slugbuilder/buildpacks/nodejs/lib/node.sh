@@ -1,6 +1,7 @@
 # Node itself. Sourced by bin/compile. Sets $node_version; the cache holds one version in node/:
 # the binary, and its headers as a tar, which few builds need.
 # shellcheck disable=SC2154 # the variables are those of bin/compile
+# shellcheck shell=bash
 
 # The registry's name for this machine.
 node_package() {
@@ -81,7 +82,7 @@ install_node() {
 		fetch_node
 	fi
 	mkdir -p "$node_home/bin"
-	ln "$cache/node/node" "$node_home/bin/node" 2>/dev/null || cp -a "$cache/node/node" "$node_home/bin/node"
+	link_or_copy "$cache/node/node" "$node_home/bin/node"
 	PATH=$node_home/bin:$PATH
 }
 

@@ -1,13 +1,14 @@
 # npm and what it installs. Sourced by bin/compile. The cache holds few and large files, tars, which are fast
 # to restore; each is unpacked only by a build that needs it.
 # shellcheck disable=SC2154 # the variables are those of bin/compile
+# shellcheck shell=bash
 
 # npm's own cache; a larger one costs more than it saves.
 npm_cache_max_mb=300
 
-# The npm of the last build serves while node and the wish for it are the same.
+# The npm of the last build serves while node and the wish for it are the same. It goes into the slug packed.
 install_npm() {
-	local range for_what program home=$node_home/lib/node_modules/npm
+	local range for_what
 
 	range=$(package .engines.npm)
 	for_what="$node_version ${range:-any}"
@@ -16,15 +17,28 @@ install_npm() {
 		echo "$for_what" >"$cache/npm/for"
 	fi
 	npm_version=$(cat "$cache/npm/version")
-	mkdir -p "$home"
-	tar -xzf "$cache/npm/npm.tgz" -C "$home" --strip-components=1 --no-same-owner \
+	mkdir -p "$node_home/lib"
+	link_or_copy "$cache/npm/npm.tgz" "$node_home/lib/npm.tgz"
+	cp "$here/lib/npm-in-slug" "$node_home/bin/npm"
+	ln -s npm "$node_home/bin/npx"
+	say "Using npm $npm_version"
+}
+
+# The real one, for those steps that need it, and the headers that it builds native modules with.
+need_npm() {
+	local program
+
+	[ ! -e "$temp/npm" ] || return 0
+	mkdir "$temp/npm" "$temp/npm-bin" "$temp/headers"
+	tar -xzf "$cache/npm/npm.tgz" -C "$temp/npm" --strip-components=1 --no-same-owner \
 		--exclude=package/man --exclude=package/docs --exclude=package/html
 	for program in npm npx; do
-		[ -e "$home/bin/$program-cli.js" ] || continue
-		chmod 755 "$home/bin/$program-cli.js"
-		ln -s "../lib/node_modules/npm/bin/$program-cli.js" "$node_home/bin/$program"
+		[ -e "$temp/npm/bin/$program-cli.js" ] || continue
+		chmod 755 "$temp/npm/bin/$program-cli.js"
+		ln -s "../npm/bin/$program-cli.js" "$temp/npm-bin/$program"
 	done
-	say "Using npm $npm_version"
+	PATH=$temp/npm-bin:$PATH
+	tar -xf "$cache/node/headers.tar" -C "$temp/headers" --no-same-owner
 }
 
 # resolve_npm PACKUMENT RANGE: unless package.json asks for one, the newest npm that already fits the first release of
@@ -78,17 +92,11 @@ configure_npm() {
 	export NODE_ENV=${NODE_ENV:-production}
 }
 
-unpack_headers() {
-	[ ! -e "$temp/headers" ] || return 0
-	mkdir "$temp/headers"
-	tar -xf "$cache/node/headers.tar" -C "$temp/headers" --no-same-owner
-}
-
 # run_script NAME: of package.json, when there.
 run_script() {
 	has ".scripts[\"$1\"]" || return 0
 	title "Running $1"
-	unpack_headers
+	need_npm
 	npm run "$1" || fail "The script $1 of package.json exited $?."
 }
 
@@ -184,7 +192,7 @@ install_dependencies() {
 		tar -xf "$cache/modules/modules.tar" --no-same-owner
 		return
 	fi
-	unpack_headers
+	need_npm
 	unpack_npm_cache
 	if [ -n "$lock" ] && [ "$(major "$npm_version")" -ge 6 ]; then # older ones have no ci, and read no lock of today
 		say "npm ci ($lock)"
@@ -230,7 +238,25 @@ prune_dependencies() {
 		return
 	fi
 	say "Leaving out what only development needs"
+	need_npm
 	npm prune "$(development_option omit)" --no-package-lock --ignore-scripts || fail "npm prune exited $?."
+}
+
+# Scripts that the slug's npm can run by itself: those that npm runs nothing before or after, in its usual shell.
+write_scripts() {
+	local name script
+
+	mkdir "$node_home/lib/scripts"
+	jq -r '"export npm_package_name=\(.name // "" | @sh) npm_package_version=\(.version // "" | @sh)"' package.json \
+		>"$node_home/lib/package.env"
+	! grep -qs -e script-shell -e node-options .npmrc || return 0
+	jq -r '.scripts // {} | keys[] as $name
+		| select($name | test("^[A-Za-z0-9][A-Za-z0-9:._-]*$"))
+		| select(.["pre" + $name] == null and .["post" + $name] == null)
+		| "\($name) \(.[$name] | @base64)"' package.json |
+		while read -r name script; do
+			base64 -d <<<"$script" >"$node_home/lib/scripts/$name"
+		done
 }
 
 # Sourced by the runner before the app starts.

@@ -1,5 +1,6 @@
 # The npm registry: where it is, what it has, and its packages, checked. Sourced by bin/compile.
 # shellcheck disable=SC2154 # the variables are those of bin/compile
+# shellcheck shell=bash
 
 default_registry=https://registry.npmjs.org
 
