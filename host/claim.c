@@ -6,6 +6,7 @@
 
 #include "engine.h"
 #include "host.h"
+#include "launcher.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -163,6 +164,7 @@ on_wiped(const struct fl_err *wipe_err, void *arg)
 		claim_refuse(c, &err);
 		return;
 	}
+	launcher_open(c->host->launcher); /* one after the other again */
 	claim_look(c);
 }
 

@@ -114,8 +114,10 @@ on_probed(bool alive, void *arg)
 	d->probe = NULL;
 	if (alive)
 		d->call = engine_start(d->job->host->engine, NULL, on_inspected, d, "/containers/%s/json", d->job->active->container_id);
-	else
+	else {
+		engine_give_up(d->job->host->engine);
 		death_end(d, DEATH_INTERRUPTED, "");
+	}
 }
 
 struct death *

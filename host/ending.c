@@ -135,10 +135,14 @@ ending_conclude(struct job *j, enum fl_job_status status, int exit_status, const
 	j->active->ended_at = fl_clock_wall_us();
 	if (error != NULL)
 		job_set_error(j, error);
-	if (j->wanted && job_is_kept(j))
+	if (j->wanted && j->renew_container) {
+		job_enter(j, JOB_WAITING); /* not an end, but a change of containers */
+		launcher_enqueue(j);
+	} else if (j->wanted && job_is_kept(j)) {
 		restart_later(j);
-	else
+	} else {
 		end_for_good(j, status);
+	}
 }
 
 /* ---- by itself ---- */

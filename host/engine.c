@@ -30,7 +30,8 @@ struct engine {
 	char *api_version; /* that we use with it */
 	struct engine_events *events;
 	struct fl_retry retry;
-	struct fl_http_call *call; /* of the negotiation */
+	struct engine_probe *probe; /* before it */
+	struct fl_http_call *call;  /* of the negotiation */
 	const struct engine_ops *ops;
 	void *arg;
 	bool up, told_down;
@@ -169,6 +170,19 @@ engine_lost(struct engine *e, const struct fl_err *err)
 		e->ops->on_down(e->arg);
 }
 
+void
+engine_give_up(struct engine *e)
+{
+	struct fl_err err = { 0 };
+
+	if (!e->up)
+		return;
+	engine_events_free(e->events);
+	e->events = NULL;
+	fl_err_set(&err, FL_ERR_UNAVAILABLE, "it takes no new connections");
+	engine_lost(e, &err);
+}
+
 static void
 on_events_end(const struct fl_err *err, void *arg)
 {
@@ -263,14 +277,29 @@ on_version(const struct fl_http_result *res, const struct fl_err *call_err, void
 }
 
 static void
-engine_connect(void *arg)
+on_probed(bool alive, void *arg)
 {
 	struct engine *e = arg;
 	struct fl_http_call_opts opts = {
 		.url = "http://docker/version", .unix_socket = e->socket_path, .timeout_ms = 10000
 	};
+	struct fl_err err = { 0 };
 
-	e->call = fl_http_client_start(e->http, &opts, on_version, e);
+	e->probe = NULL;
+	if (alive) {
+		e->call = fl_http_client_start(e->http, &opts, on_version, e);
+		return;
+	}
+	fl_err_set(&err, FL_ERR_UNAVAILABLE, "it takes no connections: is it running, and is its socket here?");
+	engine_lost(e, &err);
+}
+
+static void
+engine_connect(void *arg)
+{
+	struct engine *e = arg;
+
+	e->probe = engine_probe_start(e, on_probed, e);
 }
 
 struct engine *
@@ -294,6 +323,7 @@ engine_free(struct engine *e)
 	if (e == NULL)
 		return;
 	engine_events_free(e->events);
+	engine_probe_cancel(e->probe);
 	fl_http_client_free(e->http);
 	fl_retry_release(&e->retry);
 	free(e->socket_path);

@@ -59,6 +59,9 @@ struct engine_call {
 struct fl_http_call *engine_start(struct engine *e, const struct engine_call *call, fl_http_client_cb cb, void *arg,
     const char *fmt, ...) FL_PRINTF(5, 6);
 
+/* It takes no new connections, so it is ending, though it still serves those it has: as good as gone. */
+void engine_give_up(struct engine *e);
+
 /* A call whose outcome changes nothing for us: a failure is logged. */
 void engine_forget(struct engine *e, const struct engine_call *call, const char *fmt, ...) FL_PRINTF(3, 4);
 

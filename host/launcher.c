@@ -15,7 +15,7 @@
 
 struct launcher {
 	struct host *host;
-	struct job_list queue; /* by rank, then in the order of arrival */
+	struct job_list queue; /* by rank, then by age */
 	int taken;
 	struct event *pump, *layer0_late;
 	int64_t layer0_until_ms;
@@ -29,6 +29,15 @@ job_rank(const struct job *j)
 	if (j->manifest_id != NULL)
 		return RANK_LAYER0;
 	return job_spec(j)->system ? RANK_SYSTEM : RANK_APP;
+}
+
+/* Whoever came first into the world: in layer 0 the later ones wait for the earlier. */
+static bool
+goes_before(const struct job *a, const struct job *b)
+{
+	if (job_rank(a) != job_rank(b))
+		return job_rank(a) < job_rank(b);
+	return a->active->created_at < b->active->created_at;
 }
 
 /* Whether a job of layer 0 that is older than j, or any for a job that is not of layer 0, is still on its way. */
@@ -104,7 +113,7 @@ launcher_enqueue(struct job *j)
 
 	job_enter(j, JOB_QUEUED);
 	TAILQ_FOREACH(before, &l->queue, queue)
-		if (job_rank(before) > job_rank(j))
+		if (goes_before(j, before))
 			break;
 	if (before != NULL)
 		TAILQ_INSERT_BEFORE(before, j, queue);
@@ -112,6 +121,18 @@ launcher_enqueue(struct job *j)
 		TAILQ_INSERT_TAIL(&l->queue, j, queue);
 	j->queued = true;
 	launcher_pump(l);
+}
+
+struct job *
+launcher_first(const struct launcher *l)
+{
+	return TAILQ_FIRST(&l->queue);
+}
+
+struct job *
+launcher_next(const struct job *j)
+{
+	return TAILQ_NEXT(j, queue);
 }
 
 void

@@ -21,6 +21,9 @@ void launcher_open(struct launcher *l);
 void launcher_enqueue(struct job *j);
 /* It is launched, or will not be: give back its place. */
 void launcher_leave(struct job *j);
+/* The first of the queue, borrowed; the next of one; NULL at the end. */
+struct job *launcher_first(const struct launcher *l);
+struct job *launcher_next(const struct job *j);
 /* Look again, from the loop: the engine is back, or a job of layer 0 came up. */
 void launcher_pump(struct launcher *l);
 

@@ -63,13 +63,16 @@ recover_job(struct host *h, const struct fl_json *container)
 	struct fl_json *v = fl_json_parse(text, strlen(text), NULL);
 	struct fl_job *spec = v != NULL ? fl_job_parse(v, NULL) : NULL;
 	struct job *j = NULL;
+	int64_t created_at;
 
 	fl_json_free(v);
 	if (spec == NULL || strcmp(spec->id, label(container, HOST_LABEL_JOB)) != 0) {
 		fl_job_free(spec);
 		return NULL;
 	}
-	j = job_new(h, job_active_of(h, spec, fl_json_int(fl_json_get(container, "Created"), 0) * US_PER_S));
+	/* The engine tells seconds: those of one second are in the order in which they are found, oldest first. */
+	created_at = fl_json_int(fl_json_get(container, "Created"), 0) * US_PER_S + (int64_t)h->n_jobs;
+	j = job_new(h, job_active_of(h, spec, created_at));
 	j->manifest_id = fl_xstrdup_null(fl_map_get(spec->metadata, MANIFEST_META));
 	j->active->container_id = fl_xstrdup_null(fl_json_str(fl_json_get(container, "Id"), NULL));
 	j->wanted = !container_name_is_ended(name);

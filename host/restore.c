@@ -24,6 +24,7 @@
 #include "state.h"
 
 #define SOON_MS 100
+#define RETRY_S 2
 
 /* A container of ours, as the engine lists it. */
 struct found {
@@ -222,6 +223,7 @@ on_recovered(const struct fl_json *containers, void *arg)
 static void
 on_listed(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
 {
+	static const struct timeval retry = { RETRY_S, 0 };
 	struct restore *r = arg;
 	struct host *h = r->host;
 	struct fl_json *v = NULL;
@@ -231,7 +233,7 @@ on_listed(const struct fl_http_result *res, const struct fl_err *call_err, void 
 	if (engine_check(h->engine, res, call_err, "list the containers", &err) == -1 ||
 	    (v = fl_json_parse(res->body, res->len, &err)) == NULL) {
 		fl_log_warn("cannot see what runs", fl_str("err", err.msg));
-		restore_request(h);
+		event_add(r->soon, &retry);
 		return;
 	}
 	if (!h->ready)

@@ -93,7 +93,7 @@ load(struct host *h, const struct fl_json *v, struct fl_err *err)
 	/* The old address is in the environment of every container. */
 	if (ip != NULL && strcmp(ip, h->cfg->external_ip) != 0)
 		TAILQ_FOREACH (j, &h->jobs, link)
-			j->renew_container = j->state != JOB_ENDED;
+			j->renew_container = j->state != JOB_ENDED && !job_is_once(j);
 	return 0;
 }
 

@@ -3,8 +3,9 @@
 #
 #   engine.sh start    up, empty of containers and volumes, whatever an earlier run left
 #   engine.sh stop     containers, volumes, engine and network gone; images stay as a cache
+#   engine.sh rest     end it as a shutdown of the machine does, its containers with it
 #   engine.sh crash    SIGKILL to it and to all that it runs, as when the power goes
-#   engine.sh again    start it on what a crash left
+#   engine.sh again    start it on what rest or crash left
 #   engine.sh env      the variables by which it is reached, for a shell to eval
 #
 # It shares no address, port, socket or folder with an engine of this machine. The namespace has
@@ -144,12 +145,16 @@ crash() {
 	kill_leftovers
 }
 
+rest() {
+	engine stop >/dev/null
+}
+
 again() {
 	engine start
 }
 
 case ${1:-} in
-start | stop | crash | again) "$1" ;;
+start | stop | rest | crash | again) "$1" ;;
 env) printf 'export DOCKER_HOST=%s TEST_NETNS=%s TEST_ADDRESS=%s\n' "$DOCKER_HOST" "$netns" "$inside" ;;
-*) die "usage: engine.sh start|stop|crash|again|env" ;;
+*) die "usage: engine.sh start|stop|rest|crash|again|env" ;;
 esac

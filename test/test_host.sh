@@ -67,6 +67,16 @@ becomes() {
 	[ "$(of "$1" .status)" = "$2" ]
 }
 
+has_ended() {
+	of "$1" '"\(.status) \(.error)"'
+	[[ $(of "$1" .status) = @(done|crashed|failed) ]]
+}
+
+# serves PORT
+serves() {
+	curl -fsS --max-time 2 "http://$HOST:$1"
+}
+
 is_healthy() {
 	of "$1" '"\(.status) \(.error)"'
 	[ "$(of "$1" .healthy)" = true ]
@@ -248,7 +258,7 @@ kill $squatter 2>/dev/null
 id=$(new_id)
 # shellcheck disable=SC2016 # perl's
 add "$id" 'perl -e '\''$x = "a" x 300000000; sleep 9'\' '' "$(app web),\"resources\":{\"memory\":33554432}" >/dev/null
-wait_until 10 "its end" becomes "$id" crashed
+wait_until 10 "its end" has_ended "$id"
 like "a memory limit is kept, and told" "$(of "$id" .error)" '^web was killed at its memory limit of 32 MB after'
 
 # ---- what cannot be asked -------------------------------------------------------------------------
@@ -297,7 +307,7 @@ is "a signal reaches the job" "$out:$?" $'ready\ngot it:9'
 like "history of a running job" "$(attach "$web" 11 2>&1)" '^listening$'
 id=$(new_id)
 add "$id" 'echo printed before; exit 4' '' "$(app old)" >/dev/null
-wait_until 10 "its end" becomes "$id" crashed
+wait_until 10 "its end" has_ended "$id"
 out=$(attach "$id" 27 2>/dev/null)
 is "history and end of a job that ended" "$out:$?" "printed before:4"
 
@@ -396,12 +406,19 @@ like "and that the cluster is complete" "$(curl -s -X POST $API/host/claim)" 'be
 "$ROOT/test/engine.sh" crash
 like "without an engine new work is refused" "$(api PUT "/host/jobs/$ID-$zero" "$(job "$ID-$zero" true)")" 'the Docker engine at .* does not answer'
 "$ROOT/test/engine.sh" again >/dev/null
-ok "when the engine is back, so is the app" wait_until 40 "the app" is_healthy "$web"
-ok "and the platform" wait_until 20 "the part" is_healthy "$sys"
+ok "when the engine is back, so is the app" wait_until 40 "the app" serves "$port"
+ok "and the platform" wait_until 20 "the part" serves "$sys_port"
 is "each on its old port" "$(curl -s "http://$HOST:$port") $(curl -s "http://$part")" "$port $sys_port"
 id=$(new_id)
 add "$id" 'sleep 600' '' "$(app late)" >/dev/null
 ok "and new work is done" wait_until 10 "the job" is_healthy "$id"
+
+# What ends with the engine has not crashed, though the engine still tells of it.
+"$ROOT/test/engine.sh" rest
+"$ROOT/test/engine.sh" again >/dev/null
+ok "after a shutdown of the engine the app is back too" wait_until 40 "the app" serves "$port"
+ok "and the platform" wait_until 20 "the part" serves "$sys_port"
+is "neither has crashed" "$(of "$web" .restarts) $(of "$sys" .restarts)" "0 0"
 
 api DELETE "/host/jobs/$sys" >/dev/null
 ok "a part of the platform that is told to stop stays so" wait_until 15 "its end" becomes "$sys" 'done'
