@@ -8,10 +8,12 @@
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
 
+/* One life of a session. */
 struct session {
-	char *id;
+	char *key; /* "id/life", in r->sessions */
+	char *id, *life;
 	int ttl_s;
-	int64_t lease;
+	int64_t lease, rev;
 	bool present;	/* etcd has its key */
 	bool lost;	/* the key went since the last settling */
 	bool gone;	/* its owner has said goodbye */
@@ -33,14 +35,14 @@ struct roster_record {
 	bool leaving; /* its owner takes it out */
 	bool up;      /* was reported so */
 	bool changed; /* since then */
-	bool dead;    /* so judged at mod_rev: only a newer record lives again */
-	int64_t sweep_at_ms;
+	int64_t sweep_at_ms; /* 0: not dead */
 };
 
 struct roster {
 	const struct roster_ops *ops;
 	void *arg;
-	struct fl_map *sessions; /* id -> struct session */
+	struct fl_map *sessions; /* id/life -> struct session */
+	struct fl_map *current;	 /* id -> its life that counts */
 	struct fl_map *records;	 /* service/id -> struct roster_record */
 };
 
@@ -49,7 +51,8 @@ roster_new(const struct roster_ops *ops, void *arg)
 {
 	struct roster *r = fl_xcalloc(1, sizeof(*r));
 
-	*r = (struct roster){ .ops = ops, .arg = arg, .sessions = fl_map_new(), .records = fl_map_new() };
+	*r = (struct roster){ .ops = ops, .arg = arg, .sessions = fl_map_new(), .current = fl_map_new() };
+	r->records = fl_map_new();
 	return r;
 }
 
@@ -69,7 +72,9 @@ session_free(void *arg)
 {
 	struct session *s = arg;
 
+	free(s->key);
 	free(s->id);
+	free(s->life);
 	free(s);
 }
 
@@ -79,32 +84,40 @@ roster_free(struct roster *r)
 	if (r == NULL)
 		return;
 	fl_map_free_with(r->records, record_free);
+	fl_map_free(r->current);
 	fl_map_free_with(r->sessions, session_free);
 	free(r);
 }
 
 static struct session *
-session_get(struct roster *r, const char *id)
+session_get(struct roster *r, const char *id, const char *life)
 {
-	struct session *s = fl_map_get(r->sessions, id);
+	char *key = fl_xasprintf("%s/%s", id, life);
+	struct session *s = fl_map_get(r->sessions, key);
 
-	if (s == NULL) {
-		s = fl_xcalloc(1, sizeof(*s));
-		s->id = fl_xstrdup(id);
-		s->ttl_s = SESSION_TTL_S;
-		TAILQ_INIT(&s->records);
-		fl_map_set(r->sessions, id, s);
+	if (s != NULL) {
+		free(key);
+		return s;
 	}
+	s = fl_xcalloc(1, sizeof(*s));
+	*s = (struct session){ .key = key, .id = fl_xstrdup(id), .life = fl_xstrdup(life), .ttl_s = SESSION_TTL_S };
+	TAILQ_INIT(&s->records);
+	fl_map_set(r->sessions, key, s);
+	if (fl_map_get(r->current, id) == NULL)
+		fl_map_set(r->current, id, s);
 	return s;
 }
 
 void
-roster_put_session(struct roster *r, const char *id, int ttl_s, int64_t lease, bool gone)
+roster_put_session(struct roster *r, const char *id, const char *life, int ttl_s, int64_t lease, int64_t rev, bool gone)
 {
-	struct session *s = session_get(r, id);
+	struct session *s = session_get(r, id, life), *before = fl_map_set(r->current, id, s);
 
+	if (before != NULL && before != s && before->present)
+		before->lost = true; /* its key is another's now */
 	s->ttl_s = ttl_s;
 	s->lease = lease;
+	s->rev = rev;
 	s->present = true;
 	s->lost = s->dead = false;
 	s->gone = gone;
@@ -114,7 +127,7 @@ roster_put_session(struct roster *r, const char *id, int ttl_s, int64_t lease, b
 void
 roster_lose_session(struct roster *r, const char *id)
 {
-	struct session *s = fl_map_get(r->sessions, id);
+	struct session *s = fl_map_get(r->current, id);
 
 	if (s != NULL && s->present)
 		s->lost = true;
@@ -145,10 +158,10 @@ record_get(struct roster *r, const char *service, const char *id)
 }
 
 void
-roster_put_record(struct roster *r, const char *service, const char *session, struct instance *i, int64_t mod_rev)
+roster_put_record(struct roster *r, const char *service, const char *session, const char *life, struct instance *i, int64_t mod_rev)
 {
 	struct roster_record *rec = record_get(r, service, i->id);
-	struct session *s = session_get(r, session);
+	struct session *s = session_get(r, session, life);
 
 	if (rec->session != s) {
 		if (rec->session != NULL)
@@ -160,14 +173,8 @@ roster_put_record(struct roster *r, const char *service, const char *session, st
 	rec->instance = i;
 	rec->changed = true;
 	rec->lost = rec->leaving = false;
-	if (mod_rev != rec->mod_rev) {
-		/* Somebody registered it again: so it is not dead, and a session that we took for dead may be back too. */
-		rec->dead = false;
-		if (!s->gone && s->dead) {
-			s->dead = false;
-			s->held_until_ms = 0;
-		}
-	}
+	if (mod_rev != rec->mod_rev)
+		rec->sweep_at_ms = 0; /* somebody believes in it */
 	rec->mod_rev = mod_rev;
 }
 
@@ -183,7 +190,7 @@ roster_lose_record(struct roster *r, const char *service, const char *id)
 void
 roster_hear(struct roster *r, const char *session, int64_t now_ms)
 {
-	struct session *s = fl_map_get(r->sessions, session);
+	struct session *s = fl_map_get(r->current, session);
 
 	if (s == NULL)
 		return;
@@ -230,7 +237,7 @@ session_settle(struct roster *r, struct session *s, int64_t now_ms)
 	bool was_dead = s->dead;
 
 	session_judge(s, now_ms);
-	if (s->dead && !was_dead && !s->gone)
+	if (s->dead && !was_dead && !s->gone && fl_map_get(r->current, s->id) == s)
 		r->ops->on_expired(s->id, r->arg);
 }
 
@@ -251,7 +258,21 @@ record_drop(struct roster *r, struct roster_record *rec)
 	record_free(rec);
 }
 
-/* Returns in how many milliseconds to look again; -1: at the next event. The record may be gone then. */
+/* Takes a dead one down, and has it swept in time. Returns in how many milliseconds to look again. */
+static int64_t
+record_bury(struct roster *r, struct roster_record *rec, int64_t now_ms)
+{
+	record_down(r, rec);
+	if (rec->sweep_at_ms == 0)
+		rec->sweep_at_ms = rec->session->gone ? now_ms : now_ms + ROSTER_SWEEP_MS;
+	if (now_ms >= rec->sweep_at_ms) {
+		rec->sweep_at_ms = now_ms + ROSTER_SWEEP_MS;
+		r->ops->on_dead(rec->service, rec->instance->id, rec->mod_rev, r->arg);
+	}
+	return rec->sweep_at_ms - now_ms;
+}
+
+/* Returns the same; -1: nothing before the next event. The record may be gone then. */
 static int64_t
 record_judge(struct roster *r, struct roster_record *rec, int64_t now_ms)
 {
@@ -264,15 +285,7 @@ record_judge(struct roster *r, struct roster_record *rec, int64_t now_ms)
 		return -1;
 	}
 	if (s->dead)
-		rec->dead = true;
-	if (rec->dead) {
-		record_down(r, rec);
-		if (now_ms >= rec->sweep_at_ms) {
-			rec->sweep_at_ms = now_ms + ROSTER_SWEEP_EVERY_MS;
-			r->ops->on_dead(rec->service, rec->instance->id, rec->mod_rev, r->arg);
-		}
-		return rec->sweep_at_ms - now_ms;
-	}
+		return record_bury(r, rec, now_ms);
 	rec->sweep_at_ms = 0;
 	if (!rec->up || rec->changed)
 		r->ops->on_up(rec->service, rec->instance, r->arg);
@@ -305,25 +318,31 @@ roster_settle(struct roster *r, int64_t now_ms)
 		if (!s->present && !s->dead)
 			wait_ms = sooner(wait_ms, s->held_until_ms - now_ms);
 		if (!s->present && TAILQ_EMPTY(&s->records)) {
-			fl_map_remove(r->sessions, s->id);
+			if (fl_map_get(r->current, s->id) == s)
+				fl_map_remove(r->current, s->id);
+			fl_map_remove(r->sessions, s->key);
 			session_free(s);
 		}
 	}
 	return wait_ms;
 }
 
-enum session_state
-roster_session(const struct roster *r, const char *id, int64_t *lease, int *ttl_s)
+struct roster_session
+roster_session(const struct roster *r, const char *id)
 {
-	const struct session *s = fl_map_get(r->sessions, id);
+	const struct session *s = fl_map_get(r->current, id);
+	struct roster_session out = { .state = SESSION_UNKNOWN, .life = "" };
 
-	if (s == NULL || s->dead || s->gone)
-		return SESSION_UNKNOWN;
-	if (!s->present || s->lost)
-		return SESSION_HELD;
-	*lease = s->lease;
-	*ttl_s = s->ttl_s;
-	return SESSION_PRESENT;
+	if (s == NULL)
+		return out;
+	out.rev = s->present && !s->lost ? s->rev : 0;
+	if (s->dead || s->gone)
+		return out;
+	out.state = out.rev != 0 ? SESSION_PRESENT : SESSION_HELD;
+	out.life = s->life;
+	out.ttl_s = s->ttl_s;
+	out.lease = s->lease;
+	return out;
 }
 
 size_t
@@ -332,27 +351,26 @@ roster_count_sessions(const struct roster *r)
 	return fl_map_count(r->sessions);
 }
 
-const struct instance *
-roster_find(const struct roster *r, const char *service, const char *id, const char **session)
+struct roster_entry
+roster_find(const struct roster *r, const char *service, const char *id)
 {
 	const struct roster_record *rec = record_find(r, service, id);
 
-	if (rec == NULL || rec->dead || rec->lost || rec->leaving)
-		return NULL;
-	*session = rec->session->id;
-	return rec->instance;
+	if (rec == NULL || rec->session->dead || rec->session->gone || rec->lost || rec->leaving)
+		return (struct roster_entry){ 0 };
+	return (struct roster_entry){ rec->instance, rec->session->id, rec->session->life };
 }
 
 void
 roster_each_record(const struct roster *r, const char *session,
     void (*cb)(const char *service, const struct instance *i, void *arg), void *arg)
 {
-	const struct session *s = fl_map_get(r->sessions, session);
+	const struct session *s = fl_map_get(r->current, session);
 	const struct roster_record *rec;
 
 	if (s == NULL)
 		return;
 	TAILQ_FOREACH(rec, &s->records, entry)
-		if (!rec->dead)
+		if (!rec->leaving)
 			cb(rec->service, rec->instance, arg);
 }

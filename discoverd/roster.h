@@ -9,6 +9,9 @@
  *    has forgotten it, the owner has not died, and its next heartbeat brings the key back;
  *  - a record whose session we have never seen is given a TTL's grace: its owner may be about to come back to us.
  *
+ * A session that dies and is created again under the same id has another life: records name the life too, so those
+ * of the old one stay dead. They are swept a while later, in case another discoverd believes in that life and revives it.
+ *
  * A decision without I/O: told what etcd shows, what owners say and what time it is, it answers by its ops.
  */
 #ifndef DISCOVERD_ROSTER_H
@@ -23,13 +26,16 @@ struct roster;
 struct roster_record;
 
 #define SESSION_TTL_S 10
-#define ROSTER_SWEEP_EVERY_MS 5000
+#define ROSTER_SWEEP_MS 5000
 
 struct roster_ops {
 	/* Alive, or changed; i is borrowed. */
 	void (*on_up)(const char *service, const struct instance *i, void *arg);
 	void (*on_down)(const char *service, const char *id, void *arg);
-	/* The record of a dead one should be deleted if it is still at that revision. Repeated until it is gone. */
+	/*
+	 * The record of a dead one should be deleted if it is still at that revision: at once after a goodbye, else when it
+	 * has been dead for ROSTER_SWEEP_MS. Repeated until it is gone.
+	 */
 	void (*on_dead)(const char *service, const char *id, int64_t mod_rev, void *arg);
 	/* The session's owner has not been heard of for a TTL. */
 	void (*on_expired)(const char *session, void *arg);
@@ -41,14 +47,28 @@ enum session_state {
 	SESSION_HELD,	 /* etcd has lost it, its owner is believed alive */
 };
 
+struct roster_session {
+	enum session_state state;
+	const char *life; /* borrowed; "" when UNKNOWN */
+	int ttl_s;
+	int64_t lease; /* PRESENT */
+	int64_t rev;   /* of its key in etcd, which may be there for an UNKNOWN one; 0: none */
+};
+
+/* A record that is alive. */
+struct roster_entry {
+	const struct instance *instance; /* NULL: there is none */
+	const char *session, *life;
+};
+
 struct roster *roster_new(const struct roster_ops *ops, void *arg);
 void roster_free(struct roster *r);
 
 /* What etcd shows. gone: its owner has said goodbye. */
-void roster_put_session(struct roster *r, const char *id, int ttl_s, int64_t lease, bool gone);
+void roster_put_session(struct roster *r, const char *id, const char *life, int ttl_s, int64_t lease, int64_t rev, bool gone);
 void roster_lose_session(struct roster *r, const char *id);
 /* Takes i, whose index is set. */
-void roster_put_record(struct roster *r, const char *service, const char *session, struct instance *i, int64_t mod_rev);
+void roster_put_record(struct roster *r, const char *service, const char *session, const char *life, struct instance *i, int64_t mod_rev);
 void roster_lose_record(struct roster *r, const char *service, const char *id);
 
 /* What owners say: alive at now_ms; about to take this instance out. */
@@ -61,11 +81,10 @@ void roster_leave(struct roster *r, const char *service, const char *id);
  */
 int64_t roster_settle(struct roster *r, int64_t now_ms);
 
-/* *lease and *ttl_s are set when PRESENT. */
-enum session_state roster_session(const struct roster *r, const char *id, int64_t *lease, int *ttl_s);
+/* Strings are borrowed until the next settling. */
+struct roster_session roster_session(const struct roster *r, const char *id);
 size_t roster_count_sessions(const struct roster *r);
-/* The record, when it is alive: its instance, and its session's id. */
-const struct instance *roster_find(const struct roster *r, const char *service, const char *id, const char **session);
+struct roster_entry roster_find(const struct roster *r, const char *service, const char *id);
 /* All records of a session that are alive. */
 void roster_each_record(const struct roster *r, const char *session,
     void (*cb)(const char *service, const struct instance *i, void *arg), void *arg);

@@ -73,13 +73,26 @@ tear_down(void **state)
 	return 0;
 }
 
+/* A record of life 1; of another: put_life(). */
 static void
-put(struct world *w, const char *session, const char *id, int64_t mod_rev)
+put_life(struct world *w, const char *session, const char *life, const char *id, int64_t mod_rev)
 {
 	struct instance *i = fl_xcalloc(1, sizeof(*i));
 
 	*i = (struct instance){ fl_xstrdup(id), fl_xstrdup("10.0.0.1:80"), fl_xstrdup("tcp"), NULL, 7 };
-	roster_put_record(w->r, "web", session, i, mod_rev);
+	roster_put_record(w->r, "web", session, life, i, mod_rev);
+}
+
+static void
+put(struct world *w, const char *session, const char *id, int64_t mod_rev)
+{
+	put_life(w, session, "1", id, mod_rev);
+}
+
+static void
+put_session(struct world *w, const char *id, const char *life, int64_t rev)
+{
+	roster_put_session(w->r, id, life, 10, rev + 100, rev, false);
 }
 
 /* Settles at now_ms and expects what is decided; returns when it wants to be called again. */
@@ -98,16 +111,17 @@ instances_live_and_die_with_their_session(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	put(w, "s", "b", 6);
 	assert_int_equal(settle(w, 1000, "up a,up b"), -1);
 	assert_int_equal(settle(w, 2000, ""), -1);
 	roster_lose_session(w->r, "s");
-	settle(w, 3000, "expired s,down a,sweep a@5,down b,sweep b@6");
+	assert_int_equal(settle(w, 3000, "expired s,down a,down b"), ROSTER_SWEEP_MS);
+	settle(w, 3000 + ROSTER_SWEEP_MS, "sweep a@5,sweep b@6");
 	roster_lose_record(w->r, "web", "a");
 	roster_lose_record(w->r, "web", "b");
-	assert_int_equal(settle(w, 3001, ""), -1);
+	assert_int_equal(settle(w, 8001, ""), -1);
 	assert_int_equal(roster_count_sessions(w->r), 0);
 }
 
@@ -116,7 +130,7 @@ a_changed_record_is_told_again(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	put(w, "s", "a", 6);
@@ -128,7 +142,7 @@ a_deleted_record_goes_alone(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	put(w, "s", "b", 6);
 	settle(w, 1000, "up a,up b");
@@ -141,39 +155,37 @@ goodbye_is_not_questioned(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	roster_hear(w->r, "s", 1500);
-	roster_put_session(w->r, "s", 10, 1, true);
+	roster_put_session(w->r, "s", "1", 10, 101, 2, true);
 	settle(w, 1501, "down a,sweep a@5");
 	roster_lose_session(w->r, "s");
 	settle(w, 1502, "");
-	assert_int_equal(roster_session(w->r, "s", NULL, NULL), SESSION_UNKNOWN);
+	assert_int_equal(roster_session(w->r, "s").state, SESSION_UNKNOWN);
 }
 
 static void
 an_owner_that_was_heard_is_believed(void **state)
 {
 	struct world *w = *state;
-	int64_t lease;
-	int ttl_s;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	roster_hear(w->r, "s", 5000);
 	roster_lose_session(w->r, "s");
 	roster_lose_record(w->r, "web", "a"); /* etcd lost everything */
 	assert_int_equal(settle(w, 9000, ""), 6000);
-	assert_int_equal(roster_session(w->r, "s", &lease, &ttl_s), SESSION_HELD);
+	assert_int_equal(roster_session(w->r, "s").state, SESSION_HELD);
 	/* It comes back: first its records, then its session. */
 	put(w, "s", "a", 8);
 	settle(w, 9500, "up a");
-	roster_put_session(w->r, "s", 10, 2, false);
+	put_session(w, "s", "1", 2);
 	assert_int_equal(settle(w, 9501, ""), -1);
-	assert_int_equal(roster_session(w->r, "s", &lease, &ttl_s), SESSION_PRESENT);
-	assert_int_equal(lease, 2);
+	assert_int_equal(roster_session(w->r, "s").state, SESSION_PRESENT);
+	assert_int_equal(roster_session(w->r, "s").lease, 102);
 }
 
 static void
@@ -181,7 +193,7 @@ belief_ends_with_the_ttl(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	roster_hear(w->r, "s", 5000);
@@ -189,7 +201,7 @@ belief_ends_with_the_ttl(void **state)
 	settle(w, 9000, "");
 	roster_hear(w->r, "s", 12000);
 	assert_int_equal(settle(w, 15000, ""), 7000);
-	settle(w, 22000, "expired s,down a,sweep a@5");
+	settle(w, 22000, "expired s,down a");
 }
 
 static void
@@ -197,12 +209,12 @@ silence_for_a_ttl_is_death(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	roster_hear(w->r, "s", 5000);
 	roster_lose_session(w->r, "s");
-	settle(w, 15000, "expired s,down a,sweep a@5");
+	settle(w, 15000, "expired s,down a");
 }
 
 static void
@@ -210,7 +222,7 @@ a_leaving_instance_is_not_brought_back(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	roster_hear(w->r, "s", 5000);
@@ -229,9 +241,9 @@ records_of_an_unseen_session_have_a_grace(void **state)
 	put(w, "s", "a", 5);
 	put(w, "t", "b", 6);
 	assert_int_equal(settle(w, 1000, "up a,up b"), 10000);
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	settle(w, 2000, "");
-	settle(w, 11000, "expired t,down b,sweep b@6");
+	settle(w, 11000, "expired t,down b");
 }
 
 static void
@@ -239,51 +251,85 @@ the_dead_are_swept_until_they_are_gone(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	roster_lose_session(w->r, "s");
-	assert_int_equal(settle(w, 2000, "expired s,down a,sweep a@5"), ROSTER_SWEEP_EVERY_MS);
-	assert_int_equal(settle(w, 3000, ""), ROSTER_SWEEP_EVERY_MS - 1000);
-	settle(w, 2000 + ROSTER_SWEEP_EVERY_MS, "sweep a@5");
+	assert_int_equal(settle(w, 2000, "expired s,down a"), ROSTER_SWEEP_MS);
+	assert_int_equal(settle(w, 3000, ""), ROSTER_SWEEP_MS - 1000);
+	settle(w, 2000 + ROSTER_SWEEP_MS, "sweep a@5");
+	settle(w, 2001 + ROSTER_SWEEP_MS, "");
+	settle(w, 2000 + 2 * ROSTER_SWEEP_MS, "sweep a@5");
 }
 
 static void
-only_a_new_record_brings_the_dead_back(void **state)
-{
-	struct world *w = *state;
-	const char *session;
-
-	roster_put_session(w->r, "s", 10, 1, false);
-	put(w, "s", "a", 5);
-	settle(w, 1000, "up a");
-	roster_lose_session(w->r, "s");
-	settle(w, 2000, "expired s,down a,sweep a@5");
-	roster_put_session(w->r, "s", 10, 2, false); /* the same name, another life */
-	settle(w, 2001, "");
-	assert_null(roster_find(w->r, "web", "a", &session));
-	put(w, "s", "a", 9);
-	settle(w, 2002, "up a");
-	assert_non_null(roster_find(w->r, "web", "a", &session));
-	assert_string_equal(session, "s");
-}
-
-static void
-a_new_record_vouches_for_a_session_taken_for_dead(void **state)
+another_life_does_not_bring_the_dead_back(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	put(w, "s", "b", 6);
 	settle(w, 1000, "up a,up b");
 	roster_lose_session(w->r, "s");
-	settle(w, 2000, "expired s,down a,sweep a@5,down b,sweep b@6");
-	put(w, "s", "a", 9); /* revived by another discoverd, whose session we do not see yet */
-	settle(w, 2001, "up a");
-	roster_put_session(w->r, "s", 10, 2, false);
+	settle(w, 2000, "expired s,down a,down b");
+	put_session(w, "s", "2", 7);
+	settle(w, 2001, "");
+	assert_string_equal(roster_session(w->r, "s").life, "2");
+	assert_null(roster_find(w->r, "web", "a").instance);
+	put_life(w, "s", "2", "a", 9);
+	settle(w, 2002, "up a");
+	assert_string_equal(roster_find(w->r, "web", "a").life, "2");
+	settle(w, 2000 + ROSTER_SWEEP_MS, "sweep b@6");
+}
+
+/* Another discoverd has heard the owner, and brings back what we took for dead. */
+static void
+the_same_life_does(void **state)
+{
+	struct world *w = *state;
+
+	put_session(w, "s", "1", 1);
+	put(w, "s", "a", 5);
+	put(w, "s", "b", 6);
+	settle(w, 1000, "up a,up b");
+	roster_lose_session(w->r, "s");
+	settle(w, 2000, "expired s,down a,down b");
+	put(w, "s", "a", 9);
+	/* Its session is not there yet; whoever put this one must not find it swept. */
+	settle(w, 2000 + ROSTER_SWEEP_MS, "sweep b@6");
 	put(w, "s", "b", 10);
-	settle(w, 2002, "up b");
+	put_session(w, "s", "1", 11);
+	settle(w, 2001 + ROSTER_SWEEP_MS, "up a,up b");
+	settle(w, 2000 + 3 * ROSTER_SWEEP_MS, "");
+}
+
+static void
+a_life_that_was_overwritten_ends(void **state)
+{
+	struct world *w = *state;
+
+	put_session(w, "s", "1", 1);
+	put(w, "s", "a", 5);
+	settle(w, 1000, "up a");
+	put_session(w, "s", "2", 6);
+	settle(w, 1001, "down a");
+	assert_int_equal(roster_session(w->r, "s").state, SESSION_PRESENT);
+	assert_int_equal(roster_session(w->r, "s").rev, 6);
+}
+
+static void
+a_goodbye_may_be_overwritten(void **state)
+{
+	struct world *w = *state;
+
+	roster_put_session(w->r, "s", "1", 10, 101, 2, true);
+	settle(w, 1000, "");
+	assert_int_equal(roster_session(w->r, "s").state, SESSION_UNKNOWN);
+	assert_int_equal(roster_session(w->r, "s").rev, 2);
+	roster_lose_session(w->r, "s");
+	settle(w, 1001, "");
+	assert_int_equal(roster_session(w->r, "s").rev, 0);
 }
 
 static void
@@ -291,16 +337,16 @@ a_record_may_change_its_session(void **state)
 {
 	struct world *w = *state;
 
-	roster_put_session(w->r, "s", 10, 1, false);
+	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
-	roster_put_session(w->r, "t", 10, 2, false);
+	put_session(w, "t", "1", 2);
 	put(w, "t", "a", 8);
 	settle(w, 1001, "up a");
 	roster_lose_session(w->r, "s");
 	settle(w, 1002, "expired s");
 	roster_lose_session(w->r, "t");
-	settle(w, 1003, "expired t,down a,sweep a@8");
+	settle(w, 1003, "expired t,down a");
 }
 
 /* Whatever happens in whatever order: who is up is known, and nobody is told twice or forgotten. */
@@ -350,17 +396,17 @@ any_order_of_events_leaves_a_consistent_picture(FL_UNUSED void **state)
 
 	for (int64_t n = 1; n <= 200000; n++) {
 		char id[] = { (char)('a' + rand_r(&seed) % 4), '\0' };
-		const char *s = sessions[rand_r(&seed) % 3], *of;
+		const char *s = sessions[rand_r(&seed) % 3], *life = rand_r(&seed) % 2 ? "1" : "2";
 
 		switch (rand_r(&seed) % 8) {
 		case 0:
-			roster_put_session(w.r, s, 10, n, rand_r(&seed) % 4 == 0);
+			roster_put_session(w.r, s, life, 10, n, n, rand_r(&seed) % 4 == 0);
 			break;
 		case 1:
 			roster_lose_session(w.r, s);
 			break;
 		case 2:
-			put(&w, s, id, n);
+			put_life(&w, s, life, id, n);
 			break;
 		case 3:
 			roster_lose_record(w.r, "web", id);
@@ -375,7 +421,7 @@ any_order_of_events_leaves_a_consistent_picture(FL_UNUSED void **state)
 			now_ms += rand_r(&seed) % 5000;
 			roster_settle(w.r, now_ms);
 			for (id[0] = 'a'; id[0] < 'e'; id[0]++)
-				if (roster_find(w.r, "web", id, &of) != NULL)
+				if (roster_find(w.r, "web", id).instance != NULL)
 					assert_true(m.up[id[0] - 'a']);
 		}
 	}
@@ -400,8 +446,10 @@ main(void)
 		TEST(a_leaving_instance_is_not_brought_back),
 		TEST(records_of_an_unseen_session_have_a_grace),
 		TEST(the_dead_are_swept_until_they_are_gone),
-		TEST(only_a_new_record_brings_the_dead_back),
-		TEST(a_new_record_vouches_for_a_session_taken_for_dead),
+		TEST(another_life_does_not_bring_the_dead_back),
+		TEST(the_same_life_does),
+		TEST(a_life_that_was_overwritten_ends),
+		TEST(a_goodbye_may_be_overwritten),
 		TEST(a_record_may_change_its_session),
 		cmocka_unit_test(any_order_of_events_leaves_a_consistent_picture),
 	};

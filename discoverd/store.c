@@ -28,7 +28,7 @@ record_key(const char *service, const char *id)
 }
 
 char *
-record_text(const struct instance *i, const char *session)
+record_text(const struct instance *i, const char *session, const char *life)
 {
 	struct fl_buf b = { 0 };
 	struct fl_jsonw w = fl_jsonw(&b);
@@ -36,6 +36,7 @@ record_text(const struct instance *i, const char *session)
 	fl_jsonw_open(&w, NULL, '{');
 	instance_write_members(i, &w);
 	fl_jsonw_str(&w, "session", session);
+	fl_jsonw_str(&w, "life", life);
 	fl_jsonw_close(&w, '}');
 	return fl_buf_detach(&b);
 }
@@ -58,12 +59,13 @@ show_meta(struct store *st, const char *name, FL_UNUSED const struct fl_json *v,
 }
 
 static void
-show_session(struct store *st, const char *id, const struct fl_json *v, FL_UNUSED const struct fl_etcd_kv *kv)
+show_session(struct store *st, const char *id, const struct fl_json *v, const struct fl_etcd_kv *kv)
 {
+	const char *life = fl_json_str(fl_json_get(v, "life"), "");
 	int64_t ttl_s = SESSION_TTL_S;
 
 	fl_json_member_int(v, "ttl_s", 1, SESSION_TTL_MAX_S, &ttl_s, NULL);
-	roster_put_session(st->roster, id, (int)ttl_s, kv->lease, fl_json_bool(fl_json_get(v, "gone"), false));
+	roster_put_session(st->roster, id, life, (int)ttl_s, kv->lease, kv->mod_rev, fl_json_bool(fl_json_get(v, "gone"), false));
 }
 
 /* rest: "<service>/<id>". An index in the record is from before etcd forgot it: seniority lasts. */
@@ -78,7 +80,8 @@ show_record(struct store *st, const char *rest, const struct fl_json *v, const s
 		fl_log_warn("ignored a record in etcd", fl_str("service", service), fl_str("err", err.msg));
 	} else {
 		i->index = (uint64_t)fl_json_int(fl_json_get(v, "index"), kv->create_rev);
-		roster_put_record(st->roster, service, fl_json_str(fl_json_get(v, "session"), ""), i, kv->mod_rev);
+		roster_put_record(st->roster, service, fl_json_str(fl_json_get(v, "session"), ""), fl_json_str(fl_json_get(v, "life"), ""),
+		    i, kv->mod_rev);
 	}
 	free(service);
 }
@@ -251,10 +254,12 @@ on_expired(const char *session, void *arg)
 {
 	struct store *st = arg;
 
+	fl_log_info("session expired", fl_str("session", session));
+	if (strchr(session, '.') != NULL) /* an instance's own, whose heartbeat registers it again */
+		return;
 	if (fl_map_count(st->expired) >= EXPIRED_MAX)
 		fl_map_remove(st->expired, fl_map_key(fl_map_first(st->expired)));
 	fl_map_set(st->expired, session, st);
-	fl_log_info("session expired", fl_str("session", session));
 }
 
 struct store *

@@ -3,8 +3,8 @@
  *
  *	/discoverd/services/<service>		{"leader_type","leader_id"}
  *	/discoverd/meta/<service>		the meta's data
- *	/discoverd/instances/<service>/<id>	{"id","addr","proto","meta","index","session"}
- *	/discoverd/sessions/<session>		{"ttl_s","lease","gone"}, bound to that lease
+ *	/discoverd/instances/<service>/<id>	{"id","addr","proto","meta","index","session","life"}
+ *	/discoverd/sessions/<session>		{"ttl_s","life","gone"}, bound to a lease
  *
  * Memory (registry, roster) changes only by what etcd's watch shows, here and in every other discoverd. A write is
  * answered when etcd has it and memory shows it, so that who wrote reads what he wrote; or after STORE_WAIT_MS.

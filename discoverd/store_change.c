@@ -17,6 +17,7 @@ change_free(struct change *c)
 	free(c->deleted_key);
 	free(c->service);
 	free(c->session);
+	free(c->life);
 	instance_free(c->instance);
 	free(c);
 }

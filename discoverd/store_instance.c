@@ -20,17 +20,17 @@ own_session(const char *service, const char *id)
 static void
 write_record(struct change *c, int64_t rev, const struct fl_err *err)
 {
-	const char *session = NULL;
-	const struct instance *known = roster_find(c->st->roster, c->service, c->instance->id, &session);
+	struct roster_entry known = roster_find(c->st->roster, c->service, c->instance->id);
 	char *key, *text;
 
-	if (err != NULL || (known != NULL && strcmp(session, c->session) == 0 && instance_eq(known, c->instance))) {
+	if (err != NULL || (known.instance != NULL && strcmp(known.session, c->session) == 0 &&
+			       strcmp(known.life, c->life) == 0 && instance_eq(known.instance, c->instance))) {
 		change_done(c, rev, err); /* a mere heartbeat */
 		return;
 	}
-	c->instance->index = known != NULL ? known->index : 0;
+	c->instance->index = known.instance != NULL ? known.instance->index : 0;
 	key = record_key(c->service, c->instance->id);
-	text = record_text(c->instance, c->session);
+	text = record_text(c->instance, c->session, c->life);
 	change_put(c, key, text, 0, FL_ETCD_ANY, change_done);
 	free(text);
 	free(key);
@@ -40,8 +40,8 @@ void
 store_put_instance(struct store *st, const char *service, struct instance *i, const char *session, store_cb cb, void *arg)
 {
 	struct change *c = change_new(st, cb, arg);
+	struct roster_session s;
 	struct fl_err err = { 0 };
-	int64_t lease;
 
 	c->service = fl_xstrdup(service);
 	c->instance = i;
@@ -53,7 +53,9 @@ store_put_instance(struct store *st, const char *service, struct instance *i, co
 		return;
 	}
 	c->session = fl_xstrdup(session);
-	if (roster_session(st->roster, session, &lease, &c->ttl_s) == SESSION_UNKNOWN) {
+	s = roster_session(st->roster, session);
+	c->life = fl_xstrdup(s.life);
+	if (s.state == SESSION_UNKNOWN) {
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "there is no session %s, or it has expired: PUT /sessions/%s", session, session);
 		change_refuse(c, &err);
 		return;
@@ -77,13 +79,13 @@ store_delete_instance(struct store *st, const char *service, const char *id, sto
 {
 	struct change *c = change_new(st, cb, arg);
 	char *own = own_session(service, id), *key = record_key(service, id);
-	const char *session = NULL;
+	struct roster_entry known = roster_find(st->roster, service, id);
 	struct fl_err err = { 0 };
 
-	if (roster_find(st->roster, service, id, &session) == NULL) {
+	if (known.instance == NULL) {
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "service %s has no instance %s", service, id);
 		change_refuse(c, &err);
-	} else if (strcmp(session, own) == 0) {
+	} else if (strcmp(known.session, own) == 0) {
 		c->session = fl_xstrdup(own);
 		change_end_session(c);
 	} else {

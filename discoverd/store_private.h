@@ -50,6 +50,8 @@ struct change {
 
 	/* What the steps need. */
 	char *service, *session;
+	char *life;	  /* the session's */
+	int64_t expected; /* mod revision of the session's key, to create it */
 	struct instance *instance;
 	int ttl_s;
 	int64_t lease;
@@ -112,6 +114,6 @@ void change_end_session(struct change *c);
 
 /* JSON text of a record, for its key; the caller frees both. */
 char *record_key(const char *service, const char *id);
-char *record_text(const struct instance *i, const char *session);
+char *record_text(const struct instance *i, const char *session, const char *life);
 
 #endif

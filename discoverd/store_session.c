@@ -9,9 +9,12 @@
 #include "libflynn/etcd.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"
+#include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
 #include "roster.h"
 #include "store_private.h"
+
+enum { LIFE_BYTES = 8 };
 
 static char *
 session_key(const char *session)
@@ -20,7 +23,7 @@ session_key(const char *session)
 }
 
 static void
-put_session(struct change *c, bool gone, change_step step)
+put_session(struct change *c, bool gone, int64_t expected, change_step step)
 {
 	char *key = session_key(c->session);
 	struct fl_buf b = { 0 };
@@ -28,14 +31,28 @@ put_session(struct change *c, bool gone, change_step step)
 
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_int(&w, "ttl_s", c->ttl_s);
+	fl_jsonw_str(&w, "life", c->life);
 	if (gone)
 		fl_jsonw_bool(&w, "gone", true);
 	fl_jsonw_close(&w, '}');
-	change_put(c, key, fl_buf_cstr(&b), c->lease, FL_ETCD_ANY, step);
+	change_put(c, key, fl_buf_cstr(&b), c->lease, expected, step);
 	fl_buf_release(&b);
 	free(key);
 }
 
+static void
+created(struct change *c, int64_t rev, const struct fl_err *err)
+{
+	struct fl_err again = { 0 };
+
+	if (err != NULL && err->kind == FL_ERR_CONFLICT) {
+		fl_err_set(&again, FL_ERR_UNAVAILABLE, "session %s is being created by another request", c->session);
+		err = &again;
+	}
+	c->then(c, rev, err);
+}
+
+/* Only where there is none: a put that comes late must not take the place of a session that is in use by then. */
 static void
 granted(struct change *c, int64_t lease, const struct fl_err *err)
 {
@@ -45,7 +62,7 @@ granted(struct change *c, int64_t lease, const struct fl_err *err)
 	}
 	c->lease = lease;
 	c->created = true;
-	put_session(c, false, c->then);
+	put_session(c, false, c->expected, created);
 }
 
 /* Revival. The records first: a session that is back with its records still missing would look like their end. */
@@ -54,7 +71,7 @@ static void
 put_record(const char *service, const struct instance *i, void *arg)
 {
 	struct change *c = arg;
-	char *key = record_key(service, i->id), *text = record_text(i, c->session);
+	char *key = record_key(service, i->id), *text = record_text(i, c->session, c->life);
 
 	change_put(c, key, text, 0, FL_ETCD_ANY, c->step);
 	free(text);
@@ -67,7 +84,7 @@ record_revived(struct change *c, FL_UNUSED int64_t rev, const struct fl_err *err
 	if (err != NULL)
 		change_answer(c, err);
 	else if (c->under_way == 0)
-		put_session(c, false, c->then);
+		put_session(c, false, FL_ETCD_ANY, c->then);
 }
 
 static void
@@ -99,16 +116,23 @@ void
 change_session(struct change *c)
 {
 	struct store *st = c->st;
-	int64_t lease = 0, now_ms = fl_clock_ms();
+	struct roster_session s = roster_session(st->roster, c->session);
+	int64_t now_ms = fl_clock_ms();
 
-	switch (roster_session(st->roster, c->session, &lease, &c->ttl_s)) {
+	if (s.state != SESSION_UNKNOWN) {
+		c->ttl_s = s.ttl_s;
+		c->life = fl_xstrdup(s.life);
+	}
+	switch (s.state) {
 	case SESSION_UNKNOWN:
+		c->life = fl_random_hex(LIFE_BYTES);
+		c->expected = s.rev;
 		change_grant(c, c->ttl_s, granted);
 		break;
 	case SESSION_PRESENT:
 		/* As of now, not of the answer: the lease must not look younger than it is. */
 		roster_hear(st->roster, c->session, now_ms);
-		change_keepalive(c, lease, kept_alive);
+		change_keepalive(c, s.lease, kept_alive);
 		break;
 	case SESSION_HELD:
 		roster_hear(st->roster, c->session, now_ms);
@@ -122,13 +146,12 @@ store_put_session(struct store *st, const char *session, int ttl_s, store_sessio
 {
 	struct change *c = change_new(st, NULL, arg);
 	struct fl_err err = { 0 };
-	int64_t lease;
 
 	c->session_cb = cb;
 	c->session = fl_xstrdup(session);
 	c->ttl_s = ttl_s;
 	c->then = change_done;
-	if (roster_session(st->roster, session, &lease, &ttl_s) == SESSION_UNKNOWN && fl_map_remove(st->expired, session) != NULL) {
+	if (roster_session(st->roster, session).state == SESSION_UNKNOWN && fl_map_remove(st->expired, session) != NULL) {
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "session %s has expired; what it had registered must be registered again", session);
 		change_refuse(c, &err);
 		return;
@@ -166,7 +189,7 @@ end_granted(struct change *c, int64_t lease, const struct fl_err *err)
 		return;
 	}
 	c->lease = lease;
-	put_session(c, true, end_marked);
+	put_session(c, true, FL_ETCD_ANY, end_marked);
 }
 
 /* The lease may have ended although its key is still shown. */
@@ -182,18 +205,21 @@ end_tried(struct change *c, int64_t rev, const struct fl_err *err)
 void
 change_end_session(struct change *c)
 {
+	struct roster_session s = roster_session(c->st->roster, c->session);
 	struct fl_err err = { 0 };
 
-	switch (roster_session(c->st->roster, c->session, &c->lease, &c->ttl_s)) {
+	c->life = fl_xstrdup(s.life);
+	c->ttl_s = s.ttl_s;
+	c->lease = s.lease;
+	switch (s.state) {
 	case SESSION_UNKNOWN:
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "there is no session %s", c->session);
 		change_refuse(c, &err);
 		break;
 	case SESSION_PRESENT:
-		put_session(c, true, end_tried);
+		put_session(c, true, FL_ETCD_ANY, end_tried);
 		break;
 	case SESSION_HELD:
-		c->ttl_s = SESSION_TTL_S;
 		change_grant(c, c->ttl_s, end_granted);
 		break;
 	}

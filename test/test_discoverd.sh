@@ -85,8 +85,8 @@ ends_with() {
 etcd_call() {
 	local token
 
-	token=$(curl -s "$ETCD_URL/v3/auth/authenticate" -d "{\"name\":\"root\",\"password\":\"$KEY\"}" | grep -o '"token":"[^"]*"' | cut -d'"' -f4)
-	curl -sf -H "Authorization: $token" "$ETCD_URL/v3/kv/$1" -d "$2"
+	token=$(curl -s --max-time 20 "$ETCD_URL/v3/auth/authenticate" -d "{\"name\":\"root\",\"password\":\"$KEY\"}" | grep -o '"token":"[^"]*"' | cut -d'"' -f4)
+	curl -sf --max-time 20 -H "Authorization: $token" "$ETCD_URL/v3/kv/$1" -d "$2"
 }
 
 # etcd_has N PREFIX: so many keys begin with it, which ends in "/".
@@ -202,10 +202,11 @@ took=$(($(now_ms) - start))
 ok "after its TTL, not before ($took ms)" [ $took -ge 1500 ]
 is "refreshing an expired session says so" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 404
 is "once" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 201
-ok "the dead leave nothing in etcd" wait_until 5 "an empty etcd" etcd_has 0 /discoverd/instances/app/
+ok "the dead leave nothing in etcd" wait_until 15 "an empty etcd" etcd_has 0 /discoverd/instances/app/
 
 # ---- a second discoverd ---------------------------------------------------------------------
 
+put web 10.0.0.2:80 >/dev/null # a heartbeat: all that may have taken a while
 discoverd_start discoverd2 "$PORT2"
 wait_until 10 "the second discoverd" env AT="$PORT2" bash -c "curl -sf -u :$KEY http://127.0.0.1:$PORT2/services/web/leader"
 is "it knows what the first was told" "$(AT=$PORT2 addrs web)" 10.0.0.2:80
