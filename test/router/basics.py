@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """What the router does, seen from outside: by its clients, its instances, its API."""
 
 import hashlib
@@ -9,56 +8,12 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 import warnings
 
-from world import (LIMIT, SLOW, Client, Discoverd, Etcd, Instance, Router, answer, free_port, listens, plain, read_head,
-                   read_request, run, wait_for)
-
-CASES = []
-
-
-def case(f):
-    CASES.append(f)
-    return f
-
-
-class World:
-    """One router for most cases; each case has hosts and services of its own."""
-
-    def __init__(self):
-        self.etcd = Etcd()
-        self.discoverd = Discoverd()
-        self.router = Router(self.etcd.url, self.discoverd)
-        self.n = 0
-        self.pem = {}
-
-    def app(self, *dos, **config):
-        """A new host that leads to new instances; one for each of dos."""
-        self.n += 1
-        service, host = f"app{self.n}-web", f"app{self.n}.example.com"
-        insts = [Instance(do) for do in dos] if dos else [Instance()]
-        self.discoverd.set(service, [i.addr for i in insts])
-        self.router.route(host, service, **config)
-        return host, insts, service
-
-    def client(self, **kw):
-        return Client(self.router.http, **kw)
-
-    def get(self, host, path="/", headers="", method="GET"):
-        with self.client() as c:
-            return c.send(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n").read_answer(head_only=method == "HEAD")
-
-    def cert(self, name):
-        if name not in self.pem:
-            base = os.path.join(os.environ["TMP"], name.replace("*", "_"))
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                            "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", base + ".key",
-                            "-out", base + ".crt"], check=True, capture_output=True)
-            self.pem[name] = open(base + ".crt").read(), open(base + ".key").read()
-        return self.pem[name]
+from world import (LIMIT, SLOW, Client, Discoverd, Etcd, Instance, Router, answer, case, free_port, listens, plain, read_head,
+                   read_request, wait_for)
 
 
 # ---- requests and answers -------------------------------------------------------------------
@@ -1112,17 +1067,3 @@ def nothing_is_left_behind(w):
     assert w.router.metric("flynn_router_answers_total") > 200
     assert w.router.stop() == 0
     w.router.start()
-
-
-def main():
-    w = World()
-    try:
-        return run(CASES, w)
-    finally:
-        w.router.proc.kill()
-        w.router.proc.wait()
-        w.etcd.stop()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
