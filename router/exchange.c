@@ -12,6 +12,7 @@
 #include "router/block.h"
 #include "router/head.h"
 #include "router/page.h"
+#include "router/path.h"
 #include "router/plane.h"
 #include "router/table.h"
 #include "router/upstream.h"
@@ -165,6 +166,7 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	const struct target *target = NULL;
 	char host[TABLE_MAX_KEY + 1];
 	struct fl_err err = { 0 };
+	bool is_ambiguous = false;
 	size_t host_len;
 
 	x->minor = h->minor;
@@ -186,8 +188,10 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	host_len = table_normalise_host(h->host.p, h->host.len, host);
 	if (host_len == 0) {
 		exchange_fail(x, 400, "the request names no valid host");
-	} else if ((target = table_find_host(atomic_load(&plane->table), host, host_len)) == NULL) {
-		if (!atomic_load(&plane->is_synced))
+	} else if ((target = table_find_route(atomic_load(&plane->table), host, host_len, path_of(h), &is_ambiguous)) == NULL) {
+		if (is_ambiguous)
+			exchange_fail(x, 400, "the path can be read in ways that lead to different routes of %s", host);
+		else if (!atomic_load(&plane->is_synced))
 			exchange_fail(x, 503, "the routes have not been read from etcd yet");
 		else
 			exchange_fail(x, 404, "no route leads from %s to an app", host);

@@ -12,11 +12,13 @@
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
+#include "router/path.h"
 #include "router/table.h"
 
 #define MAX_DOMAIN 253
 #define MAX_SERVICE 128
 #define MAX_PEM ((size_t)64 << 10)
+#define MAX_TEXT 1024
 
 static const char *const type_names[] = { [ROUTE_HTTP] = "http", [ROUTE_TCP] = "tcp" };
 
@@ -51,7 +53,7 @@ route_set_port(struct route *r, int port)
 	set_id(r, text);
 }
 
-/* A member that must be a string, no longer than max; NULL when it is absent or empty. */
+/* A member that must be a string, no longer than max. Absent, it leaves *out alone; empty, it makes it NULL. */
 static int
 take_str(const struct fl_json *v, const char *key, size_t max, char **out, struct fl_err *err)
 {
@@ -59,11 +61,12 @@ take_str(const struct fl_json *v, const char *key, size_t max, char **out, struc
 
 	if (fl_json_member_str(v, key, &s, err) == -1)
 		return -1;
-	if (s == NULL || *s == '\0')
+	if (s == NULL)
 		return 0;
 	if (strlen(s) > max)
 		return fl_err_set(err, FL_ERR_INVALID, "%s is longer than %zu bytes", key, max);
-	*out = fl_xstrdup(s);
+	free(*out);
+	*out = *s != '\0' ? fl_xstrdup(s) : NULL;
 	return 0;
 }
 
@@ -90,6 +93,8 @@ take_domain(struct route *r, const struct fl_json *config, struct fl_err *err)
 
 	if (take_str(config, "domain", MAX_DOMAIN, &given, err) == -1)
 		goto out;
+	if (given == NULL && r->domain != NULL)
+		return 0;
 	if (given == NULL) {
 		fl_err_set(err, FL_ERR_INVALID, "an HTTP route needs a domain");
 		goto out;
@@ -101,32 +106,72 @@ take_domain(struct route *r, const struct fl_json *config, struct fl_err *err)
 		fl_err_set(err, FL_ERR_INVALID, "domain: \"%s\" is no host name", given);
 		goto out;
 	}
+	free(r->domain);
 	r->domain = fl_xasprintf("%s%s", is_wildcard ? "*." : "", host);
-	set_id(r, r->domain);
 	ret = 0;
 out:
 	free(given);
 	return ret;
 }
 
+/* "/" is none, and "/api/" is "/api". */
+static int
+take_path(struct route *r, const struct fl_json *config, struct fl_err *err)
+{
+	size_t len;
+
+	if (take_str(config, "path", PATH_MAX_ROUTE, &r->path, err) == -1)
+		return -1;
+	if (r->path == NULL)
+		return 0;
+	for (len = strlen(r->path); len > 0 && r->path[len - 1] == '/' && (len == 1 || r->path[len - 2] != '/');)
+		r->path[--len] = '\0';
+	if (len == 0) {
+		free(r->path);
+		r->path = NULL;
+		return 0;
+	}
+	if (!path_is_routable(r->path))
+		return fl_err_set(err, FL_ERR_INVALID,
+		    "path: \"%s\" is no path prefix: it begins with \"/\", is written without percent-encoding, and has no empty, "
+		    "\".\" or \"..\" segment and none of ? # %% ; \\ < > \" nor a space", r->path);
+	return 0;
+}
+
+static void
+set_http_id(struct route *r)
+{
+	char *text = fl_xasprintf("%s%s", r->domain, r->path != NULL ? r->path : "");
+
+	set_id(r, text);
+	free(text);
+}
+
 static int
 take_http(struct route *r, const struct fl_json *config, struct fl_err *err)
 {
-	if (take_domain(r, config, err) == -1 || fl_json_member_bool(config, "sticky", &r->sticky, err) == -1 ||
+	if (take_domain(r, config, err) == -1 || take_path(r, config, err) == -1 ||
+	    fl_json_member_bool(config, "sticky", &r->sticky, err) == -1 ||
+	    fl_json_member_bool(config, "leader", &r->leader, err) == -1 ||
+	    fl_json_member_bool(config, "redirect_https", &r->redirect_https, err) == -1 ||
+	    fl_json_member_bool(config, "maintenance", &r->maintenance, err) == -1 ||
+	    take_str(config, "maintenance_text", MAX_TEXT, &r->maintenance_text, err) == -1 ||
 	    take_str(config, "tls_cert", MAX_PEM, &r->tls_cert, err) == -1 ||
 	    take_str(config, "tls_key", MAX_PEM, &r->tls_key, err) == -1)
 		return -1;
 	if ((r->tls_cert == NULL) != (r->tls_key == NULL))
 		return fl_err_set(err, FL_ERR_INVALID, "tls_cert and tls_key are needed both, or neither");
+	set_http_id(r);
 	return 0;
 }
 
 static int
 take_tcp(struct route *r, const struct fl_json *config, struct fl_err *err)
 {
-	int64_t port = 0;
+	int64_t port = r->port;
 
-	if (fl_json_member_int(config, "port", 0, 65535, &port, err) == -1)
+	if (fl_json_member_int(config, "port", 0, 65535, &port, err) == -1 ||
+	    fl_json_member_bool(config, "leader", &r->leader, err) == -1)
 		return -1;
 	if (port != 0)
 		route_set_port(r, (int)port);
@@ -149,29 +194,67 @@ take_type(struct route *r, const struct fl_json *v, struct fl_err *err)
 	return fl_err_set(err, FL_ERR_INVALID, "Invalid route type");
 }
 
+/* Into r, whose type is known. */
+static int
+take_members(struct route *r, const struct fl_json *v, struct fl_err *err)
+{
+	const struct fl_json *config = NULL;
+
+	if (take_str(v, "parent_ref", MAX_SERVICE, &r->parent_ref, err) == -1 ||
+	    take_str(v, "created_at", FL_CLOCK_RFC3339_LEN, &r->created_at, err) == -1 ||
+	    take_str(v, "updated_at", FL_CLOCK_RFC3339_LEN, &r->updated_at, err) == -1 ||
+	    fl_json_member_obj(v, "config", &config, err) == -1 ||
+	    (r->type == ROUTE_HTTP ? take_http(r, config, err) : take_tcp(r, config, err)) == -1)
+		return -1;
+	return take_service(r, config, err);
+}
+
 struct route *
 route_parse(const struct fl_json *v, struct fl_err *err)
 {
-	struct route *r = fl_xcalloc(1, sizeof(*r)), *ret = NULL;
-	const struct fl_json *config = NULL;
+	struct route *r = fl_xcalloc(1, sizeof(*r));
 
-	if (fl_json_type(v) != FL_JSON_OBJECT) {
+	if (fl_json_type(v) != FL_JSON_OBJECT)
 		fl_err_set(err, FL_ERR_INVALID, "a route is a JSON object");
-		goto out;
-	}
-	if (take_type(r, v, err) == -1 || take_str(v, "parent_ref", MAX_SERVICE, &r->parent_ref, err) == -1 ||
-	    take_str(v, "created_at", FL_CLOCK_RFC3339_LEN, &r->created_at, err) == -1 ||
-	    take_str(v, "updated_at", FL_CLOCK_RFC3339_LEN, &r->updated_at, err) == -1 ||
-	    fl_json_member_obj(v, "config", &config, err) == -1)
-		goto out;
-	if ((r->type == ROUTE_HTTP ? take_http(r, config, err) : take_tcp(r, config, err)) == -1 ||
-	    take_service(r, config, err) == -1)
-		goto out;
-	ret = r;
-	r = NULL;
-out:
+	else if (take_type(r, v, err) == 0 && take_members(r, v, err) == 0)
+		return r;
 	route_free(r);
-	return ret;
+	return NULL;
+}
+
+/* By way of what etcd is given, which is all of it. */
+static struct route *
+dup(const struct route *r)
+{
+	struct fl_buf b = { 0 };
+	struct fl_json *v;
+	struct route *copy;
+
+	route_write(r, &b, true);
+	v = fl_json_parse(b.data, b.len, NULL);
+	copy = route_parse(v, NULL);
+	fl_json_free(v);
+	explicit_bzero(b.data, b.len); /* it has the private key */
+	fl_buf_release(&b);
+	return copy;
+}
+
+struct route *
+route_update(const struct route *old, const struct fl_json *v, struct fl_err *err)
+{
+	struct route *r = dup(old);
+	const char *type = type_names[old->type];
+
+	if (fl_json_type(v) != FL_JSON_OBJECT)
+		fl_err_set(err, FL_ERR_INVALID, "a route is a JSON object");
+	else if (fl_json_member_str(v, "type", &type, err) == -1 || take_members(r, v, err) == -1)
+		;
+	else if (strcmp(type, type_names[old->type]) != 0 || strcmp(r->id, old->id) != 0)
+		fl_err_set(err, FL_ERR_INVALID, "type, domain, path and port make a route what it is: add another and remove %s", old->id);
+	else
+		return r;
+	route_free(r);
+	return NULL;
 }
 
 void
@@ -183,6 +266,8 @@ route_free(struct route *r)
 	free(r->parent_ref);
 	free(r->service);
 	free(r->domain);
+	free(r->path);
+	free(r->maintenance_text);
 	free(r->tls_cert);
 	if (r->tls_key != NULL)
 		explicit_bzero(r->tls_key, strlen(r->tls_key));
@@ -190,6 +275,26 @@ route_free(struct route *r)
 	free(r->created_at);
 	free(r->updated_at);
 	free(r);
+}
+
+/* Those that are set. */
+static void
+write_flags(const struct route *r, struct fl_jsonw *w)
+{
+	const struct {
+		const char *key;
+		bool is_set;
+	} flags[] = {
+		{ "sticky", r->sticky },
+		{ "leader", r->leader },
+		{ "redirect_https", r->redirect_https },
+		{ "maintenance", r->maintenance },
+	};
+
+	for (size_t i = 0; i < fl_nitems(flags); i++)
+		if (flags[i].is_set)
+			fl_jsonw_bool(w, flags[i].key, true);
+	fl_jsonw_str_oe(w, "maintenance_text", r->maintenance_text);
 }
 
 void
@@ -206,12 +311,12 @@ route_write(const struct route *r, struct fl_buf *b, bool for_etcd)
 	if (r->type == ROUTE_TCP)
 		fl_jsonw_int(&w, "port", r->port);
 	fl_jsonw_str_oe(&w, "domain", r->domain);
+	fl_jsonw_str_oe(&w, "path", r->path);
 	fl_jsonw_str(&w, "service", r->service);
 	fl_jsonw_str_oe(&w, "tls_cert", r->tls_cert);
 	if (for_etcd)
 		fl_jsonw_str_oe(&w, "tls_key", r->tls_key);
-	if (r->sticky)
-		fl_jsonw_bool(&w, "sticky", true);
+	write_flags(r, &w);
 	fl_jsonw_close(&w, '}');
 	fl_jsonw_str_oe(&w, "created_at", r->created_at);
 	fl_jsonw_str_oe(&w, "updated_at", r->updated_at);

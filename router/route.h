@@ -15,11 +15,16 @@ enum route_type { ROUTE_HTTP, ROUTE_TCP };
 
 struct route {
 	enum route_type type;
-	char *id;	  /* "http/<md5 of the domain>", "tcp/<md5 of the port>"; NULL while the port is 0 */
+	char *id;	  /* "http/<md5 of the domain and path>", "tcp/<md5 of the port>"; NULL while the port is 0 */
 	char *parent_ref; /* whose it is, "controller/apps/<id>"; may be NULL */
 	char *service;
 	char *domain; /* HTTP: lower case, "*." at the start for all names below */
+	char *path;   /* HTTP: "/api", for requests at and below it only; NULL: for all of the domain's */
 	bool sticky;
+	bool leader;	       /* to the service's leader only */
+	bool redirect_https;
+	bool maintenance;
+	char *maintenance_text; /* for those who come meanwhile; may be NULL */
 	char *tls_cert, *tls_key; /* PEM; NULL: HTTP only */
 	int port;		  /* TCP; 0: one is to be allocated */
 	char *created_at, *updated_at; /* RFC 3339; NULL: not stored yet */
@@ -27,6 +32,11 @@ struct route {
 
 /* Strict: what is wrong is INVALID, with a sentence. The certificate itself is not looked at. */
 struct route *route_parse(const struct fl_json *v, struct fl_err *err);
+/*
+ * The same route with the members of config that v has replaced, "" removing one. INVALID, too, where that would be another
+ * route: another type, domain, path or port.
+ */
+struct route *route_update(const struct route *r, const struct fl_json *v, struct fl_err *err);
 void route_free(struct route *r);
 /* Append its JSON: for the API without the private key; for etcd with it, and with the bare hash as id. */
 void route_write(const struct route *r, struct fl_buf *b, bool for_etcd);
@@ -34,7 +44,7 @@ void route_write(const struct route *r, struct fl_buf *b, bool for_etcd);
 void route_set_port(struct route *r, int port);
 /* The type's name, "http" or "tcp". */
 const char *route_type_name(enum route_type type);
-/* "www.example.com" or ":2222": what workers look up. The caller frees. */
+/* "www.example.com" or ":2222": what workers look up, beside the path. The caller frees. */
 char *route_key(const struct route *r);
 /* Replace both times: created_at may be NULL for "now". */
 void route_stamp(struct route *r, const char *created_at);

@@ -300,7 +300,7 @@ router_free(struct router *r)
 	router_api_free(r->api);
 	fl_http_free(r->http);
 	fl_discoverd_free(r->discoverd);
-	free((void *)atomic_load(&r->plane.table));
+	table_free((void *)atomic_load(&r->plane.table));
 	reclaim_free(r->plane.reclaim);
 	SSL_CTX_free(r->plane.tls);
 	if (r->open_late != NULL)

@@ -120,6 +120,14 @@ unwatch(struct sync *s, struct watched *w)
 	free(w);
 }
 
+static const char *
+maintenance_of(const struct route *r)
+{
+	if (!r->maintenance)
+		return NULL;
+	return r->maintenance_text != NULL ? r->maintenance_text : "this site is down for maintenance, and will be back soon";
+}
+
 static struct live *
 live_new(struct sync *s, struct route *route, const struct fl_etcd_kv *kv)
 {
@@ -133,7 +141,16 @@ live_new(struct sync *s, struct route *route, const struct fl_etcd_kv *kv)
 		fl_log_warn("no HTTPS for a route", fl_str("route", route->id), fl_str("domain", route->domain), fl_str("err", err.msg));
 	l->route = route;
 	l->watched = watch(s, route->service);
-	l->target = target_new(key, l->watched->service, cert);
+	l->target = target_new(&(struct target_spec){
+	    .key = key,
+	    .path = route->path,
+	    .service = l->watched->service,
+	    .cert = cert,
+	    .sticky = route->sticky,
+	    .leader = route->leader,
+	    .redirect_https = route->redirect_https,
+	    .maintenance = maintenance_of(route),
+	});
 	l->create_rev = kv->create_rev;
 	l->mod_rev = kv->mod_rev;
 	free(key);
@@ -351,7 +368,7 @@ on_publish(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	TAILQ_FOREACH(l, &s->routes, link)
 		table_add(table, l->target);
 	old = atomic_exchange(&plane->table, table);
-	reclaim_retire(plane->reclaim, (void *)old, free, NULL);
+	reclaim_retire(plane->reclaim, (void *)old, table_free, NULL);
 	free_dropped(s);
 	open_ports(s);
 	s->is_dirty = false;

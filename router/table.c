@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libflynn/xmalloc.h"
+#include "router/path.h"
 #include "router/tls.h"
 
 /* FNV-1a. */
@@ -19,15 +20,24 @@ hash_of(uint64_t seed, const char *key, size_t len)
 }
 
 struct target *
-target_new(const char *key, struct service *service, struct tls_cert *cert)
+target_new(const struct target_spec *spec)
 {
-	size_t len = strlen(key) + 1;
-	struct target *t = fl_xmalloc(sizeof(*t) + len);
+	const char *path = spec->path != NULL ? spec->path : "";
+	size_t key_size = strlen(spec->key) + 1, path_size = strlen(path) + 1;
+	struct target *t = fl_xmalloc(sizeof(*t) + key_size + path_size);
 
-	assert(len <= TABLE_MAX_KEY + 1);
-	t->service = service;
-	t->cert = cert;
-	memcpy(t->key, key, len);
+	assert(key_size <= TABLE_MAX_KEY + 1 && path_size <= PATH_MAX_ROUTE + 1);
+	*t = (struct target){
+		.service = spec->service,
+		.cert = spec->cert,
+		.maintenance = fl_xstrdup_null(spec->maintenance),
+		.path_len = (uint16_t)(path_size - 1),
+		.sticky = spec->sticky,
+		.leader = spec->leader,
+		.redirect_https = spec->redirect_https,
+	};
+	memcpy(t->key, spec->key, key_size);
+	t->path = memcpy(t->key + key_size, path, path_size);
 	return t;
 }
 
@@ -39,7 +49,27 @@ target_free(void *target)
 	if (t == NULL)
 		return;
 	tls_cert_free(t->cert);
+	free(t->maintenance);
 	free(t);
+}
+
+/* What an entry holds. */
+static const struct target *
+only_target(uintptr_t entry)
+{
+	return (entry & 1) == 0 ? (const struct target *)entry : NULL;
+}
+
+static struct table_paths *
+paths_of(uintptr_t entry)
+{
+	return (entry & 1) != 0 ? (struct table_paths *)(entry - 1) : NULL;
+}
+
+static const struct target *
+first_target(uintptr_t entry)
+{
+	return (entry & 1) != 0 ? paths_of(entry)->targets[0] : only_target(entry);
 }
 
 struct table *
@@ -57,15 +87,63 @@ table_new(size_t n, uint64_t seed)
 }
 
 void
+table_free(void *table)
+{
+	struct table *t = table;
+
+	for (size_t i = 0; t != NULL && i <= t->mask; i++)
+		free(paths_of(t->slots[i].entry));
+	free(t);
+}
+
+/* The slot of that key, or the empty one where it would be. */
+static const struct table_slot *
+find_slot(const struct table *t, const char *key, size_t len)
+{
+	uint64_t hash = hash_of(t->seed, key, len);
+	const struct table_slot *slot;
+
+	for (size_t i = hash & t->mask; (slot = &t->slots[i])->entry != 0; i = (i + 1) & t->mask) {
+		const char *found = first_target(slot->entry)->key;
+
+		if (slot->hash == hash && strncmp(found, key, len) == 0 && found[len] == '\0')
+			break;
+	}
+	return slot;
+}
+
+/* The entry with the target added. */
+static uintptr_t
+add_to(uintptr_t entry, const struct target *target)
+{
+	struct table_paths *old = paths_of(entry), *paths;
+	const struct target *only = only_target(entry);
+	size_t n = old != NULL ? old->n : only != NULL, at = 0;
+
+	if (n == 0 && target->path_len == 0)
+		return (uintptr_t)target;
+	paths = fl_xmalloc(sizeof(*paths) + (n + 1) * sizeof(paths->targets[0]));
+	paths->n = n + 1;
+	for (size_t i = 0; i < n; i++) {
+		const struct target *t = old != NULL ? old->targets[i] : only;
+
+		at += t->path_len >= target->path_len;
+		paths->targets[t->path_len >= target->path_len ? i : i + 1] = t;
+	}
+	paths->targets[at] = target;
+	free(old);
+	return (uintptr_t)paths + 1;
+}
+
+void
 table_add(struct table *t, const struct target *target)
 {
-	uint64_t hash = hash_of(t->seed, target->key, strlen(target->key));
-	size_t i = hash & t->mask;
+	size_t len = strlen(target->key);
+	struct table_slot *slot = &t->slots[find_slot(t, target->key, len) - t->slots];
 
 	assert(t->n <= t->mask / 2);
-	while (t->slots[i].target != NULL)
-		i = (i + 1) & t->mask;
-	t->slots[i] = (struct table_slot){ hash, target };
+	slot->hash = hash_of(t->seed, target->key, len);
+	slot->entry = add_to(slot->entry, target);
 	t->n++;
 	if (target->key[0] == '*')
 		t->has_wildcards = true;
@@ -74,33 +152,111 @@ table_add(struct table *t, const struct target *target)
 const struct target *
 table_find(const struct table *t, const char *key, size_t len)
 {
-	uint64_t hash = hash_of(t->seed, key, len);
+	return only_target(find_slot(t, key, len)->entry);
+}
 
-	for (size_t i = hash & t->mask; t->slots[i].target != NULL; i = (i + 1) & t->mask) {
-		const char *found = t->slots[i].target->key;
+/* The names that a host's routes can have: itself, then wildcards, the nearest first. */
+struct names {
+	const char *host;
+	size_t len, at; /* at: the dot that the last wildcard began with; 0: none yet */
+	char key[TABLE_MAX_KEY + 1];
+};
 
-		if (t->slots[i].hash == hash && strncmp(found, key, len) == 0 && found[len] == '\0')
-			return t->slots[i].target;
+/* The entry of the next name that has one; 0: none is left. */
+static uintptr_t
+next_entry(const struct table *t, struct names *n)
+{
+	uintptr_t entry = 0;
+
+	while (entry == 0 && t->has_wildcards && ++n->at < n->len) {
+		if (n->host[n->at] != '.')
+			continue;
+		n->key[0] = '*';
+		memcpy(n->key + 1, n->host + n->at, n->len - n->at);
+		entry = find_slot(t, n->key, n->len - n->at + 1)->entry;
 	}
-	return NULL;
+	return entry;
+}
+
+static const struct target *
+match_path(uintptr_t entry, struct fl_span path)
+{
+	const struct table_paths *paths = paths_of(entry);
+
+	for (size_t i = 0; paths != NULL && i < paths->n; i++)
+		if (path_is_below(path, paths->targets[i]->path, paths->targets[i]->path_len))
+			return paths->targets[i];
+	return only_target(entry);
+}
+
+/* first: the entry of the host itself. */
+static const struct target *
+match(const struct table *t, uintptr_t first, const char *host, size_t len, struct fl_span path)
+{
+	struct names names = { .host = host, .len = len };
+	const struct target *found = first != 0 ? match_path(first, path) : NULL;
+	uintptr_t entry;
+
+	while (found == NULL && (entry = next_entry(t, &names)) != 0)
+		found = match_path(entry, path);
+	return found;
+}
+
+static const struct target *
+match_all_readings(const struct table *t, uintptr_t first, const char *host, size_t len, struct fl_span path, bool *is_ambiguous)
+{
+	const struct target *found = NULL;
+	char read[PATH_MAX_READ];
+
+	*is_ambiguous = path.len > sizeof(read);
+	for (int r = 0; r < PATH_READINGS && !*is_ambiguous; r++) {
+		struct fl_span reading = { read, path_read(read, path, (enum path_reading)r) };
+		const struct target *one = match(t, first, host, len, reading);
+
+		*is_ambiguous = r > 0 && one != found;
+		found = one;
+	}
+	return *is_ambiguous ? NULL : found;
 }
 
 const struct target *
-table_find_host(const struct table *t, const char *host, size_t len)
+table_find_route(const struct table *t, const char *host, size_t len, struct fl_span path, bool *is_ambiguous)
 {
-	const struct target *found = table_find(t, host, len);
-	char key[TABLE_MAX_KEY + 1];
+	uintptr_t entry = find_slot(t, host, len)->entry;
+	const struct target *only = only_target(entry);
 
-	if (found != NULL || !t->has_wildcards)
-		return found;
-	for (size_t i = 1; i < len && found == NULL; i++) {
-		if (host[i] != '.')
-			continue;
-		key[0] = '*';
-		memcpy(key + 1, host + i, len - i);
-		found = table_find(t, key, len - i + 1);
-	}
-	return found;
+	*is_ambiguous = false;
+	if (only != NULL || (entry == 0 && !t->has_wildcards))
+		return only;
+	if (path_is_plain(path))
+		return match(t, entry, host, len, path);
+	return match_all_readings(t, entry, host, len, path, is_ambiguous);
+}
+
+/* The shortest path's first. */
+static struct tls_cert *
+cert_of(uintptr_t entry)
+{
+	const struct table_paths *paths = paths_of(entry);
+	struct tls_cert *cert = NULL;
+
+	if (paths == NULL)
+		return entry != 0 ? only_target(entry)->cert : NULL;
+	for (size_t i = paths->n; i-- > 0 && cert == NULL;)
+		cert = paths->targets[i]->cert;
+	return cert;
+}
+
+struct tls_cert *
+table_find_cert(const struct table *t, const char *host, size_t len)
+{
+	struct names names = { .host = host, .len = len };
+	struct tls_cert *cert = cert_of(find_slot(t, host, len)->entry);
+	uintptr_t entry;
+
+	while (cert == NULL && (entry = next_entry(t, &names)) != 0)
+		cert = cert_of(entry);
+	return cert;
 }
 
 /* How many bytes of host are its name; 0: malformed. */

@@ -12,16 +12,49 @@
 #include "libflynn/attr.h"
 #include "router/table.h"
 
+/* "host" or "host/path". */
+static struct target *
+target_of(const char *text, struct tls_cert *cert)
+{
+	const char *path = strchr(text, '/');
+	char *key = path != NULL ? strndup(text, (size_t)(path - text)) : strdup(text);
+	struct target *t = target_new(&(struct target_spec){ .key = key, .path = path, .cert = cert });
+
+	free(key);
+	return t;
+}
+
 static struct table *
 table_of(const char *const keys[], size_t n, struct target *targets[])
 {
 	struct table *t = table_new(n, 7);
 
-	for (size_t i = 0; i < n; i++) {
-		targets[i] = target_new(keys[i], NULL, NULL);
-		table_add(t, targets[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		table_add(t, targets[i] = target_of(keys[i], NULL));
 	return t;
+}
+
+static void
+free_all(struct table *t, struct target *targets[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		target_free(targets[i]);
+	table_free(t);
+}
+
+/* "host/path", or "" for none, or "?" for a path that is ambiguous. */
+static const char *
+find(const struct table *t, const char *host, const char *path)
+{
+	static char text[2 * TABLE_MAX_KEY];
+	bool is_ambiguous = true;
+	const struct target *got = table_find_route(t, host, strlen(host), (struct fl_span){ path, strlen(path) }, &is_ambiguous);
+
+	assert_false(got != NULL && is_ambiguous);
+	if (got == NULL)
+		return is_ambiguous ? "?" : "";
+	snprintf(text, sizeof(text), "%s%s", got->key, got->path);
+	return text;
 }
 
 static void
@@ -37,26 +70,96 @@ host_leads_to_exact_name_then_nearest_wildcard(FL_UNUSED void **state)
 		{ "z.b.example.com", "*.b.example.com" },
 		{ "b.example.com", "*.example.com" },
 		{ "example.com", "example.com" },
-		{ "xample.com", NULL },
-		{ "aexample.com", NULL },
-		{ "com", NULL },
-		{ "", NULL },
+		{ "xample.com", "" },
+		{ "aexample.com", "" },
+		{ "com", "" },
+		{ "", "" },
 		{ ":2222", ":2222" },
 	};
 	struct target *targets[fl_nitems(keys)];
 	struct table *t = table_of(keys, fl_nitems(keys), targets);
 
-	for (size_t i = 0; i < fl_nitems(cases); i++) {
-		const struct target *got = table_find_host(t, cases[i].host, strlen(cases[i].host));
+	for (size_t i = 0; i < fl_nitems(cases); i++)
+		assert_string_equal(find(t, cases[i].host, "/"), cases[i].want);
+	free_all(t, targets, fl_nitems(keys));
+}
 
-		if (cases[i].want == NULL)
-			assert_null(got);
-		else
-			assert_string_equal(got->key, cases[i].want);
+static void
+longest_path_wins_then_wildcards(FL_UNUSED void **state)
+{
+	/* In every order of adding. */
+	static const char *const keys[] = { "a.com/api", "a.com", "a.com/api/v1", "a.com/b", "b.com/x", "*.com/x", "*.com/x/y", "*.org", "c.org/p" };
+	static const struct {
+		const char *host, *path, *want;
+	} cases[] = {
+		{ "a.com", "/", "a.com" },
+		{ "a.com", "/api", "a.com/api" },
+		{ "a.com", "/api/", "a.com/api" },
+		{ "a.com", "/apix", "a.com" },
+		{ "a.com", "/api/v1", "a.com/api/v1" },
+		{ "a.com", "/api/v1/z", "a.com/api/v1" },
+		{ "a.com", "/api/v12", "a.com/api" },
+		{ "a.com", "/b/api/v1", "a.com/b" },
+		{ "b.com", "/x/y", "b.com/x" }, /* the host goes before the path */
+		{ "b.com", "/", "" },
+		{ "z.com", "/x/y/z", "*.com/x/y" },
+		{ "z.com", "/y", "" },
+		{ "z.y.com", "/x", "*.com/x" },
+		{ "c.org", "/p", "c.org/p" },
+		{ "c.org", "/q", "*.org" },
+		{ "d.org", "/p", "*.org" },
+	};
+
+	for (size_t shift = 0; shift < fl_nitems(keys); shift++) {
+		const char *turned[fl_nitems(keys)];
+		struct target *targets[fl_nitems(keys)];
+		struct table *t;
+
+		for (size_t i = 0; i < fl_nitems(keys); i++)
+			turned[i] = keys[(i * 2 + shift) % fl_nitems(keys)];
+		t = table_of(turned, fl_nitems(keys), targets);
+		for (size_t i = 0; i < fl_nitems(cases); i++)
+			assert_string_equal(find(t, cases[i].host, cases[i].path), cases[i].want);
+		free_all(t, targets, fl_nitems(keys));
 	}
-	for (size_t i = 0; i < fl_nitems(keys); i++)
-		target_free(targets[i]);
-	free(t);
+}
+
+static void
+path_that_can_be_another_routes_is_ambiguous(FL_UNUSED void **state)
+{
+	static const char *const keys[] = { "a.com", "a.com/api", "a.com/b\xc3\xbc", "plain.com" };
+	static const struct {
+		const char *path, *want;
+	} cases[] = {
+		{ "/%61pi/x", "a.com/api" },
+		{ "/%41pi", "a.com" },
+		{ "/b%c3%BC/x", "a.com/b\xc3\xbc" },
+		{ "/api/../api/x", "a.com/api" },
+		{ "/x/./y", "a.com" },
+		{ "/api/a%2Fb", "a.com/api" },
+		{ "/x%2Fapi", "a.com" },
+		{ "/api/../x", "?" },
+		{ "/x/../api", "?" },
+		{ "/x/%2e%2e/api", "?" },
+		{ "/x/..%2fapi", "?" },
+		{ "/api%2f..%2fx", "?" },
+		{ "/api%2fx", "?" },
+		{ "//api", "?" },
+		{ "/x/..;/api", "?" },
+		{ "/api;v=1/x", "?" },
+		{ "/x/..\\api", "?" },
+		{ "/%2561pi", "?" },
+		{ "/api%00x", "?" },
+		{ "/./api", "?" },
+	};
+	struct target *targets[fl_nitems(keys)];
+	struct table *t = table_of(keys, fl_nitems(keys), targets);
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		assert_string_equal(find(t, "a.com", cases[i].path), cases[i].want);
+		assert_string_equal(find(t, "plain.com", cases[i].path), "plain.com"); /* it has nothing to confuse */
+	}
+	free_all(t, targets, fl_nitems(keys));
 }
 
 static void
@@ -69,18 +172,15 @@ ten_thousand_names_are_all_found(FL_UNUSED void **state)
 
 	for (int i = 0; i < N; i++) {
 		snprintf(name, sizeof(name), "app%d.example.com", i);
-		targets[i] = target_new(name, NULL, NULL);
-		table_add(t, targets[i]);
+		table_add(t, targets[i] = target_of(name, NULL));
 	}
 	for (int i = 0; i < N; i++) {
 		snprintf(name, sizeof(name), "app%d.example.com", i);
 		assert_ptr_equal(table_find(t, name, strlen(name)), targets[i]);
 	}
 	assert_null(table_find(t, "app10000.example.com", 20));
-	for (int i = 0; i < N; i++)
-		target_free(targets[i]);
+	free_all(t, targets, N);
 	free(targets);
-	free(t);
 }
 
 static void
@@ -130,6 +230,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(host_leads_to_exact_name_then_nearest_wildcard),
+		cmocka_unit_test(longest_path_wins_then_wildcards),
+		cmocka_unit_test(path_that_can_be_another_routes_is_ambiguous),
 		cmocka_unit_test(ten_thousand_names_are_all_found),
 		cmocka_unit_test(host_is_made_comparable_or_refused),
 	};

@@ -111,16 +111,15 @@ on_server_name(SSL *ssl, int *alert, void *arg)
 	struct plane *plane = arg;
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	char host[TABLE_MAX_KEY + 1];
-	const struct target *t = NULL;
+	const struct tls_cert *cert;
 	size_t len;
 
 	*alert = SSL_AD_UNRECOGNIZED_NAME;
 	if (name == NULL || (len = table_normalise_host(name, strlen(name), host)) == 0)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	t = table_find_host(atomic_load(&plane->table), host, len);
-	if (t == NULL || t->cert == NULL)
+	if ((cert = table_find_cert(atomic_load(&plane->table), host, len)) == NULL)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	if (SSL_use_cert_and_key(ssl, t->cert->leaf, t->cert->key, t->cert->chain, 1) != 1) {
+	if (SSL_use_cert_and_key(ssl, cert->leaf, cert->key, cert->chain, 1) != 1) {
 		*alert = SSL_AD_INTERNAL_ERROR;
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	}
