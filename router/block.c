@@ -69,6 +69,7 @@ block_pool_release(struct block_pool *pool)
 		}
 		pool->n_free[i] = 0;
 	}
+	pipe_pool_release(&pool->pipes);
 }
 
 size_t

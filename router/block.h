@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "router/pipe.h"
+
 #define BLOCK_CLASSES 4
 /* The most bytes that one block can hold. */
 #define BLOCK_MAX ((144u << 10) - 32u)
@@ -25,6 +27,7 @@ struct block {
 struct block_pool {
 	struct block *free[BLOCK_CLASSES];
 	unsigned n_free[BLOCK_CLASSES];
+	struct pipe_pool pipes; /* for bytes that need not be looked at */
 };
 
 /* An empty block with room for at least that many bytes, at most BLOCK_MAX. */

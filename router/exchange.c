@@ -237,7 +237,7 @@ exchange_wait(struct exchange *x, enum client_wait wait)
 int
 exchange_finish(struct exchange *x)
 {
-	bool is_whole = exchange_is_read(x) && x->up.held == NULL;
+	bool is_whole = exchange_is_read(x) && !flow_holds(&x->up);
 
 	if (x->u != NULL && x->keep_upstream && is_whole && x->excess == NULL)
 		upstream_park(x->u);

@@ -51,7 +51,7 @@ drop_head(struct exchange *x)
 static int
 begin_tunnel(struct exchange *x, const struct fl_http_head *h, const char *rest, size_t len)
 {
-	if (!exchange_is_read(x) || x->up.held != NULL || x->minor == 0)
+	if (!exchange_is_read(x) || flow_holds(&x->up) || x->minor == 0)
 		return bad_answer(x, "101 before the request was over");
 	flow_init(&x->up, FLOW_UNTIL_EOF, 0);
 	flow_init(&x->down, FLOW_UNTIL_EOF, 0);
@@ -69,7 +69,7 @@ static void
 frame_answer(struct exchange *x, const struct fl_http_head *h, bool has_body)
 {
 	x->keep_upstream = h->keep_alive;
-	x->keep_client = x->keep_client && exchange_is_read(x) && x->up.held == NULL && !x->w->is_draining;
+	x->keep_client = x->keep_client && exchange_is_read(x) && !flow_holds(&x->up) && !x->w->is_draining;
 	if (!has_body) {
 		flow_init(&x->down, FLOW_LENGTH, 0);
 	} else if (h->chunked && x->minor > 0) {

@@ -9,6 +9,9 @@
 
 /* How many reads one flow may make before others have their turn. */
 #define READS_A_TURN 8
+/* From so much on two calls for a pipe are cheaper than copying: what is left, and what one read may bring. */
+#define SPLICE_MIN ((uint64_t)64 << 10)
+#define BULK_MIN ((size_t)16 << 10)
 
 void
 flow_init(struct flow *f, enum flow_body body, uint64_t length)
@@ -24,7 +27,9 @@ void
 flow_release(struct flow *f, struct block_pool *pool)
 {
 	block_free(pool, f->held);
+	pipe_free(&pool->pipes, f->pipe);
 	f->held = NULL;
+	f->pipe = NULL;
 }
 
 static int
@@ -70,30 +75,68 @@ flow_take(struct flow *f, char *data, size_t len, size_t *used, size_t *pass, st
 	return 0;
 }
 
+/* Results of io_write() in words of flows. FLOW_DONE: something was written. */
+static enum flow_result
+after_write(struct flow *f, ssize_t n)
+{
+	if (n == IO_AGAIN)
+		return FLOW_WRITE_BLOCKED;
+	if (n < 0)
+		return FLOW_UNWRITABLE;
+	f->moved = true;
+	return FLOW_DONE;
+}
+
+static enum flow_result
+flush_block(struct flow *f, struct io *to, struct block_pool *pool)
+{
+	struct iovec part = { block_bytes(f->held), f->held->len };
+	ssize_t n = f->held->len > 0 ? io_write(to, &part, 1) : 0;
+	enum flow_result r = after_write(f, n);
+
+	if (r != FLOW_DONE)
+		return r;
+	block_drop(f->held, (size_t)n);
+	if (f->held->len == 0) {
+		block_free(pool, f->held);
+		f->held = NULL;
+	}
+	return FLOW_DONE;
+}
+
+static enum flow_result
+flush_pipe(struct flow *f, struct io *to, struct block_pool *pool)
+{
+	ssize_t n = io_splice_out(to, f->pipe->out, f->pipe->len);
+	enum flow_result r = after_write(f, n);
+
+	if (r != FLOW_DONE)
+		return r;
+	f->pipe->len -= (size_t)n;
+	if (f->pipe->len == 0) {
+		pipe_free(&pool->pipes, f->pipe);
+		f->pipe = NULL;
+	}
+	return FLOW_DONE;
+}
+
+bool
+flow_holds(const struct flow *f)
+{
+	return f->held != NULL || f->pipe != NULL;
+}
+
 enum flow_result
 flow_flush(struct flow *f, struct io *to, struct block_pool *pool)
 {
-	while (f->held != NULL) {
-		struct iovec part = { block_bytes(f->held), f->held->len };
-		ssize_t n = 0;
+	enum flow_result r = FLOW_DONE;
 
-		if (f->held->len > 0) {
-			if ((to->flags & (IO_WRITABLE | IO_BROKEN)) == 0)
-				return FLOW_WRITE_BLOCKED;
-			n = io_write(to, &part, 1);
-		}
-		if (n == IO_AGAIN)
+	while (r == FLOW_DONE && flow_holds(f)) {
+		if ((to->flags & (IO_WRITABLE | IO_BROKEN)) == 0)
 			return FLOW_WRITE_BLOCKED;
-		if (n < 0)
-			return FLOW_UNWRITABLE;
-		f->moved = true;
-		block_drop(f->held, (size_t)n);
-		if (f->held->len == 0) {
-			block_free(pool, f->held);
-			f->held = NULL;
-		}
+		r = f->held != NULL ? flush_block(f, to, pool) : flush_pipe(f, to, pool);
 	}
-	return FLOW_DONE;
+	return r;
 }
 
 bool
@@ -104,7 +147,7 @@ flow_send(struct flow *f, struct io *to, struct block_pool *pool, const char *he
 	size_t skip = head_len == 0 ? 1 : 0, sent = 0;
 	ssize_t n = IO_AGAIN;
 
-	assert(f->held == NULL);
+	assert(!flow_holds(f));
 	if (head_len + len == 0)
 		return true;
 	if ((to->flags & (IO_WRITABLE | IO_BROKEN)) != 0)
@@ -136,34 +179,77 @@ at_eof(struct flow *f)
 	return FLOW_DONE;
 }
 
+/*
+ * Whether what comes next may go by a pipe: it need not be looked at, and is much. A body whose length is
+ * told is much while enough of it is left; any other when it has filled a whole read.
+ */
+static bool
+may_splice(const struct flow *f, const struct io *from, const struct io *to)
+{
+	if (f->body == FLOW_LENGTH)
+		return f->left >= SPLICE_MIN && io_can_splice(from) && io_can_splice(to);
+	return f->body == FLOW_UNTIL_EOF && f->is_bulk && io_can_splice(from) && io_can_splice(to);
+}
+
+/* Read into a pipe. FLOW_DONE: go on. */
+static enum flow_result
+read_pipe(struct flow *f, struct io *from, struct pipe *p, struct block_pool *pool)
+{
+	size_t len = f->body == FLOW_LENGTH && f->left < PIPE_BYTES ? (size_t)f->left : PIPE_BYTES;
+	ssize_t n = io_splice_in(from, p->in, len);
+
+	if (n <= 0) {
+		pipe_free(&pool->pipes, p);
+		return n == 0 ? at_eof(f) : n == IO_AGAIN ? FLOW_READ_BLOCKED : FLOW_CUT;
+	}
+	p->len = (size_t)n;
+	f->pipe = p;
+	f->moved = true;
+	f->is_bulk = (size_t)n >= BULK_MIN;
+	if (f->body == FLOW_LENGTH) {
+		f->left -= (uint64_t)n;
+		f->ended = f->left == 0;
+	}
+	return FLOW_DONE;
+}
+
+/* Read into memory, look at it, and write it. FLOW_DONE: go on. */
+static enum flow_result
+read_bytes(struct flow *f, struct io *from, struct io *to, struct block_pool *pool, char *scratch, size_t scratch_len,
+    struct block **excess, struct fl_err *err)
+{
+	ssize_t n = io_read(from, scratch, scratch_len);
+	size_t used, pass;
+
+	if (n <= 0)
+		return n == 0 ? at_eof(f) : n == IO_AGAIN ? FLOW_READ_BLOCKED : FLOW_CUT;
+	f->moved = true;
+	f->is_bulk = (size_t)n == scratch_len;
+	if (flow_take(f, scratch, (size_t)n, &used, &pass, err) == -1)
+		return FLOW_BAD;
+	if (used < (size_t)n)
+		*excess = block_append(pool, *excess, scratch + used, (size_t)n - used);
+	return flow_send(f, to, pool, NULL, 0, scratch, pass) ? FLOW_DONE : FLOW_UNWRITABLE;
+}
+
 enum flow_result
 flow_pump(struct flow *f, struct io *from, struct io *to, struct block_pool *pool, char *scratch,
     size_t scratch_len, struct block **excess, struct fl_err *err)
 {
 	for (int reads = 0;; reads++) {
-		enum flow_result flushed = flow_flush(f, to, pool);
-		size_t used, pass;
-		ssize_t n;
+		enum flow_result r = flow_flush(f, to, pool);
+		struct pipe *p = NULL;
 
-		if (flushed != FLOW_DONE || f->ended)
-			return flushed;
+		if (r != FLOW_DONE || f->ended)
+			return r;
 		if ((from->flags & (IO_READABLE | IO_EOF | IO_BROKEN)) == 0)
 			return FLOW_READ_BLOCKED;
 		if (reads == READS_A_TURN)
 			return FLOW_BUSY;
-		n = io_read(from, scratch, scratch_len);
-		if (n == IO_AGAIN)
-			return FLOW_READ_BLOCKED;
-		if (n == IO_ERROR)
-			return FLOW_CUT;
-		if (n == 0)
-			return at_eof(f);
-		f->moved = true;
-		if (flow_take(f, scratch, (size_t)n, &used, &pass, err) == -1)
-			return FLOW_BAD;
-		if (used < (size_t)n)
-			*excess = block_append(pool, *excess, scratch + used, (size_t)n - used);
-		if (!flow_send(f, to, pool, NULL, 0, scratch, pass))
-			return FLOW_UNWRITABLE;
+		if (may_splice(f, from, to))
+			p = pipe_new(&pool->pipes);
+		r = p != NULL ? read_pipe(f, from, p, pool) : read_bytes(f, from, to, pool, scratch, scratch_len, excess, err);
+		if (r != FLOW_DONE)
+			return r;
 	}
 }

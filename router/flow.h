@@ -17,6 +17,7 @@ struct block;
 struct block_pool;
 struct fl_err;
 struct io;
+struct pipe;
 
 enum flow_body {
 	FLOW_LENGTH,   /* left bytes */
@@ -32,6 +33,8 @@ struct flow {
 	uint64_t left;
 	struct fl_http_chunked chunked;
 	struct block *held; /* read and not yet written */
+	struct pipe *pipe;  /* the same, behind held, where nobody need look at it; NULL: none */
+	bool is_bulk;	    /* much comes at once: not worth copying */
 };
 
 /*
@@ -68,6 +71,8 @@ enum flow_result flow_pump(struct flow *f, struct io *from, struct io *to, struc
 /* Write parts (at most two) now as far as possible, holding the rest. Nothing may be held. False: the receiver has gone. */
 bool flow_send(struct flow *f, struct io *to, struct block_pool *pool, const char *head, size_t head_len,
     const char *data, size_t len);
+/* Whether something was read and not yet written. */
+bool flow_holds(const struct flow *f);
 /* Write what is held: FLOW_DONE when nothing is any more, FLOW_WRITE_BLOCKED or FLOW_UNWRITABLE. */
 enum flow_result flow_flush(struct flow *f, struct io *to, struct block_pool *pool);
 

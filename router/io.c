@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <string.h>
@@ -84,6 +85,19 @@ tls_read(struct io *io, void *data, size_t len)
 	return ret == 1 ? (ssize_t)n : tls_result(io, ret);
 }
 
+/* What a read from the socket means that brought no byte: its result and errno. */
+static ssize_t
+nothing_read(struct io *io, ssize_t n)
+{
+	if (n == -1 && errno != EAGAIN)
+		return broken(io);
+	io->flags &= ~(unsigned)IO_READABLE;
+	if (n == -1)
+		return IO_AGAIN;
+	io->flags |= IO_EOF;
+	return 0;
+}
+
 ssize_t
 io_read(struct io *io, void *data, size_t len)
 {
@@ -98,19 +112,34 @@ io_read(struct io *io, void *data, size_t len)
 	do
 		n = recv(io->fd, data, len, 0);
 	while (n == -1 && errno == EINTR);
-	if (n == 0) {
-		io->flags |= IO_EOF;
+	if (n <= 0)
+		return nothing_read(io, n);
+	/* The socket is drained, epoll(7) Q9: what comes next brings a new edge. */
+	if ((size_t)n < len && (io->flags & IO_HUP) == 0)
 		io->flags &= ~(unsigned)IO_READABLE;
-	} else if (n == -1 && errno != EAGAIN) {
-		return broken(io);
-	} else if (n == -1) {
-		io->flags &= ~(unsigned)IO_READABLE;
-		return IO_AGAIN;
-	} else if ((size_t)n < len && (io->flags & IO_HUP) == 0) {
-		/* The socket is drained, epoll(7) Q9: what comes next brings a new edge. */
-		io->flags &= ~(unsigned)IO_READABLE;
-	}
 	return n;
+}
+
+bool
+io_can_splice(const struct io *io)
+{
+	return io->ssl == NULL;
+}
+
+/* Fewer bytes than asked for say nothing here: a pipe is full when its pages are, however little is in them. */
+ssize_t
+io_splice_in(struct io *io, int pipe_fd, size_t len)
+{
+	ssize_t n;
+
+	if ((io->flags & IO_EOF) != 0)
+		return 0;
+	if ((io->flags & IO_BROKEN) != 0)
+		return IO_ERROR;
+	do
+		n = splice(io->fd, NULL, pipe_fd, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (n == -1 && errno == EINTR);
+	return n <= 0 ? nothing_read(io, n) : n;
 }
 
 static ssize_t
@@ -183,6 +212,26 @@ io_write(struct io *io, const struct iovec *parts, int n)
 		io->flags &= ~(unsigned)IO_WRITABLE;
 	if (sent == -1)
 		return IO_AGAIN;
+	io->flags |= IO_CONNECTED;
+	return sent;
+}
+
+ssize_t
+io_splice_out(struct io *io, int pipe_fd, size_t len)
+{
+	ssize_t sent;
+
+	if ((io->flags & (IO_BROKEN | IO_SHUT)) != 0)
+		return broken(io);
+	do
+		sent = splice(pipe_fd, NULL, io->fd, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (sent == -1 && errno == EINTR);
+	if (sent == -1 && errno != EAGAIN)
+		return broken(io);
+	if (sent == -1) {
+		io->flags &= ~(unsigned)IO_WRITABLE;
+		return IO_AGAIN;
+	}
 	io->flags |= IO_CONNECTED;
 	return sent;
 }

@@ -41,6 +41,13 @@ ssize_t io_read(struct io *io, void *data, size_t len);
 /* Bytes written, maybe fewer than given; or IO_AGAIN, IO_ERROR. At most IO_MAX_PARTS parts. */
 #define IO_MAX_PARTS 4
 ssize_t io_write(struct io *io, const struct iovec *parts, int n);
+/*
+ * Let the kernel move bytes between the socket and a pipe: plain connections only. At most len from the
+ * socket into the pipe, which is empty; or from the pipe, which holds len. Results as above.
+ */
+bool io_can_splice(const struct io *io);
+ssize_t io_splice_in(struct io *io, int pipe_fd, size_t len);
+ssize_t io_splice_out(struct io *io, int pipe_fd, size_t len);
 /* End our side: close_notify if TLS, and FIN. */
 void io_shut(struct io *io);
 /* Close it and free the SSL. abort: tell the peer by RST that this is no proper end. */

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""The router as a bench of routers wants it: `adaptor.py lacks|start|control SPEC`.
+
+SPEC is a JSON file: dir, threads, ports (http, https, tcp, admin), hosts_file and services_file
+(tab-separated), tcp_backends, certs (host, cert, key). `lacks` makes what stands before a router
+starts, etcd with the routes and a discoverd with the instances, in processes of their own that end with
+the router; `start` becomes the router, so that nothing else is measured; `control` adds routes.
+"""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+KEY = "bench-key"
+AUTH = {"Authorization": "Basic " + base64.b64encode(b":" + KEY.encode()).decode()}
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+ROUTER = os.path.join(os.environ.get("BUILD", os.path.join(ROOT, "build")), "bin/flynn-router")
+STAMP = "2026-01-01T00:00:00Z"
+START_LIMIT = 60  # seconds for `start` to follow `lacks`
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def read_pairs(path):
+    with open(path) as f:
+        return [line.rstrip("\n").split("\t") for line in f]
+
+
+class Discoverd:
+    """Streams of services as the real one sends them, from one thread: it must not be what is measured."""
+
+    def __init__(self, services):
+        self.services = services
+        self.watchers = []  # (socket, service or None for all)
+        self.sel = selectors.DefaultSelector()
+        self.sock = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.port = self.sock.getsockname()[1]
+        self.index = 0
+        self.sel.register(self.sock, selectors.EVENT_READ, self.accept)
+
+    def accept(self, sock):
+        conn, _ = sock.accept()
+        self.sel.register(conn, selectors.EVENT_READ, self.serve)
+
+    def event(self, kind, service, addr=None):
+        text = f'data: {{"service":"{service}","kind":"{kind}"'
+        if addr:
+            self.index += 1
+            text += f',"instance":{{"id":"{service}-{addr}","addr":"{addr}","proto":"tcp","meta":{{}},"index":{self.index}}}'
+        return text + "}\n\n"
+
+    def serve(self, conn):
+        data = conn.recv(65536)
+        if not data:
+            self.sel.unregister(conn)
+            self.watchers = [w for w in self.watchers if w[0] is not conn]
+            conn.close()
+            return
+        method, path = data.decode().split(" ", 2)[:2]
+        name = path.split("?")[0].split("/")[2] if path.count("/") > 1 else None
+        if method == "PUT":
+            self.services[name] = path.split("?")[1].split(",")
+            text = "".join(self.event("up", name, a) for a in self.services[name])
+            for w, service in self.watchers:
+                if service in (name, None):
+                    w.sendall(text.encode())
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            return
+        out = ["HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"]
+        for service in [name] if name else self.services:
+            out += [self.event("up", service, a) for a in self.services.get(service, [])]
+        conn.sendall("".join([*out, self.event("current", name or "")]).encode())
+        self.watchers.append((conn, name))
+
+    def turn(self, timeout):
+        for key, _ in self.sel.select(timeout):
+            key.data(key.fileobj)
+
+
+class Etcd:
+    def __init__(self, path):
+        self.port, peer = free_port(), f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{self.port}"
+        with open(os.path.join(path, "etcd.log"), "w") as log:
+            self.proc = subprocess.Popen(
+                ["etcd", "--data-dir", os.path.join(path, f"etcd-{os.getpid()}"), "--log-level", "error",
+                 "--listen-client-urls", self.url, "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
+                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}", "--unsafe-no-fsync"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def load(self, routes):
+        """Put all, a hundred at a time."""
+        end = time.monotonic() + 10
+        while True:
+            try:
+                c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+                c.connect()
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.005)
+        text = lambda s: base64.b64encode(s.encode()).decode()
+        for i in range(0, len(routes), 100):
+            puts = [{"requestPut": {"key": text(k), "value": text(v)}} for k, v in routes[i:i + 100]]
+            c.request("POST", "/v3/kv/txn", json.dumps({"success": puts}))
+            r = c.getresponse()
+            assert r.status == 200, r.read()
+            r.read()
+
+
+def http_route(host, service, cert=None):
+    name = hashlib.md5(host.encode()).hexdigest()
+    config = {"domain": host, "service": service}
+    if cert:
+        for field, key in (("tls_cert", "cert"), ("tls_key", "key")):
+            with open(cert[key]) as f:
+                config[field] = f.read()
+    return f"/router/http/{name}", {"id": name, "type": "http", "config": config, "created_at": STAMP, "updated_at": STAMP}
+
+
+def routes_of(spec):
+    """A certificate stands with one host that it is for: the first, if it is for all of a domain."""
+    certs = {c["host"]: c for c in spec["certs"]}
+    out, hosts = [], read_pairs(spec["hosts_file"])
+    for host, service in hosts:
+        cert = certs.pop(host, None) or certs.pop("*." + host.split(".", 1)[1], None)
+        out.append(http_route(host, service, cert))
+    port = spec["ports"]["tcp"]
+    name = hashlib.md5(str(port).encode()).hexdigest()
+    out.append((f"/router/tcp/{name}", {"id": name, "type": "tcp", "config": {"port": port, "service": "tcp"},
+                                        "created_at": STAMP, "updated_at": STAMP}))
+    return [(k, json.dumps(v, separators=(",", ":"))) for k, v in out]
+
+
+def stand(spec, ready):
+    """Hold the world until the router has ended."""
+    services = {s: a.split(",") for s, a in read_pairs(spec["services_file"])}
+    services["tcp"] = spec["tcp_backends"]
+    etcd = Etcd(spec["dir"])
+    try:
+        discoverd = Discoverd(services)
+        etcd.load(routes_of(spec))
+        with open(os.path.join(spec["dir"], "world.json"), "w") as f:
+            json.dump({"etcd": etcd.url, "discoverd": f"127.0.0.1:{discoverd.port}"}, f)
+        os.write(ready, b"1")
+        os.close(ready)
+        pid, begun = None, time.monotonic()
+        while True:
+            discoverd.turn(0.2)
+            if pid is None and os.path.exists(os.path.join(spec["dir"], "router.pid")):
+                with open(os.path.join(spec["dir"], "router.pid")) as f:
+                    pid = int(f.read())
+            if pid is None and time.monotonic() > begun + START_LIMIT:
+                return
+            if pid is not None and not os.path.exists(f"/proc/{pid}"):
+                return
+    finally:
+        etcd.proc.kill()
+        etcd.proc.wait()
+
+
+def lacks(spec):
+    r, w = os.pipe()
+    if os.path.exists(os.path.join(spec["dir"], "router.pid")):
+        os.remove(os.path.join(spec["dir"], "router.pid"))
+    if os.fork() == 0:
+        os.setsid()
+        os.close(r)
+        log = os.open(os.path.join(spec["dir"], "world.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        for fd in (0, 1, 2):
+            os.dup2(log, fd)
+        stand(spec, w)
+        os._exit(0)
+    os.close(w)
+    if not os.read(r, 1):
+        sys.exit("the world did not come up; see world.log")
+
+
+def start(spec):
+    with open(os.path.join(spec["dir"], "world.json")) as f:
+        world = json.load(f)
+    with open(os.path.join(spec["dir"], "router.pid.new"), "w") as f:
+        f.write(str(os.getpid()))
+    os.rename(os.path.join(spec["dir"], "router.pid.new"), os.path.join(spec["dir"], "router.pid"))
+    ports = spec["ports"]
+    env = dict(os.environ, CLUSTER_KEY=KEY, ETCD=world["etcd"], DISCOVERD=world["discoverd"], EXTERNAL_IP="127.0.0.1")
+    os.execve(ROUTER, ["flynn-router", "-httpaddr", f"127.0.0.1:{ports['http']}", "-httpsaddr", f"127.0.0.1:{ports['https']}",
+                       "-apiaddr", f"127.0.0.1:{ports['admin']}", "-tcpip", "127.0.0.1", "-threads", str(spec["threads"])], env)
+
+
+def control(spec):
+    with open(os.path.join(spec["dir"], "world.json")) as f:
+        discoverd = json.load(f)["discoverd"]
+    d = http.client.HTTPConnection(discoverd)
+    api = http.client.HTTPConnection("127.0.0.1", spec["ports"]["admin"])
+    for line in sys.stdin:
+        words = line.split()
+        said = "ok"
+        if words[0] == "add":
+            d.request("PUT", f"/services/{words[2]}?{words[3]}")
+            d.getresponse().read()
+            route = {"type": "http", "config": {"domain": words[1], "service": words[2]}}
+            api.request("POST", "/routes", json.dumps(route), AUTH)
+            r = api.getresponse()
+            text = r.read().decode()
+            said = "ok" if r.status == 200 else f"error {r.status} {text!r}"
+        print(said, flush=True)
+
+
+def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with open(sys.argv[2]) as f:
+        spec = json.load(f)
+    {"lacks": lacks, "start": start, "control": control}[sys.argv[1]](spec)
+
+
+main()
