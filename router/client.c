@@ -12,7 +12,9 @@
 #include "libflynn/http_parse.h"
 #include "libflynn/xmalloc.h"
 #include "router/block.h"
+#include "router/cidr.h"
 #include "router/exchange.h"
+#include "router/forwarded.h"
 #include "router/listener.h"
 #include "router/plane.h"
 #include "router/worker.h"
@@ -320,6 +322,16 @@ set_peer(struct client *c, const struct sockaddr_storage *addr)
 	}
 }
 
+/* How far what it says of where a request came from is believed. */
+static void
+set_trust(struct client *c)
+{
+	const struct cidr_list *trusted = c->w->plane->trusted;
+
+	if (trusted != NULL)
+		c->trust = cidr_list_has(trusted, &c->peer) ? FORWARDED_KEEP : FORWARDED_REPLACE;
+}
+
 void
 client_accept(struct worker *w, const struct listener *l, int fd, const struct sockaddr_storage *addr)
 {
@@ -332,6 +344,7 @@ client_accept(struct worker *w, const struct listener *l, int fd, const struct s
 	c->is_tls = l->is_tls;
 	c->is_tcp = l->is_tcp;
 	set_peer(c, addr);
+	set_trust(c);
 	LIST_INSERT_HEAD(&w->clients, c, link);
 	worker_count(w, COUNT_CLIENTS, 1);
 	worker_count(w, COUNT_OPEN, 1);

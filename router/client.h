@@ -46,6 +46,7 @@ struct client {
 	struct in6_addr peer; /* IPv4 mapped */
 	uint16_t port;	    /* of ours, that it came to */
 	uint8_t wait;	    /* enum client_wait */
+	uint8_t trust;	    /* enum forwarded_trust */
 	bool is_tls, is_tcp;
 	bool is_again;	   /* in the worker's queue */
 	bool is_partial;   /* in was parsed: it needs more */

@@ -135,7 +135,7 @@ static void
 write_head(struct exchange *x, const struct fl_http_head *h)
 {
 	char peer[INET6_ADDRSTRLEN];
-	struct head_origin from = { .peer = peer, .is_tls = x->c->is_tls, .port = x->c->port, .start_ms = x->w->wall_ms };
+	struct head_origin from = { .peer = peer, .is_tls = x->c->is_tls, .trust = x->c->trust, .port = x->c->port, .start_ms = x->w->wall_ms };
 
 	write_peer(x->c, peer);
 	worker_new_id(x->w, from.new_id);

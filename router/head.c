@@ -6,9 +6,10 @@
 #include <strings.h>
 
 #include "libflynn/attr.h"
+#include "router/forwarded.h"
 
-/* All that we add to a request: the fixed texts, a port, a time and an id. */
-#define ADDED_MAX 512
+/* All that we add to a request: the fixed texts and an id, and what forwarded.h says. */
+#define ADDED_MAX (256 + FORWARDED_MAX)
 /* The most options that Connection may name; more are not looked at. */
 #define OPTIONS_MAX 16
 
@@ -22,8 +23,7 @@ enum field {
 	FIELD_LENGTH, /* Content-Length */
 	FIELD_HOST,
 	FIELD_UPGRADE,
-	FIELD_FORWARDED_FOR,
-	FIELD_OURS, /* set by us, whatever the client says */
+	FIELD_OURS, /* set by us, by what the client says or not: see forwarded.h */
 	FIELD_ID
 };
 
@@ -43,7 +43,8 @@ static const struct {
 	FIELD_NAME("Content-Length", FIELD_LENGTH),
 	FIELD_NAME("Host", FIELD_HOST),
 	FIELD_NAME("Upgrade", FIELD_UPGRADE),
-	FIELD_NAME("X-Forwarded-For", FIELD_FORWARDED_FOR),
+	FIELD_NAME("X-Forwarded-For", FIELD_OURS),
+	FIELD_NAME("Forwarded", FIELD_OURS),
 	FIELD_NAME("X-Forwarded-Proto", FIELD_OURS),
 	FIELD_NAME("X-Forwarded-Port", FIELD_OURS),
 	FIELD_NAME("X-Request-Start", FIELD_OURS),
@@ -154,20 +155,6 @@ put_target(char *at, const struct fl_http_head *h)
 	return mempcpy(at, p, (size_t)(end - p));
 }
 
-static char *
-put_forwarded_for(char *at, const struct fl_http_head *h, const char *peer)
-{
-	at = put(at, "X-Forwarded-For: ");
-	for (size_t i = 0; i < h->n_headers; i++) {
-		if (h->headers[i].value.len == 0 || field_of(h->headers[i].name) != FIELD_FORWARDED_FOR)
-			continue;
-		at = put_span(at, h->headers[i].value);
-		at = put(at, ", ");
-	}
-	at = put(at, peer);
-	return put(at, "\r\n");
-}
-
 static bool
 is_valid_id(struct fl_span id)
 {
@@ -203,13 +190,13 @@ head_wants_upgrade(const struct fl_http_head *h)
 size_t
 head_request_room(const struct fl_http_head *h, const struct head_origin *from)
 {
-	return h->head_len + h->host.len + strlen(from->peer) + ADDED_MAX + ID_MAX;
+	return h->head_len + h->host.len + 2 * strlen(from->peer) + ADDED_MAX + ID_MAX;
 }
 
 size_t
 head_write_request(char *out, const struct fl_http_head *h, const struct head_origin *from, struct fl_span *id)
 {
-	bool upgrade = head_wants_upgrade(h);
+	bool upgrade = head_wants_upgrade(h), is_told = false;
 	struct fl_span ids[1];
 	size_t n_ids = 0;
 	struct options options;
@@ -241,11 +228,12 @@ head_write_request(char *out, const struct fl_http_head *h, const struct head_or
 			if (n_ids++ == 0)
 				ids[0] = header->value;
 			break;
+		case FIELD_OURS:
+			is_told = true;
+			break;
 		case FIELD_HOP:
 		case FIELD_FRAME:
 		case FIELD_HOST:
-		case FIELD_FORWARDED_FOR:
-		case FIELD_OURS:
 			break;
 		}
 	}
@@ -253,12 +241,7 @@ head_write_request(char *out, const struct fl_http_head *h, const struct head_or
 		at = put(at, "Transfer-Encoding: chunked\r\n");
 	if (upgrade)
 		at = put(at, "Connection: Upgrade\r\n");
-	at = put_forwarded_for(at, h, from->peer);
-	at = put(at, from->is_tls ? "X-Forwarded-Proto: https\r\nX-Forwarded-Port: " : "X-Forwarded-Proto: http\r\nX-Forwarded-Port: ");
-	at = put_number(at, from->port);
-	at = put(at, "\r\nX-Request-Start: ");
-	at = put_number(at, from->start_ms);
-	at = put(at, "\r\n");
+	at = forwarded_write(at, h, from, is_told);
 	at = put_id(at, ids, n_ids, from->new_id, id);
 	at = put(at, "\r\n");
 	return (size_t)(at - out);
@@ -302,7 +285,6 @@ put_answer_headers(char *at, const struct fl_http_head *h, bool with_length, boo
 			break;
 		case FIELD_PLAIN:
 		case FIELD_HOST:
-		case FIELD_FORWARDED_FOR:
 		case FIELD_OURS:
 			if (!is_option(&options, header->name))
 				at = put_header(at, header);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "libflynn/http_parse.h"
+#include "router/forwarded.h"
 
 #define HEAD_ID_LEN 32
 
@@ -18,6 +19,7 @@
 struct head_origin {
 	const char *peer; /* the client's address */
 	bool is_tls;
+	enum forwarded_trust trust;
 	int port;	  /* that it connected to */
 	int64_t start_ms; /* when the request came, since the epoch */
 	char new_id[HEAD_ID_LEN + 1]; /* the request's id unless it brought a valid one */
@@ -26,8 +28,8 @@ struct head_origin {
 /* How many bytes head_write_request() may write. */
 size_t head_request_room(const struct fl_http_head *h, const struct head_origin *from);
 /*
- * Write the request for a backend: origin-form target, HTTP/1.1, X-Forwarded-*, X-Request-Id,
- * X-Request-Start. Not for CONNECT. id is set to the request's id within out. Returns the number of bytes.
+ * Write the request for a backend: origin-form target, HTTP/1.1, the headers of forwarded.h,
+ * X-Request-Id. Not for CONNECT. id is set to the request's id within out. Returns the number of bytes.
  */
 size_t head_write_request(char *out, const struct fl_http_head *h, const struct head_origin *from, struct fl_span *id);
 /* Whether it asks for another protocol that we let through (not h2c, which would hide requests from us). */

@@ -14,7 +14,7 @@
 
 #define NEW_ID "0123456789abcdef0123456789abcdef"
 #define ADDED(for_) \
-	"X-Forwarded-For: " for_ "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\nX-Request-Start: 1400000000123\r\n"
+	"X-Forwarded-For: " for_ "\r\nForwarded: for=192.0.2.7;proto=http\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\nX-Request-Start: 1400000000123\r\n"
 #define ID(id) "X-Request-Id: " id "\r\n\r\n"
 
 static const struct head_origin origin = { .peer = "192.0.2.7", .port = 80, .start_ms = 1400000000123, .new_id = NEW_ID };

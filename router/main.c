@@ -8,6 +8,7 @@
 #include "libflynn/err.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
+#include "router/cidr.h"
 #include "router/router.h"
 
 enum { DRAIN_S = 10 };
@@ -21,6 +22,7 @@ static const struct fl_args_opt options[] = {
 	{ "threads", "THREADS", "0", FL_ARGS_INT, AT(n_threads), "event loops; 0: one a core" },
 	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
 	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
+	{ "trusted-proxies", "TRUSTED_PROXIES", NULL, FL_ARGS_STR, AT(trusted_proxies), "networks whose X-Forwarded headers are believed, by comma, or none" },
 	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
 	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
 	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },
@@ -32,12 +34,16 @@ static const struct fl_args_opt options[] = {
 static int
 check(struct router_config *cfg, struct fl_err *err)
 {
+	struct fl_err why = { 0 };
+
 	if (cfg->key == NULL)
 		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY is not set");
 	if (cfg->head_timeout_s < 1 || cfg->head_timeout_s > 3600 || cfg->answer_timeout_s < 1 || cfg->answer_timeout_s > 86400)
 		return fl_err_set(err, FL_ERR_INVALID, "-head-timeout is 1 to 3600 s, -answer-timeout 1 to 86400 s");
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
+	if (cfg->trusted_proxies != NULL && (cfg->trusted = cidr_list_parse(cfg->trusted_proxies, &why)) == NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "-trusted-proxies: %s", why.msg);
 	return 0;
 }
 
@@ -61,6 +67,7 @@ out:
 	if (status != EXIT_SUCCESS)
 		fl_log_error("cannot start", fl_str("err", err.msg));
 	router_free(r);
+	free(cfg.trusted);
 	fl_args_release(options, &cfg, NULL);
 	fl_daemon_free(base);
 	return status;

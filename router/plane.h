@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct cidr_list;
 struct reclaim;
 struct table;
 
@@ -19,6 +20,7 @@ struct plane {
 	SSL_CTX *tls;
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */
+	const struct cidr_list *trusted; /* proxies whose word on where a request came from counts; NULL: not said */
 	_Atomic size_t n_undrained; /* workers that have been told to drain and still have connections */
 	int drained_fd;		    /* eventfd, written when there is none left */
 };

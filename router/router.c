@@ -180,6 +180,7 @@ start_plane(struct router *r, struct fl_err *err)
 	plane->reclaim = reclaim_new(r->base, r->n_workers);
 	plane->head_timeout_ms = r->cfg->head_timeout_s * 1000;
 	plane->answer_timeout_ms = r->cfg->answer_timeout_s * 1000;
+	plane->trusted = r->cfg->trusted;
 	atomic_init(&plane->table, table_new(0, 0));
 	if ((plane->tls = tls_ctx_new(plane, err)) == NULL)
 		return -1;

@@ -10,6 +10,7 @@
 #include "router/plane.h"
 #include "router/worker.h"
 
+struct cidr_list;
 struct event;
 struct event_base;
 struct fl_discoverd;
@@ -25,6 +26,8 @@ struct router_config {
 	int port; /* of the API, unless api_addr is given */
 	int n_threads; /* 0: one a core */
 	int head_timeout_s, answer_timeout_s;
+	char *trusted_proxies;
+	struct cidr_list *trusted; /* parsed of it; NULL: the option was not given */
 };
 
 struct router {

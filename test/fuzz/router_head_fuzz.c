@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct head_origin origin = { .peer = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", .is_tls = true, .port = 65535,
+static struct head_origin origin = { .peer = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", .is_tls = true, .port = 65535,
 	.start_ms = INT64_MAX, .new_id = "0123456789abcdef0123456789abcdef" };
 
 static void
@@ -50,21 +50,22 @@ check_request(const char *data, size_t len)
 	if (fl_http_parse_request(data, len, &in, NULL) != FL_HTTP_PARSE_DONE || fl_span_eq(in.method, "CONNECT"))
 		return;
 	table_normalise_host(in.host.p, in.host.len, host);
+	origin.trust = (enum forwarded_trust)(len % 3);
 	room = head_request_room(&in, &origin);
 	text = fl_xmalloc(room);
 	n = head_write_request(text, &in, &origin, &id);
 	expect(n <= room && id.p > text && id.p + id.len < text + n && id.len >= 20 && id.len <= 200);
-	/* Five headers are added, so that a few heads at the bounds exceed them: they are the backend's to refuse. */
+	/* Six headers are added, so that a few heads at the bounds exceed them: they are the backend's to refuse. */
 	if (in.n_headers <= FL_HTTP_MAX_HEADERS - 8 && n < FL_HTTP_MAX_HEAD && in.host.len > 0 && n - in.head_len < 600) {
 		enum fl_http_parse_result r = fl_http_parse_request(text, n, &out, NULL);
 
-		if (r == FL_HTTP_PARSE_ERROR) { /* X-Forwarded-For, joined, may exceed the bound of a line */
-			expect(count(&in, "X-Forwarded-For") > 0);
+		if (r == FL_HTTP_PARSE_ERROR) { /* lists, joined, may exceed the bound of a line */
+			expect(count(&in, "X-Forwarded-For") + count(&in, "Forwarded") > 0);
 		} else {
 			expect(r == FL_HTTP_PARSE_DONE && out.head_len == n && same(in.method, out.method) && same(in.host, out.host));
 			expect(in.chunked == out.chunked && in.content_length == out.content_length && out.minor == 1);
 			expect(out.upgrade == head_wants_upgrade(&in) && out.keep_alive);
-			expect(count(&out, "X-Request-Id") == 1 && count(&out, "X-Forwarded-For") == 1 &&
+			expect(count(&out, "X-Request-Id") == 1 && count(&out, "X-Forwarded-For") == 1 && count(&out, "Forwarded") == 1 &&
 			    count(&out, "X-Forwarded-Proto") == 1 && count(&out, "X-Request-Start") == 1 && count(&out, "Host") == 1);
 			expect(*out.target.p == '/' || fl_span_eq(out.target, "*"));
 		}
