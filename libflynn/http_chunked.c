@@ -1,11 +1,15 @@
 /*
  * http_chunked - the chunked coding of http_parse.h (RFC 9112 7.1).
  *
- * Extensions and trailers are checked and dropped. Both are bounded: they carry nothing
- * that we use, so much of them is an attack.
+ * Extensions and trailers are checked, and are no payload. Both are bounded: they carry
+ * nothing that we use, so much of them is an attack. Extensions are held to their grammar:
+ * where one ends a quoted string and the other the line, they see different bodies.
  */
 #include "libflynn/http_parse.h"
 
+#include <string.h>
+
+#include "libflynn/attr.h"
 #include "libflynn/err.h"
 
 enum {
@@ -17,8 +21,15 @@ enum {
 enum state {
 	SIZE_START,  /* the first digit of a size */
 	SIZE,	     /* its other digits */
-	SIZE_SPACE,  /* whitespace before an extension */
-	EXTENSION,   /* until the line's end */
+	SIZE_SPACE,  /* whitespace before another extension */
+	EXT_START,   /* behind its semicolon */
+	EXT_NAME,
+	EXT_NAMED,   /* whitespace behind its name */
+	EXT_EQUALS,  /* behind its equals sign */
+	EXT_TOKEN,
+	EXT_QUOTED,
+	EXT_ESCAPE,  /* behind a backslash in a quoted string */
+	EXT_END,     /* behind a quoted string */
 	SIZE_LF,
 	DATA,
 	DATA_CR,
@@ -47,10 +58,55 @@ is_text(char c)
 	return c == '\t' || ((unsigned char)c >= ' ' && (unsigned char)c != 0x7f);
 }
 
+/* RFC 9110 5.6.2 */
 static bool
-is_name(char c)
+is_token(char c)
 {
-	return is_text(c) && (unsigned char)c < 0x80 && c != ' ' && c != '\t' && c != '"' && c != ',' && c != '/';
+	return c > ' ' && c < 0x7f && strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * Trailers that a message may not have, RFC 9110 6.5.1: they would change what its head has said of
+ * framing, route or sender for whoever merges the two. A name that ends with a dash stands for all that
+ * begin so.
+ */
+static const char *const forbidden[] = { "transfer-encoding", "content-length", "content-encoding", "content-type",
+	"content-range", "host", "connection", "keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate",
+	"upgrade", "te", "trailer", "expect", "max-forwards", "range", "authorization", "cookie", "set-cookie",
+	"x-forwarded-", "x-request-id", "x-request-start", "forwarded" };
+
+#define ALL_FORBIDDEN ((UINT32_C(1) << fl_nitems(forbidden)) - 1)
+
+/* Another byte of a trailer's name: which of the forbidden names it can still be. */
+static void
+compare_name(struct fl_http_chunked *c, char byte)
+{
+	char low = byte == '_' ? '-' : byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+
+	for (size_t i = 0; c->candidates >> i != 0; i++) {
+		const char *name = forbidden[i];
+		size_t len = strlen(name);
+		bool is_prefix = name[len - 1] == '-';
+
+		if (c->name_len < len ? name[c->name_len] != low : !is_prefix)
+			c->candidates &= ~(UINT32_C(1) << i);
+	}
+	c->name_len++;
+}
+
+static bool
+is_forbidden(const struct fl_http_chunked *c)
+{
+	for (size_t i = 0; c->candidates >> i != 0; i++)
+		if ((c->candidates >> i & 1) != 0 && strlen(forbidden[i]) <= c->name_len)
+			return true;
+	return false;
 }
 
 /* What a state of the size line makes of a byte: the next state, or -1. */
@@ -70,8 +126,29 @@ after_size_byte(struct fl_http_chunked *c, char byte)
 	if (byte == '\r')
 		return SIZE_LF;
 	if (byte == ';')
-		return EXTENSION;
-	return byte == ' ' || byte == '\t' ? SIZE_SPACE : -1;
+		return EXT_START;
+	return is_space(byte) ? SIZE_SPACE : -1;
+}
+
+/* RFC 9112 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) */
+static int
+step_extension(enum state state, char byte)
+{
+	if (state == EXT_QUOTED)
+		return byte == '"' ? EXT_END : byte == '\\' ? EXT_ESCAPE : is_text(byte) ? EXT_QUOTED : -1;
+	if (state == EXT_ESCAPE)
+		return is_text(byte) ? EXT_QUOTED : -1;
+	if (state == EXT_START)
+		return is_token(byte) ? EXT_NAME : is_space(byte) ? EXT_START : -1;
+	if (state == EXT_EQUALS)
+		return byte == '"' ? EXT_QUOTED : is_token(byte) ? EXT_TOKEN : is_space(byte) ? EXT_EQUALS : -1;
+	if (is_token(byte) && (state == EXT_NAME || state == EXT_TOKEN))
+		return state;
+	if (byte == '=' && (state == EXT_NAME || state == EXT_NAMED))
+		return EXT_EQUALS;
+	if (is_space(byte))
+		return state == EXT_NAME || state == EXT_NAMED ? EXT_NAMED : SIZE_SPACE;
+	return byte == ';' ? EXT_START : byte == '\r' && state != EXT_NAMED ? SIZE_LF : -1;
 }
 
 static int
@@ -84,9 +161,16 @@ step_size(struct fl_http_chunked *c, char byte)
 	case SIZE:
 		return after_size_byte(c, byte);
 	case SIZE_SPACE:
-		return byte == ';' ? EXTENSION : byte == ' ' || byte == '\t' ? SIZE_SPACE : -1;
-	case EXTENSION:
-		return byte == '\r' ? SIZE_LF : is_text(byte) ? EXTENSION : -1;
+		return byte == ';' ? EXT_START : is_space(byte) ? SIZE_SPACE : -1;
+	case EXT_START:
+	case EXT_NAME:
+	case EXT_NAMED:
+	case EXT_EQUALS:
+	case EXT_TOKEN:
+	case EXT_QUOTED:
+	case EXT_ESCAPE:
+	case EXT_END:
+		return step_extension((enum state)c->state, byte);
 	case SIZE_LF:
 		return byte != '\n' ? -1 : c->left > 0 ? DATA : TRAILER_START;
 	case DATA_CR:
@@ -108,15 +192,30 @@ step_size(struct fl_http_chunked *c, char byte)
 }
 
 static int
+step_trailer_name(struct fl_http_chunked *c, char byte)
+{
+	if (byte == ':' && c->state == TRAILER_NAME)
+		return is_forbidden(c) ? -1 : TRAILER_VALUE;
+	if (!is_token(byte))
+		return -1;
+	if (c->state == TRAILER_START) {
+		c->candidates = ALL_FORBIDDEN;
+		c->name_len = 0;
+	}
+	compare_name(c, byte);
+	return TRAILER_NAME;
+}
+
+static int
 step_trailer(struct fl_http_chunked *c, char byte)
 {
 	if (++c->trailer_len > TRAILER_MAX)
 		return -1;
 	switch ((enum state)c->state) {
 	case TRAILER_START:
-		return byte == '\r' ? LAST_LF : is_name(byte) && byte != ':' ? TRAILER_NAME : -1;
+		return byte == '\r' ? LAST_LF : step_trailer_name(c, byte);
 	case TRAILER_NAME:
-		return byte == ':' ? TRAILER_VALUE : is_name(byte) ? TRAILER_NAME : -1;
+		return step_trailer_name(c, byte);
 	case TRAILER_VALUE:
 		return byte == '\r' ? TRAILER_LF : is_text(byte) ? TRAILER_VALUE : -1;
 	case TRAILER_LF:
@@ -126,7 +225,14 @@ step_trailer(struct fl_http_chunked *c, char byte)
 	case SIZE_START:
 	case SIZE:
 	case SIZE_SPACE:
-	case EXTENSION:
+	case EXT_START:
+	case EXT_NAME:
+	case EXT_NAMED:
+	case EXT_EQUALS:
+	case EXT_TOKEN:
+	case EXT_QUOTED:
+	case EXT_ESCAPE:
+	case EXT_END:
 	case SIZE_LF:
 	case DATA:
 	case DATA_CR:

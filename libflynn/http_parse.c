@@ -236,6 +236,8 @@ is_target(const struct fl_http_head *head)
 
 	if (fl_span_eq(head->method, "CONNECT"))
 		return is_host(head->target);
+	if (fl_span_eq(head->method, "PRI")) /* HTTP/2's preface, RFC 9113 3.4: nobody may use it */
+		return false;
 	if (*head->target.p == '/')
 		return true;
 	if (fl_span_eq(head->target, "*"))
@@ -392,6 +394,16 @@ note_connection(struct cursor *c, struct fl_span value)
 }
 
 /* Look at the headers that say how the message is framed; their lengths tell most others apart at once. */
+static void
+note_expect(struct fl_http_head *head, struct fl_span value)
+{
+	struct fl_span expectation;
+
+	while (next_element(&value, &expectation))
+		head->expect_other |= !fl_span_ieq(expectation, "100-continue");
+	head->expect_continue = head->minor == 1 && !head->expect_other;
+}
+
 static enum fl_http_parse_result
 note_header(struct cursor *c, struct fl_http_head *head, const struct fl_http_header *h)
 {
@@ -402,7 +414,7 @@ note_header(struct cursor *c, struct fl_http_head *head, const struct fl_http_he
 		break;
 	case sizeof("Expect") - 1:
 		if (fl_span_ieq(h->name, "Expect"))
-			head->expect_continue = head->minor == 1 && fl_span_ieq(h->value, "100-continue");
+			note_expect(head, h->value);
 		break;
 	case sizeof("Upgrade") - 1:
 		c->names_upgrade |= fl_span_ieq(h->name, "Upgrade");
@@ -452,6 +464,7 @@ begin(const char *data, size_t len, struct fl_http_head *head, struct fl_err *er
 	head->status = head->minor = 0;
 	head->n_headers = head->head_len = 0;
 	head->chunked = head->keep_alive = head->upgrade = head->expect_continue = false;
+	head->expect_other = head->in_first_line = false;
 	head->content_length = -1;
 	return (struct cursor){ .p = data, .end = data + (full ? FL_HTTP_MAX_HEAD : len), .line = data, .full = full, .err = err };
 }
@@ -478,6 +491,7 @@ fl_http_parse_request(const char *data, size_t len, struct fl_http_head *head, s
 	struct cursor c = begin(data, len, head, err);
 	enum fl_http_parse_result r = take_request_line(&c, head);
 
+	head->in_first_line = r == FL_HTTP_PARSE_ERROR;
 	if (r != FL_HTTP_PARSE_DONE || (r = finish(&c, data, head)) != FL_HTTP_PARSE_DONE)
 		return r;
 	if (head->minor == 1 && head->host.p == NULL)

@@ -42,12 +42,14 @@ struct fl_http_head {
 	int64_t content_length; /* -1: none */
 	bool keep_alive;	/* by version and Connection */
 	bool upgrade;		/* Connection has "upgrade" and Upgrade is there */
-	bool expect_continue;
+	bool expect_continue;	/* Expect has nothing else, and it is HTTP/1.1 */
+	bool expect_other;	/* Expect has something else */
 	struct fl_span host; /* requests; len 0 only with HTTP/1.0. That of an absolute target goes before Host's. */
+	bool in_first_line;  /* on error: that is where it is */
 };
 
 enum fl_http_parse_result {
-	FL_HTTP_PARSE_ERROR = -1, /* err says why; suggested status: 400, 431 (TOO_BIG) or 505 (UNAVAILABLE) */
+	FL_HTTP_PARSE_ERROR = -1, /* err says why; suggested status: 400, 431 or in_first_line 414 (TOO_BIG), or 505 (UNAVAILABLE) */
 	FL_HTTP_PARSE_MORE = 0,
 	FL_HTTP_PARSE_DONE = 1,
 };
@@ -65,12 +67,18 @@ bool fl_span_eq(struct fl_span s, const char *text);
 /* A copy as a C string; the caller frees. */
 char *fl_span_dup(struct fl_span s);
 
-/* Chunked decoding: a small machine that is fed bytes and points at the data in them. */
+/*
+ * Chunked decoding: a small machine that is fed bytes and points at the data in them. Refuses extensions
+ * that are not by the grammar of RFC 9112 7.1.1, and trailers that RFC 9110 6.5.1 forbids (framing, routing,
+ * authentication, and what a router says of a client).
+ */
 struct fl_http_chunked {
 	int state;
 	uint64_t left;	     /* of the current chunk */
 	size_t line_len;     /* of the current size or trailer line */
 	size_t trailer_len;  /* of all trailer lines */
+	size_t name_len;     /* of the current trailer's name */
+	uint32_t candidates; /* forbidden names that it may become */
 };
 
 void fl_http_chunked_init(struct fl_http_chunked *c);

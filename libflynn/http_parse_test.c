@@ -408,6 +408,8 @@ chunks_become_their_body(FL_UNUSED void **state)
 		{ "3\r\nabc\r\n0\r\n\r\nGET", "abc", "GET" },
 		{ "3\r\nabc\r\n00000000000A\r\n0123456789\r\n0\r\n\r\n", "abc0123456789", "" },
 		{ "1;x=\"y z\"\r\na\r\n1 ;q\r\nb\r\n0;end\r\n\r\n", "ab", "" },
+		{ "1;a;b=c;d=\"\\\"\\\\;, \" ; e = f\t;g\r\na\r\n0\r\n\r\n", "a", "" },
+		{ "0\r\nHosts: 1\r\nHos: 1\r\nX-Host: 1\r\nX-Forwarded: 1\r\nTe-: 1\r\n\r\n", "", "" },
 		{ "2\r\n\r\n\r\n0\r\nX-Sum: 1 2\r\nY:\r\n\r\nrest", "\r\n", "rest" },
 		{ "a\r\n0123456789\r\n0\r\n\r\n", "0123456789", "" },
 	};
@@ -434,6 +436,8 @@ malformed_chunks_are_refused(FL_UNUSED void **state)
 		"\r\n", "x\r\n", " 1\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", "1\n", "1\ra", "1 \r\n", "1 a\r\n", "1;\n", "1;\x01\r\n",
 		"g\r\n", "1\r\nab\r\n", "1\r\na\n", "1\r\na\rb", "1\r\na0\r\n", "fffffffffffffffff\r\n", "0000000000000001\r\n",
 		"0\r\n\n", "0\r\n\rx", "0\r\n: x\r\n\r\n", "0\r\nA\r\n\r\n", "0\r\n A: x\r\n", "0\r\nA : x\r\n", "0\r\nA: \x01\r\n", "0\r\nA: x\n",
+		"0\r\nA(: x\r\n", "0\r\nHost: x\r\n", "0\r\ncontent-LENGTH: 1\r\n", "0\r\nContent_Length: 1\r\n", "0\r\nTransfer-Encoding:\r\n",
+		"0\r\nX: 1\r\nTE: x\r\n", "0\r\nX-Forwarded-For: 1\r\n", "0\r\nx-forwarded-: 1\r\n",
 	};
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {

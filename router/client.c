@@ -124,12 +124,12 @@ linger(struct client *c)
 
 /* No request can be made of what came, and no more can be understood. */
 static void
-refuse(struct client *c, const struct fl_err *err)
+refuse(struct client *c, const struct fl_err *err, bool in_first_line)
 {
 	int status = 400;
 
 	if (err->kind == FL_ERR_TOO_BIG)
-		status = 431;
+		status = in_first_line ? 414 : 431;
 	else if (err->kind == FL_ERR_UNAVAILABLE)
 		status = 505;
 	c->is_partial = false;
@@ -213,7 +213,7 @@ next_request(struct client *c)
 			return true;
 		}
 		if (r == FL_HTTP_PARSE_ERROR) {
-			refuse(c, &err);
+			refuse(c, &err, head.in_first_line);
 			return true;
 		}
 		parsed = len;

@@ -174,6 +174,7 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	x->is_json = accepts_json(h);
 	x->is_expecting = h->expect_continue;
 	x->keep_client = h->keep_alive;
+	x->is_last = !h->keep_alive;
 	x->is_safe = !h->chunked && h->content_length <= 0 && is_idempotent(h->method);
 	if (take_rest(x, h, rest, len, &err) == -1) {
 		exchange_fail(x, 400, "%s", err.msg);
@@ -186,7 +187,10 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	}
 	write_head(x, h);
 	host_len = table_normalise_host(h->host.p, h->host.len, host);
-	if (host_len == 0) {
+	if (h->expect_other) {
+		exchange_fail(x, 417, "the request expects something other than 100-continue");
+	} else if (host_len == 0) {
+		x->keep_client = false; /* whom it is for is not clear, nor then what follows it */
 		exchange_fail(x, 400, "the request names no valid host");
 	} else if ((target = table_find_route(atomic_load(&plane->table), host, host_len, path_of(h), &is_ambiguous)) == NULL) {
 		if (is_ambiguous)
@@ -246,7 +250,9 @@ exchange_finish(struct exchange *x)
 	x->u = NULL;
 	if (x->keep_client)
 		return EXCHANGE_DONE;
-	return is_whole && x->c->in == NULL && (x->c->io.flags & IO_READABLE) == 0 ? EXCHANGE_LAST : EXCHANGE_UNREAD;
+	if (is_whole && x->is_last && x->c->in == NULL && (x->c->io.flags & IO_READABLE) == 0)
+		return EXCHANGE_LAST;
+	return EXCHANGE_UNREAD;
 }
 
 static int

@@ -10,7 +10,7 @@
 
 /* All that we add to a request: the fixed texts and an id, and what forwarded.h says. */
 #define ADDED_MAX (256 + FORWARDED_MAX)
-/* The most options that Connection may name; more are not looked at. */
+/* The options of Connection that are kept apart; those of longer lists are looked up in the lists. */
 #define OPTIONS_MAX 16
 
 #define ID_MIN 20
@@ -52,57 +52,110 @@ static const struct {
 #undef FIELD_NAME
 };
 
+/*
+ * A name with "_" in the place of "-", which CGI and its heirs (WSGI, Rack, PHP) cannot tell from the
+ * one that we set or have checked.
+ */
+static bool
+is_lookalike(struct fl_span name)
+{
+	static const char *const ours[] = { "Transfer-Encoding", "Content-Length", "Host", "X-Forwarded-For", "X-Forwarded-Proto",
+		"X-Forwarded-Port", "X-Request-Start", "X-Request-Id" };
+	char text[24];
+
+	if (name.len >= sizeof(text))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		text[i] = name.p[i] == '_' ? '-' : name.p[i];
+	for (size_t i = 0; i < fl_nitems(ours); i++)
+		if (fl_span_ieq((struct fl_span){ text, name.len }, ours[i]))
+			return true;
+	return false;
+}
+
 static enum field
 field_of(struct fl_span name)
 {
 	for (size_t i = 0; i < fl_nitems(fields); i++)
 		if (fields[i].len == name.len && strncasecmp(fields[i].name, name.p, name.len) == 0)
 			return fields[i].field;
-	return FIELD_PLAIN;
+	return memchr(name.p, '_', name.len) != NULL && is_lookalike(name) ? FIELD_HOP : FIELD_PLAIN;
 }
 
 /* The header names that Connection lists. */
 struct options {
+	const struct fl_http_head *h;
 	size_t n;
 	struct fl_span names[OPTIONS_MAX];
 };
 
-static void
-add_options(struct options *o, struct fl_span list)
+/* Take the next one off the list. False: there is none. */
+static bool
+next_option(struct fl_span *list, struct fl_span *out)
 {
-	const char *p = list.p, *end = list.p + list.len;
+	const char *p = list->p, *end = list->p + list->len, *start, *stop;
 
-	while (p < end && o->n < OPTIONS_MAX) {
-		const char *start, *stop;
+	while (p < end && (*p == ',' || *p == ' ' || *p == '\t'))
+		p++;
+	start = p;
+	while (p < end && *p != ',')
+		p++;
+	for (stop = p; stop > start && (stop[-1] == ' ' || stop[-1] == '\t');)
+		stop--;
+	*out = (struct fl_span){ start, (size_t)(stop - start) };
+	*list = (struct fl_span){ p, (size_t)(end - p) };
+	return stop > start;
+}
 
-		while (p < end && (*p == ',' || *p == ' ' || *p == '\t'))
-			p++;
-		start = p;
-		while (p < end && *p != ',')
-			p++;
-		for (stop = p; stop > start && (stop[-1] == ' ' || stop[-1] == '\t');)
-			stop--;
-		if (stop > start)
-			o->names[o->n++] = (struct fl_span){ start, (size_t)(stop - start) };
-	}
+static bool
+is_connection(const struct fl_http_header *header)
+{
+	return header->name.len == sizeof("Connection") - 1 && fl_span_ieq(header->name, "Connection");
 }
 
 static void
 find_options(const struct fl_http_head *h, struct options *o)
 {
+	o->h = h;
 	o->n = 0;
-	for (size_t i = 0; i < h->n_headers; i++)
-		if (h->headers[i].name.len == sizeof("Connection") - 1 && fl_span_ieq(h->headers[i].name, "Connection"))
-			add_options(o, h->headers[i].value);
+	for (size_t i = 0; i < h->n_headers; i++) {
+		struct fl_span list = h->headers[i].value;
+
+		if (is_connection(&h->headers[i]))
+			while (o->n < OPTIONS_MAX && next_option(&list, &o->names[o->n]))
+				o->n++;
+	}
+}
+
+static bool
+same_name(struct fl_span a, struct fl_span b)
+{
+	return a.len == b.len && strncasecmp(a.p, b.p, a.len) == 0;
+}
+
+/* As is_option(), from the lists themselves: so many options are an attack, or nearly. */
+static bool
+is_in_lists(const struct fl_http_head *h, struct fl_span name)
+{
+	for (size_t i = 0; i < h->n_headers; i++) {
+		struct fl_span list = h->headers[i].value, option;
+
+		if (!is_connection(&h->headers[i]))
+			continue;
+		while (next_option(&list, &option))
+			if (same_name(option, name))
+				return true;
+	}
+	return false;
 }
 
 static bool
 is_option(const struct options *o, struct fl_span name)
 {
 	for (size_t i = 0; i < o->n; i++)
-		if (o->names[i].len == name.len && strncasecmp(o->names[i].p, name.p, name.len) == 0)
+		if (same_name(o->names[i], name))
 			return true;
-	return false;
+	return o->n == OPTIONS_MAX && is_in_lists(o->h, name);
 }
 
 static char *

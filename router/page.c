@@ -18,6 +18,8 @@ static const struct status {
 	{ 404, "Not Found", "not_found" },
 	{ 405, "Method Not Allowed", "invalid" },
 	{ 408, "Request Timeout", "timeout" },
+	{ 414, "URI Too Long", "too_big" },
+	{ 417, "Expectation Failed", "invalid" },
 	{ 431, "Request Header Fields Too Large", "too_big" },
 	{ 502, "Bad Gateway", "bad_gateway" },
 	{ 503, "Service Unavailable", "unavailable" },

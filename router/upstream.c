@@ -65,8 +65,10 @@ on_ready(struct io *io, FL_UNUSED uint32_t events)
 struct upstream *
 upstream_reuse(struct worker *w, struct backend *b, struct client *c, int64_t max_idle_ms)
 {
-	struct upstream *u = LIST_FIRST(&b->slots[w->index].idle);
+	struct upstream *u;
 
+	while ((u = LIST_FIRST(&b->slots[w->index].idle)) != NULL && !is_quiet(u))
+		upstream_close(u);
 	if (u == NULL || w->now_ms - u->idle_since_ms > max_idle_ms)
 		return NULL;
 	leave_pool(u);

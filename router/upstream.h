@@ -28,7 +28,7 @@ struct upstream {
 };
 
 /*
- * An idle connection to b, idle for at most max_idle_ms, or NULL. It works for c from now on.
+ * An idle connection to b that has said nothing since, idle for at most max_idle_ms, or NULL. It works for c from now on.
  */
 struct upstream *upstream_reuse(struct worker *w, struct backend *b, struct client *c, int64_t max_idle_ms);
 /* Begin to connect. NULL when that fails at once. */

@@ -285,13 +285,17 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 {
 	read_clocks(w);
 	timer_wheel_run(&w->timers, w->now_ms);
+	/*
+	 * All is noted before anybody acts on it: a request must not be given an idle connection of whose
+	 * unasked bytes, or end, this turn knows.
+	 */
+	for (int i = 0; i < n; i++)
+		io_note(events[i].data.ptr, events[i].events);
 	for (int i = 0; i < n; i++) {
 		struct io *io = events[i].data.ptr;
 
-		if (io->fd == -1)
-			continue; /* closed earlier in this turn */
-		io_note(io, events[i].events);
-		io->on_ready(io, events[i].events);
+		if (io->fd != -1) /* else closed earlier in this turn */
+			io->on_ready(io, events[i].events);
 	}
 	if (!TAILQ_EMPTY(&w->again))
 		run_again(w);

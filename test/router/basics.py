@@ -540,7 +540,7 @@ REFUSED = [
     ("two spaces", "GET  / HTTP/1.1\r\nHost: {h}\r\n\r\n", 400),
     ("CONNECT", "CONNECT {h}:443 HTTP/1.1\r\nHost: {h}:443\r\n\r\n", 405),
     ("a header without a name", "GET / HTTP/1.1\r\nHost: {h}\r\n: x\r\n\r\n", 400),
-    ("a long target", "GET /" + "x" * 9000 + " HTTP/1.1\r\nHost: {h}\r\n\r\n", 431),
+    ("a long target", "GET /" + "x" * 9000 + " HTTP/1.1\r\nHost: {h}\r\n\r\n", 414),
     ("a long header", "GET / HTTP/1.1\r\nHost: {h}\r\nX: " + "x" * 9000 + "\r\n\r\n", 431),
     ("many headers", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "".join(f"X{i}: 1\r\n" for i in range(200)) + "\r\n", 431),
     ("a huge head", "GET / HTTP/1.1\r\nHost: {h}\r\n" + "".join(f"X{i}: {'x' * 4000}\r\n" for i in range(10)) + "\r\n", 431),
