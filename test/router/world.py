@@ -205,8 +205,9 @@ def read_chunked(f):
     while True:
         size = int(f.readline().split(b";")[0], 16)
         if size == 0:
-            while f.readline().strip():
+            while (line := f.readline()).strip():
                 pass
+            assert line == b"\r\n", "the body ended within its trailers"
             return body
         body += f.read(size)
         assert f.read(2) == b"\r\n"
