@@ -30,7 +30,7 @@
 #include "state.h"
 #include "volume.h"
 
-#define ENGINE_TIMEOUT_MS 120000
+#define ENGINE_TIMEOUT_MS 60000
 #define MAX_PORT_TRIES 20
 #define ATTACH_WAIT_S 60
 

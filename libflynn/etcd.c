@@ -15,7 +15,7 @@
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS 3000
 #define CONNECT_TIMEOUT_MS 2000
 #define STREAM_SILENCE_MS (15 * 60 * 1000) /* etcd reports progress every ten minutes */
 #define MAX_TOKEN_TRIES 3

@@ -71,8 +71,8 @@ check_length(const struct store *s, int64_t length, struct fl_err *err)
 		return 0;
 	available = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if ((uint64_t)length + BLOB_HEAD_LEN > available)
-		return fl_err_set(err, FL_ERR_NO_SPACE, "the blob has %lld bytes, and only %llu are free", (long long)length,
-		    (unsigned long long)available);
+		return fl_err_set(err, FL_ERR_NO_SPACE, "the disk is full: the blob has %lld bytes, and only %llu are free; make room on the disk of shelf's volume",
+		    (long long)length, (unsigned long long)available);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #   engine.sh start    up, empty of containers and volumes, whatever an earlier run left
 #   engine.sh stop     containers, volumes, engine and network gone; images stay as a cache
 #   engine.sh rest     end it as a shutdown of the machine does, its containers with it
+#   engine.sh kill     SIGKILL to the engine alone
 #   engine.sh crash    SIGKILL to it and to all that it runs, as when the power goes
 #   engine.sh again    start it on what rest or crash left
 #   engine.sh env      the variables by which it is reached, for a shell to eval
@@ -145,6 +146,10 @@ crash() {
 	kill_leftovers
 }
 
+end_engine() {
+	kill -KILL "$(cat "$state/dockerd.pid")"
+}
+
 rest() {
 	engine stop >/dev/null
 }
@@ -154,7 +159,8 @@ again() {
 }
 
 case ${1:-} in
+kill) end_engine ;;
 start | stop | rest | crash | again) "$1" ;;
 env) printf 'export DOCKER_HOST=%s TEST_NETNS=%s TEST_ADDRESS=%s\n' "$DOCKER_HOST" "$netns" "$inside" ;;
-*) die "usage: engine.sh start|stop|rest|crash|again|env" ;;
+*) die "usage: engine.sh start|stop|rest|kill|crash|again|env" ;;
 esac

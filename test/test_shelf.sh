@@ -198,7 +198,7 @@ if unshare -m true 2>/dev/null; then
 	shelf_start_small
 	head -c 20000000 /dev/zero >"$TMP/large"
 	is "a disk with room" "$(status /fits -T "$TMP/blob")" 200
-	like "one that has too little is 507 before a byte is sent" "$(at /large -T "$TMP/large")" '"code":"no_space","message":"the blob has 20000000 bytes, and only [0-9]+ are free"'
+	like "one that has too little is 507 before a byte is sent" "$(at /large -T "$TMP/large")" '"code":"no_space","message":"the disk is full: the blob has 20000000 bytes, and only [0-9]+ are free; make room'
 	like "and 507 when it fills up" "$(at /large -T - -w ' %{http_code}' <"$TMP/large")" '"code":"no_space".*No space left on device.* 507$'
 	is "what was there is there" "$(at /fits | hash_of)" "$HASH"
 	is "what failed is not" "$(status /large)" 404
