@@ -16,6 +16,9 @@
 
 #include "libflynn/list.h"
 
+/* Room for the id of a release. */
+#define BACKEND_RELEASE 40
+
 struct fl_err;
 struct reclaim;
 struct upstream;
@@ -43,6 +46,8 @@ struct backend {
 	_Atomic bool is_retired; /* idle connections to it are to be closed */
 	size_t n_slots;
 	char name[56]; /* "ip:port" */
+	char release[BACKEND_RELEASE]; /* of the app, as its host says; "": not known */
+	uint8_t release_len;
 	struct backend_slot slots[];
 };
 

@@ -156,6 +156,8 @@ static void
 wait_for_head(struct client *c, size_t len)
 {
 	client_stash(c, c->w->in, len);
+	if (c->head_us == 0 && c->w->plane->seen != 0)
+		c->head_us = worker_clock_us(c->w);
 	c->is_partial = true;
 	client_wait(c, WAIT_HEAD, false);
 }

@@ -52,6 +52,7 @@ struct client {
 	bool is_partial;   /* in was parsed: it needs more */
 	bool is_lingering; /* answered for good; only waits for the client's end */
 	uint32_t n_lingered;
+	int64_t head_us; /* when a part of a head came; 0: none, or nobody wants to know */
 };
 
 /* Takes the accepted descriptor. May have closed it again on return. */

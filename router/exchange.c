@@ -26,6 +26,8 @@ exchange_new(struct client *c)
 	x->c = c;
 	x->w = c->w;
 	x->up.ended = true;
+	seen_begin(x, c->head_us);
+	c->head_us = 0;
 	return x;
 }
 
@@ -34,6 +36,7 @@ exchange_free(struct exchange *x)
 {
 	struct block_pool *pool = &x->w->blocks;
 
+	seen_end(x);
 	if (x->u != NULL)
 		upstream_close(x->u);
 	if (x->service != NULL)
@@ -51,6 +54,7 @@ exchange_count(struct exchange *x, int status)
 {
 	if (status >= 100 && status < 600)
 		worker_count(x->w, COUNT_ANSWERS + (unsigned)status / 100 - 1, 1);
+	x->seen.status = (uint16_t)status;
 }
 
 bool
@@ -83,6 +87,7 @@ exchange_fail(struct exchange *x, int status, const char *fmt, ...)
 	page.client_minor = x->minor;
 	page.id = x->id;
 	b = page_write(&x->w->blocks, &page);
+	seen_page(x, block_bytes(b), b->len);
 	flow_init(&x->down, FLOW_LENGTH, 0);
 	x->down.held = block_append(&x->w->blocks, x->down.held, block_bytes(b), b->len);
 	block_free(&x->w->blocks, b);
@@ -164,6 +169,7 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	struct exchange *x = exchange_new(c);
 	struct plane *plane = c->w->plane;
 	const struct target *target = NULL;
+	const struct fl_span none = { NULL, 0 };
 	char host[TABLE_MAX_KEY + 1];
 	struct fl_err err = { 0 };
 	bool is_ambiguous = false;
@@ -177,22 +183,27 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	x->is_last = !h->keep_alive;
 	x->is_safe = !h->chunked && h->content_length <= 0 && is_idempotent(h->method);
 	if (take_rest(x, h, rest, len, &err) == -1) {
+		seen_request(x, NULL, h->method, none, h->target);
 		exchange_fail(x, 400, "%s", err.msg);
 		return x;
 	}
 	if (fl_span_eq(h->method, "CONNECT")) {
 		x->keep_client = false;
+		seen_request(x, NULL, h->method, none, h->target);
 		exchange_fail(x, 405, "CONNECT is not served here");
 		return x;
 	}
 	write_head(x, h);
 	host_len = table_normalise_host(h->host.p, h->host.len, host);
+	if (host_len > 0)
+		target = table_find_route(atomic_load(&plane->table), host, host_len, path_of(h), &is_ambiguous);
+	seen_request(x, target, h->method, (struct fl_span){ host, host_len }, h->target);
 	if (h->expect_other) {
 		exchange_fail(x, 417, "the request expects something other than 100-continue");
 	} else if (host_len == 0) {
 		x->keep_client = false; /* whom it is for is not clear, nor then what follows it */
 		exchange_fail(x, 400, "the request names no valid host");
-	} else if ((target = table_find_route(atomic_load(&plane->table), host, host_len, path_of(h), &is_ambiguous)) == NULL) {
+	} else if (target == NULL) {
 		if (is_ambiguous)
 			exchange_fail(x, 400, "the path can be read in ways that lead to different routes of %s", host);
 		else if (!atomic_load(&plane->is_synced))
@@ -211,6 +222,7 @@ exchange_begin_tcp(struct client *c)
 {
 	struct exchange *x = exchange_new(c);
 	const struct target *target;
+	const struct fl_span none = { NULL, 0 };
 	char key[16];
 	int len = snprintf(key, sizeof(key), ":%d", c->port);
 
@@ -222,6 +234,7 @@ exchange_begin_tcp(struct client *c)
 		x->state = STATE_BROKEN; /* the route is being removed */
 		return x;
 	}
+	seen_request(x, target, none, (struct fl_span){ key, (size_t)len }, none);
 	x->service = target->service;
 	service_hold(x->service, x->w->index);
 	worker_count(x->w, COUNT_TUNNELS, 1);
@@ -243,6 +256,7 @@ exchange_finish(struct exchange *x)
 {
 	bool is_whole = exchange_is_read(x) && !flow_holds(&x->up);
 
+	x->seen.flags |= RECORD_WHOLE;
 	if (x->u != NULL && x->keep_upstream && is_whole && x->excess == NULL)
 		upstream_park(x->u);
 	else if (x->u != NULL)

@@ -59,6 +59,7 @@ begin_tunnel(struct exchange *x, const struct fl_http_head *h, const char *rest,
 	x->c->in = NULL;
 	exchange_count(x, h->status);
 	worker_count(x->w, COUNT_TUNNELS, 1);
+	seen_tunnel(x);
 	drop_head(x);
 	x->state = STATE_TUNNEL;
 	return send_client(x, x->w->out, head_write_interim(x->w->out, h), rest, len) ? STEP_NEXT : EXCHANGE_BROKEN;
@@ -163,6 +164,7 @@ exchange_read_answer(struct exchange *x)
 		block_free(&w->blocks, x->answer);
 		x->answer = NULL;
 		x->down.moved = true;
+		seen_answered(x);
 		if ((step = take_answer(x, len + (size_t)n)) != STEP_MORE)
 			return step;
 	}
@@ -224,8 +226,10 @@ exchange_tunnel(struct exchange *x)
 	down = run_direction(x, &x->down, backend, client);
 	if (down == FLOW_CUT || down == FLOW_UNWRITABLE || up == FLOW_CUT)
 		return EXCHANGE_BROKEN;
-	if (down == FLOW_DONE && (up == FLOW_DONE || up == FLOW_UNWRITABLE))
+	if (down == FLOW_DONE && (up == FLOW_DONE || up == FLOW_UNWRITABLE)) {
+		x->seen.flags |= RECORD_WHOLE;
 		return EXCHANGE_LAST;
+	}
 	if (up == FLOW_BUSY || down == FLOW_BUSY)
 		return EXCHANGE_BUSY;
 	if (up == FLOW_READ_BLOCKED && down == FLOW_READ_BLOCKED)

@@ -51,6 +51,7 @@ exchange_dial(struct exchange *x)
 		x->u = upstream_reuse(w, b, x->c, x->is_safe ? INT64_MAX : STALE_MS);
 	if (x->u == NULL)
 		x->u = upstream_dial(w, b, x->c);
+	seen_dial(x, b);
 	if (x->u == NULL)
 		return refused(x, b);
 	x->head_sent = 0;
@@ -103,6 +104,8 @@ send_head(struct exchange *x)
 			n = (ssize_t)parts[0].iov_len;
 		}
 		x->head_sent += (size_t)n;
+		if (x->head_sent == x->head->len)
+			seen_sent(x);
 	}
 	if (!u->is_used)
 		backend_connected(u->backend, x->w->index);

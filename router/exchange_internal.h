@@ -13,6 +13,7 @@
 #include "router/client.h"
 #include "router/exchange.h"
 #include "router/flow.h"
+#include "router/seen.h"
 
 struct backend;
 struct block;
@@ -60,6 +61,7 @@ struct exchange {
 	bool is_last;	   /* the client sends nothing behind this request: it said so */
 	bool keep_client, keep_upstream;
 	bool up_lost;	 /* the backend takes no more of the request */
+	struct seen seen;
 };
 
 /*

@@ -70,8 +70,11 @@ flow_take(struct flow *f, char *data, size_t len, size_t *used, size_t *pass, st
 		break;
 	case FLOW_CHUNKED:
 	case FLOW_DECHUNK:
-		return take_chunks(f, data, len, used, pass, err);
+		if (take_chunks(f, data, len, used, pass, err) == -1)
+			return -1;
+		break;
 	}
+	f->n_bytes += *pass;
 	return 0;
 }
 
@@ -204,6 +207,7 @@ read_pipe(struct flow *f, struct io *from, struct pipe *p, struct block_pool *po
 	}
 	p->len = (size_t)n;
 	f->pipe = p;
+	f->n_bytes += (uint64_t)n;
 	f->moved = true;
 	f->is_bulk = (size_t)n >= BULK_MIN;
 	if (f->body == FLOW_LENGTH) {

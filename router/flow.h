@@ -31,6 +31,7 @@ struct flow {
 	bool ended; /* the body's last byte was read */
 	bool moved; /* bytes were read or written since this was last cleared */
 	uint64_t left;
+	uint64_t n_bytes; /* of the body, taken to be passed on */
 	struct fl_http_chunked chunked;
 	struct block *held; /* read and not yet written */
 	struct pipe *pipe;  /* the same, behind held, where nobody need look at it; NULL: none */

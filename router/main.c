@@ -2,6 +2,7 @@
  * flynn-router - HTTP, HTTPS and TCP in, instances out.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "libflynn/args.h"
 #include "libflynn/daemon.h"
@@ -11,7 +12,7 @@
 #include "router/cidr.h"
 #include "router/router.h"
 
-enum { DRAIN_S = 10 };
+enum { DRAIN_S = 10, REQUESTS_MAX = 1 << 22 };
 
 #define AT(field) offsetof(struct router_config, field)
 static const struct fl_args_opt options[] = {
@@ -23,6 +24,8 @@ static const struct fl_args_opt options[] = {
 	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
 	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
 	{ "trusted-proxies", "TRUSTED_PROXIES", NULL, FL_ARGS_STR, AT(trusted_proxies), "networks whose X-Forwarded headers are believed, by comma, or none" },
+	{ "requests", "REQUESTS", "65536", FL_ARGS_INT, AT(n_requests), "requests to remember for GET /requests; 0: none" },
+	{ "route-metrics", "ROUTE_METRICS", "on", FL_ARGS_STR, AT(route_metrics), "metrics by route: on or off" },
 	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
 	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
 	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },
@@ -40,6 +43,10 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY is not set");
 	if (cfg->head_timeout_s < 1 || cfg->head_timeout_s > 3600 || cfg->answer_timeout_s < 1 || cfg->answer_timeout_s > 86400)
 		return fl_err_set(err, FL_ERR_INVALID, "-head-timeout is 1 to 3600 s, -answer-timeout 1 to 86400 s");
+	if (cfg->n_requests < 0 || cfg->n_requests > REQUESTS_MAX)
+		return fl_err_set(err, FL_ERR_INVALID, "-requests is 0 to %d", REQUESTS_MAX);
+	if (strcmp(cfg->route_metrics, "on") != 0 && strcmp(cfg->route_metrics, "off") != 0)
+		return fl_err_set(err, FL_ERR_INVALID, "-route-metrics is on or off");
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
 	if (cfg->trusted_proxies != NULL && (cfg->trusted = cidr_list_parse(cfg->trusted_proxies, &why)) == NULL)

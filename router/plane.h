@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 struct cidr_list;
+struct journal;
 struct reclaim;
 struct table;
 
@@ -17,6 +18,8 @@ struct plane {
 	_Atomic(const struct table *) table; /* never NULL; a worker may look at it for one turn of its loop */
 	_Atomic bool is_synced;		     /* the table was made from all of etcd once */
 	struct reclaim *reclaim;
+	unsigned seen;		 /* enum seen_use: what is noted of each exchange */
+	struct journal *journal; /* NULL: none */
 	SSL_CTX *tls;
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */

@@ -21,8 +21,10 @@
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 #include "router/api.h"
+#include "router/journal.h"
 #include "router/listener.h"
 #include "router/reclaim.h"
+#include "router/seen.h"
 #include "router/sync.h"
 #include "router/table.h"
 #include "router/tls.h"
@@ -172,6 +174,20 @@ on_workers_drained(evutil_socket_t fd, FL_UNUSED short what, void *arg)
 		drained(arg);
 }
 
+/* What is noted of each exchange. */
+static void
+start_seeing(struct router *r)
+{
+	struct plane *plane = &r->plane;
+
+	if (strcmp(r->cfg->route_metrics, "on") == 0)
+		plane->seen |= SEEN_TALLY;
+	if (r->cfg->n_requests > 0) {
+		plane->seen |= SEEN_JOURNAL;
+		plane->journal = journal_new(r->n_workers, (size_t)r->cfg->n_requests);
+	}
+}
+
 static int
 start_plane(struct router *r, struct fl_err *err)
 {
@@ -182,6 +198,7 @@ start_plane(struct router *r, struct fl_err *err)
 	plane->answer_timeout_ms = r->cfg->answer_timeout_s * 1000;
 	plane->trusted = r->cfg->trusted;
 	atomic_init(&plane->table, table_new(0, 0));
+	start_seeing(r);
 	if ((plane->tls = tls_ctx_new(plane, err)) == NULL)
 		return -1;
 	if ((plane->drained_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) == -1)
@@ -303,6 +320,7 @@ router_free(struct router *r)
 	fl_discoverd_free(r->discoverd);
 	table_free((void *)atomic_load(&r->plane.table));
 	reclaim_free(r->plane.reclaim);
+	journal_free(r->plane.journal);
 	SSL_CTX_free(r->plane.tls);
 	if (r->open_late != NULL)
 		event_free(r->open_late);

@@ -28,6 +28,8 @@ struct router_config {
 	int head_timeout_s, answer_timeout_s;
 	char *trusted_proxies;
 	struct cidr_list *trusted; /* parsed of it; NULL: the option was not given */
+	int n_requests; /* to remember */
+	char *route_metrics; /* "on", "off" */
 };
 
 struct router {

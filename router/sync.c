@@ -22,6 +22,7 @@
 #include "router/reclaim.h"
 #include "router/route.h"
 #include "router/table.h"
+#include "router/tally.h"
 #include "router/tls.h"
 #include "router/worker.h"
 
@@ -43,6 +44,7 @@ struct live {
 	TAILQ_ENTRY(live) link; /* in routes, the newest first; or in dropped */
 	struct route *route;
 	struct target *target;
+	struct tally *tally; /* shared with those that it replaces, or that replace it */
 	struct watched *watched;
 	int64_t create_rev, mod_rev;
 	bool is_listening; /* TCP: workers have its port */
@@ -59,6 +61,7 @@ struct sync {
 	struct live_list dropped; /* out of by_id, still in the table */
 	struct event *publish;	  /* soon: several changes make one table */
 	uint64_t seed;
+	uint32_t n_tallies; /* made so far */
 	bool is_ready, is_dirty;
 	size_t n_vanished; /* deleted since the last table was made */
 };
@@ -128,8 +131,9 @@ maintenance_of(const struct route *r)
 	return r->maintenance_text != NULL ? r->maintenance_text : "this site is down for maintenance, and will be back soon";
 }
 
+/* old: what it replaces, or NULL. */
 static struct live *
-live_new(struct sync *s, struct route *route, const struct fl_etcd_kv *kv)
+live_new(struct sync *s, struct route *route, const struct fl_etcd_kv *kv, const struct live *old)
 {
 	struct live *l = fl_xcalloc(1, sizeof(*l));
 	struct tls_cert *cert = NULL;
@@ -141,11 +145,14 @@ live_new(struct sync *s, struct route *route, const struct fl_etcd_kv *kv)
 		fl_log_warn("no HTTPS for a route", fl_str("route", route->id), fl_str("domain", route->domain), fl_str("err", err.msg));
 	l->route = route;
 	l->watched = watch(s, route->service);
+	l->tally = old != NULL ? old->tally : tally_new(++s->n_tallies, s->cfg.n_workers);
+	l->tally->n_routes++;
 	l->target = target_new(&(struct target_spec){
 	    .key = key,
 	    .path = route->path,
 	    .service = l->watched->service,
 	    .cert = cert,
+	    .tally = l->tally,
 	    .sticky = route->sticky,
 	    .leader = route->leader,
 	    .redirect_https = route->redirect_https,
@@ -162,6 +169,8 @@ static void
 live_free(struct sync *s, struct live *l)
 {
 	reclaim_retire(s->cfg.plane->reclaim, l->target, target_free, NULL);
+	if (--l->tally->n_routes == 0)
+		reclaim_retire(s->cfg.plane->reclaim, l->tally, tally_free, tally_is_busy);
 	unwatch(s, l->watched);
 	route_free(l->route);
 	free(l);
@@ -224,7 +233,7 @@ on_put(const struct fl_etcd_kv *kv, void *arg)
 			drop(s, old);
 		return;
 	}
-	l = live_new(s, route, kv);
+	l = live_new(s, route, kv, old);
 	if (old != NULL) {
 		l->is_listening = old->is_listening; /* the same port, as it is the same id */
 		old->is_listening = false;

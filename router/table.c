@@ -30,6 +30,7 @@ target_new(const struct target_spec *spec)
 	*t = (struct target){
 		.service = spec->service,
 		.cert = spec->cert,
+		.tally = spec->tally,
 		.maintenance = fl_xstrdup_null(spec->maintenance),
 		.path_len = (uint16_t)(path_size - 1),
 		.sticky = spec->sticky,

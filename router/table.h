@@ -12,6 +12,7 @@
 #include "libflynn/http_parse.h"
 
 struct service;
+struct tally;
 struct tls_cert;
 
 /* The longest host name, RFC 1035. */
@@ -23,6 +24,7 @@ struct target {
 	struct tls_cert *cert; /* NULL: no HTTPS */
 	const char *path;      /* "/api": of requests at and below it; "": of all */
 	char *maintenance;     /* NULL: in service; else a sentence for those who come */
+	struct tally *tally;   /* of the route; borrowed */
 	uint16_t path_len;
 	bool sticky;	     /* clients stay with an instance */
 	bool leader;	     /* to the service's leader only */
@@ -30,13 +32,14 @@ struct target {
 	char key[];	     /* "www.example.com", "*.example.com", ":2222"; the path is behind it */
 };
 
-/* What a target is made of; all is copied but service, which is borrowed, and cert, which becomes the target's. */
+/* What a target is made of; all is copied but service and tally, which are borrowed, and cert, which becomes the target's. */
 struct target_spec {
 	const char *key;  /* in lower case */
 	const char *path; /* NULL: "" */
 	const char *maintenance;
 	struct service *service;
 	struct tls_cert *cert;
+	struct tally *tally;
 	bool sticky, leader, redirect_https;
 };
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "libflynn/attr.h"
+#include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
 #include "libflynn/random.h"
@@ -21,6 +22,7 @@
 #include "router/listener.h"
 #include "router/plane.h"
 #include "router/reclaim.h"
+#include "router/seen.h"
 #include "router/upstream.h"
 
 #define EVENTS_A_TURN 128
@@ -60,6 +62,14 @@ worker_random(struct worker *w)
 	a ^= a << 23;
 	w->random[1] = a ^ b ^ a >> 17 ^ b >> 26;
 	return w->random[1] + b;
+}
+
+int64_t
+worker_clock_us(struct worker *w)
+{
+	if (w->clock_us == 0)
+		w->clock_us = fl_clock_us();
+	return w->clock_us;
 }
 
 void
@@ -116,6 +126,7 @@ run_again(struct worker *w)
 		c = TAILQ_FIRST(&w->again);
 		TAILQ_REMOVE(&w->again, c, again_link);
 		c->is_again = false;
+		w->clock_us = 0;
 		client_run(c);
 	}
 }
@@ -284,6 +295,7 @@ static void
 turn(struct worker *w, const struct epoll_event *events, int n)
 {
 	read_clocks(w);
+	w->clock_us = 0;
 	timer_wheel_run(&w->timers, w->now_ms);
 	/*
 	 * All is noted before anybody acts on it: a request must not be given an idle connection of whose
@@ -294,6 +306,7 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 	for (int i = 0; i < n; i++) {
 		struct io *io = events[i].data.ptr;
 
+		w->clock_us = 0;
 		if (io->fd != -1) /* else closed earlier in this turn */
 			io->on_ready(io, events[i].events);
 	}
@@ -412,6 +425,7 @@ worker_free(struct worker *w)
 		close(w->epoll_fd);
 	pthread_mutex_destroy(&w->mail_lock);
 	block_pool_release(&w->blocks);
+	seen_release(w);
 	free(w->graves);
 	free(w->in);
 	free(w->out);

@@ -22,6 +22,7 @@ struct client;
 struct fl_err;
 struct listener;
 struct plane;
+struct seen_note;
 struct upstream;
 
 /* Where bytes are read to before it is known whether they must be kept. */
@@ -53,6 +54,7 @@ struct worker {
 
 	int64_t now_ms;	 /* monotonic, of this turn */
 	int64_t wall_ms; /* since the epoch, of this turn */
+	int64_t clock_us; /* 0: see worker_clock_us() */
 	uint64_t random[2];
 	struct timer_wheel timers;
 	struct block_pool blocks;
@@ -65,6 +67,8 @@ struct worker {
 	TAILQ_HEAD(, upstream) idle;		/* to all backends, longest idle first */
 	void **graves; /* freed once the turn is over: the poller may still hold events of them */
 	size_t n_graves, graves_cap;
+	struct seen_note *notes; /* for reuse */
+	size_t n_notes;
 	_Atomic uint64_t counters[COUNT_MAX];
 
 	pthread_mutex_t mail_lock; /* guards mail */
@@ -91,6 +95,8 @@ int worker_poll(struct worker *w, struct io *io); /* register with the poller, o
 void worker_bury(struct worker *w, void *object);  /* free(3) it after this turn */
 void worker_again(struct worker *w, struct client *c);
 uint64_t worker_random(struct worker *w);
+/* Monotonic, in microseconds, and read at most once an event: for measuring, where now_ms is too coarse. */
+int64_t worker_clock_us(struct worker *w);
 void worker_new_id(struct worker *w, char id[33]);
 void worker_count(struct worker *w, enum counter c, int by);
 /* A client has gone: drained, maybe. */
