@@ -298,6 +298,9 @@ on_client_readable(struct bufferevent *bev, void *arg)
 			client_send(c, answer, answer_len);
 		free(answer);
 	}
+	/* Input that stays over the mark would bring this callback again and again until the answer is there. */
+	if (c->exchange != NULL)
+		bufferevent_disable(bev, EV_READ);
 }
 
 static void
@@ -307,6 +310,7 @@ client_send(struct client *c, const uint8_t *answer, size_t len)
 
 	bufferevent_write(c->bev, head, sizeof(head));
 	bufferevent_write(c->bev, answer, len);
+	bufferevent_enable(c->bev, EV_READ);
 	bufferevent_trigger(c->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS); /* the next question may be here already */
 }
 

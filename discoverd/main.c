@@ -16,7 +16,7 @@ static const struct fl_args_opt options[] = {
 	{ "dns-addr", "DNS_ADDR", NULL, FL_ARGS_LIST, AT(dns_addrs), "ip:port to answer DNS on, for containers; none: no DNS" },
 	{ "recursors", "RECURSORS", NULL, FL_ARGS_LIST, AT(recursors), "name servers for other names; default: those of /etc/resolv.conf" },
 	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
-	{ NULL, "CLUSTER_KEY", NULL, FL_ARGS_STR, AT(key), "what callers must know; none: open to all" },
+	{ NULL, "CLUSTER_KEY", NULL, FL_ARGS_STR, AT(key), "what callers must know" },
 	{ 0 },
 };
 
@@ -31,6 +31,10 @@ main(int argc, char **argv)
 
 	if (fl_args_parse(options, &cfg, argc, argv, NULL, &err) == -1)
 		goto out;
+	if (cfg.key == NULL) {
+		fl_err_set(&err, FL_ERR_INVALID, "CLUSTER_KEY is not set: without it anybody could register instances");
+		goto out;
+	}
 	if ((d = discoverd_new(base, &cfg, &err)) == NULL)
 		goto out;
 	fl_log_info("ready", fl_str("http_addr", cfg.http_addr), fl_str("etcd", cfg.etcd_urls));

@@ -17,7 +17,7 @@ static const struct fl_args_opt options[] = {
 	{ "port", "PORT", "1112", FL_ARGS_INT, AT(port), "port to listen on" },
 	{ "dir", "STORAGE_DIR", "/data", FL_ARGS_STR, AT(dir), "folder that holds the blobs" },
 	{ "max-size", "MAX_SIZE", NULL, FL_ARGS_STR, AT(max_size), "largest blob, in bytes, K, M or G; default: as the disk allows" },
-	{ NULL, "CLUSTER_KEY", NULL, FL_ARGS_STR, AT(key), "what callers must know, if their URL is not signed with it; none: open to all" },
+	{ NULL, "CLUSTER_KEY", NULL, FL_ARGS_STR, AT(key), "what callers must know, if their URL is not signed with it" },
 	{ 0 },
 };
 
@@ -32,6 +32,10 @@ main(int argc, char **argv)
 
 	if (fl_args_parse(options, &cfg, argc, argv, NULL, &err) == -1)
 		goto out;
+	if (cfg.key == NULL) {
+		fl_err_set(&err, FL_ERR_INVALID, "CLUSTER_KEY is not set: without it anybody could read and write blobs");
+		goto out;
+	}
 	if ((s = shelf_new(base, &cfg, &err)) == NULL)
 		goto out;
 	fl_daemon_run(base, DRAIN_S, shelf_stop, s);

@@ -338,6 +338,8 @@ wait "$discoverd_pid"
 is "SIGTERM ends it in peace" $? 0
 unlike "nothing was reported by a sanitizer" "$(cat "$TMP/discoverd.log" "$TMP/discoverd2.log")" 'Sanitizer|runtime error'
 fails_with "a bad flag is a usage error" 2 'nonsense' flynn-discoverd -nonsense
+fails_with "without a key it does not start" 2 'CLUSTER_KEY is not set' timeout 10 flynn-discoverd -http-addr "127.0.0.1:0" -etcd "$ETCD_URL"
+export CLUSTER_KEY=$KEY
 fails_with "an address in use is a failure" 1 'listen' timeout 10 flynn-discoverd -http-addr 127.0.0.1:"$RECURSOR_PORT" -etcd "$ETCD_URL"
 fails_with "a bad DNS address is a usage error" 2 'is no ip:port' timeout 10 flynn-discoverd -http-addr 127.0.0.1:0 -etcd "$ETCD_URL" -dns-addr nonsense
 fails_with "so is a bad recursor" 2 'recursor dns.example.com' timeout 10 flynn-discoverd -http-addr 127.0.0.1:0 -etcd "$ETCD_URL" \

@@ -208,6 +208,8 @@ else
 	note "not allowed to mount: a full disk is not tried"
 fi
 unlike "nothing was reported by a sanitizer" "$(cat "$TMP/shelf.log")" 'Sanitizer|runtime error'
+fails_with "without a key it does not start" 2 'CLUSTER_KEY is not set' flynn-shelf -dir "$TMP/data" -http-addr "127.0.0.1:$PORT"
+export CLUSTER_KEY=$KEY
 fails_with "a bad size is a usage error" 2 'max-size must be' flynn-shelf -max-size many -dir "$TMP/data" -http-addr "127.0.0.1:$PORT"
 fails_with "a folder that cannot be is an error" 1 'store in /dev/null' flynn-shelf -dir /dev/null -http-addr "127.0.0.1:$PORT"
 fails_with "a bad flag is a usage error" 2 'nonsense' flynn-shelf -nonsense
