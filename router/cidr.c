@@ -58,7 +58,7 @@ mask(struct cidr *c)
 	bool has_more;
 
 	for (unsigned i = 0; i < c->bits; i++)
-		net.s6_addr[i / 8] |= c->net.s6_addr[i / 8] & (uint8_t)(0x80 >> i % 8);
+		net.s6_addr[i / 8] = (uint8_t)(net.s6_addr[i / 8] | (c->net.s6_addr[i / 8] & 0x80 >> i % 8));
 	has_more = memcmp(&net, &c->net, sizeof(net)) != 0;
 	c->net = net;
 	return has_more;
