@@ -12,11 +12,10 @@
 #include "libflynn/http_parse.h"
 #include "libflynn/xmalloc.h"
 #include "router/block.h"
-#include "router/cidr.h"
 #include "router/exchange.h"
-#include "router/forwarded.h"
 #include "router/listener.h"
 #include "router/plane.h"
+#include "router/proxied.h"
 #include "router/worker.h"
 
 /* What one read for a request takes at most: so much a client can make us keep by sending requests early. */
@@ -268,6 +267,17 @@ client_run(struct client *c)
 		client_close(c, true);
 		return;
 	}
+	if (c->is_announced) {
+		int ret = proxied_read(c);
+
+		if (ret == IO_AGAIN)
+			client_wait(c, WAIT_HANDSHAKE, false);
+		else if (ret != 1)
+			client_close(c, true);
+		if (ret != 1)
+			return;
+		c->is_announced = false;
+	}
 	if ((c->io.flags & IO_HANDSHAKE) != 0) {
 		int ret = io_handshake(&c->io);
 
@@ -324,16 +334,6 @@ set_peer(struct client *c, const struct sockaddr_storage *addr)
 	}
 }
 
-/* How far what it says of where a request came from is believed. */
-static void
-set_trust(struct client *c)
-{
-	const struct cidr_list *trusted = c->w->plane->trusted;
-
-	if (trusted != NULL)
-		c->trust = cidr_list_has(trusted, &c->peer) ? FORWARDED_KEEP : FORWARDED_REPLACE;
-}
-
 void
 client_accept(struct worker *w, const struct listener *l, int fd, const struct sockaddr_storage *addr)
 {
@@ -346,7 +346,8 @@ client_accept(struct worker *w, const struct listener *l, int fd, const struct s
 	c->is_tls = l->is_tls;
 	c->is_tcp = l->is_tcp;
 	set_peer(c, addr);
-	set_trust(c);
+	c->is_announced = proxied_expects(c);
+	proxied_set_trust(c);
 	LIST_INSERT_HEAD(&w->clients, c, link);
 	worker_count(w, COUNT_CLIENTS, 1);
 	worker_count(w, COUNT_OPEN, 1);

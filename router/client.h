@@ -48,6 +48,7 @@ struct client {
 	uint8_t wait;	    /* enum client_wait */
 	uint8_t trust;	    /* enum forwarded_trust */
 	bool is_tls, is_tcp;
+	bool is_announced; /* its PROXY header is to come first */
 	bool is_again;	   /* in the worker's queue */
 	bool is_partial;   /* in was parsed: it needs more */
 	bool is_lingering; /* answered for good; only waits for the client's end */

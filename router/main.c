@@ -26,6 +26,7 @@ static const struct fl_args_opt options[] = {
 	{ "trusted-proxies", "TRUSTED_PROXIES", NULL, FL_ARGS_STR, AT(trusted_proxies), "networks whose X-Forwarded headers are believed, by comma, or none" },
 	{ "requests", "REQUESTS", "65536", FL_ARGS_INT, AT(n_requests), "requests to remember for GET /requests; 0: none" },
 	{ "route-metrics", "ROUTE_METRICS", "on", FL_ARGS_STR, AT(route_metrics), "metrics by route: on or off" },
+	{ "proxy-protocol", "PROXY_PROTOCOL", NULL, FL_ARGS_BOOL, AT(is_proxied), "HTTP and HTTPS connections begin with a PROXY header" },
 	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
 	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
 	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },

@@ -24,6 +24,7 @@ struct plane {
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */
 	const struct cidr_list *trusted; /* proxies whose word on where a request came from counts; NULL: not said */
+	bool is_proxied; /* connections begin with a PROXY header: those of trusted, or all if that is NULL */
 	_Atomic size_t n_undrained; /* workers that have been told to drain and still have connections */
 	int drained_fd;		    /* eventfd, written when there is none left */
 };

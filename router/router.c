@@ -58,6 +58,7 @@ write_metrics(struct fl_buf *b, void *arg)
 		{ COUNT_DIAL_FAILURES, "connect_failures", "counter", "_total", "Connections that instances did not accept." },
 		{ COUNT_RETRIES, "retries", "counter", "_total", "Requests sent again as a kept connection had been closed." },
 		{ COUNT_TUNNELS, "tunnels", "counter", "_total", "Upgraded and TCP connections." },
+		{ COUNT_BAD_PROXIES, "proxy_protocol_failures", "counter", "_total", "Connections refused for want of a PROXY header." },
 	};
 	const struct router *r = arg;
 
@@ -197,6 +198,7 @@ start_plane(struct router *r, struct fl_err *err)
 	plane->head_timeout_ms = r->cfg->head_timeout_s * 1000;
 	plane->answer_timeout_ms = r->cfg->answer_timeout_s * 1000;
 	plane->trusted = r->cfg->trusted;
+	plane->is_proxied = r->cfg->is_proxied;
 	atomic_init(&plane->table, table_new(0, 0));
 	start_seeing(r);
 	if ((plane->tls = tls_ctx_new(plane, err)) == NULL)

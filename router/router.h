@@ -26,6 +26,7 @@ struct router_config {
 	int port; /* of the API, unless api_addr is given */
 	int n_threads; /* 0: one a core */
 	int head_timeout_s, answer_timeout_s;
+	bool is_proxied;
 	char *trusted_proxies;
 	struct cidr_list *trusted; /* parsed of it; NULL: the option was not given */
 	int n_requests; /* to remember */

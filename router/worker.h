@@ -15,6 +15,7 @@
 
 #include "libflynn/list.h"
 #include "router/block.h"
+#include "router/complaint.h"
 #include "router/io.h"
 #include "router/timer.h"
 
@@ -39,9 +40,13 @@ enum counter {
 	COUNT_DIAL_FAILURES,
 	COUNT_RETRIES,	/* requests tried again on another connection */
 	COUNT_TUNNELS,	/* upgraded and TCP connections */
+	COUNT_BAD_PROXIES, /* connections without the PROXY header they owe */
 	COUNT_ANSWERS,	/* answers by class: 1xx is COUNT_ANSWERS, ... 5xx is COUNT_ANSWERS + 4 */
 	COUNT_MAX = COUNT_ANSWERS + 5
 };
+
+/* What is logged once a second at most. */
+enum complaint_about { COMPLAINT_PROXY, COMPLAINT_MAX };
 
 struct worker_message;
 
@@ -70,6 +75,7 @@ struct worker {
 	struct seen_note *notes; /* for reuse */
 	size_t n_notes;
 	_Atomic uint64_t counters[COUNT_MAX];
+	struct complaint complaints[COMPLAINT_MAX];
 
 	pthread_mutex_t mail_lock; /* guards mail */
 	STAILQ_HEAD(, worker_message) mail;
