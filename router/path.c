@@ -52,8 +52,10 @@ decode(char *p, size_t len, bool slashes)
 
 	for (size_t i = 0; i < len; i++) {
 		int high = p[i] == '%' && i + 2 < len ? hex(p[i + 1]) : -1, low = high >= 0 ? hex(p[i + 2]) : -1;
-		char c = low >= 0 ? (char)(high << 4 | low) : p[i];
+		char c = p[i];
 
+		if (low >= 0)
+			c = (char)(high << 4 | low);
 		if (low >= 0 && (slashes || (c != '/' && c != '\\')))
 			i += 2;
 		else
