@@ -290,6 +290,8 @@ client_run(struct client *c)
 			client_close(c, false);
 			return;
 		}
+		if (SSL_session_reused(c->io.ssl))
+			worker_count(c->w, COUNT_RESUMED, 1);
 	}
 	if (c->is_lingering)
 		linger(c);

@@ -27,6 +27,8 @@ static const struct fl_args_opt options[] = {
 	{ "requests", "REQUESTS", "65536", FL_ARGS_INT, AT(n_requests), "requests to remember for GET /requests; 0: none" },
 	{ "route-metrics", "ROUTE_METRICS", "on", FL_ARGS_STR, AT(route_metrics), "metrics by route: on or off" },
 	{ "proxy-protocol", "PROXY_PROTOCOL", NULL, FL_ARGS_BOOL, AT(is_proxied), "HTTP and HTTPS connections begin with a PROXY header" },
+	{ "default-cert", "DEFAULT_CERT", NULL, FL_ARGS_STR, AT(default_cert), "PEM file of the certificate and key for clients that name no host, or \"self\"; default: they are refused" },
+	{ "ticket-rotation", "TICKET_ROTATION", "28800", FL_ARGS_INT, AT(ticket_rotation_s), "seconds until TLS session tickets are sealed by a new key" },
 	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
 	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
 	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },
@@ -48,6 +50,8 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-requests is 0 to %d", REQUESTS_MAX);
 	if (strcmp(cfg->route_metrics, "on") != 0 && strcmp(cfg->route_metrics, "off") != 0)
 		return fl_err_set(err, FL_ERR_INVALID, "-route-metrics is on or off");
+	if (cfg->ticket_rotation_s < 2 || cfg->ticket_rotation_s > 172800)
+		return fl_err_set(err, FL_ERR_INVALID, "-ticket-rotation is 2 to 172800 s");
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
 	if (cfg->trusted_proxies != NULL && (cfg->trusted = cidr_list_parse(cfg->trusted_proxies, &why)) == NULL)

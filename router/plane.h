@@ -13,6 +13,8 @@ struct cidr_list;
 struct journal;
 struct reclaim;
 struct table;
+struct ticket_ring;
+struct tls_cert;
 
 struct plane {
 	_Atomic(const struct table *) table; /* never NULL; a worker may look at it for one turn of its loop */
@@ -21,6 +23,8 @@ struct plane {
 	unsigned seen;		 /* enum seen_use: what is noted of each exchange */
 	struct journal *journal; /* NULL: none */
 	SSL_CTX *tls;
+	_Atomic(const struct ticket_ring *) tickets; /* never NULL while workers run */
+	struct tls_cert *default_cert; /* of clients that name no host that has one; NULL: they are refused */
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */
 	const struct cidr_list *trusted; /* proxies whose word on where a request came from counts; NULL: not said */

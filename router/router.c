@@ -27,6 +27,7 @@
 #include "router/seen.h"
 #include "router/sync.h"
 #include "router/table.h"
+#include "router/tickets.h"
 #include "router/tls.h"
 
 #define MAX_THREADS 64
@@ -53,6 +54,7 @@ write_metrics(struct fl_buf *b, void *arg)
 		{ COUNT_CLIENTS, "clients", "counter", "_total", "Connections accepted." },
 		{ COUNT_OPEN, "clients_open", "gauge", "", "Connections of clients open now." },
 		{ COUNT_HANDSHAKES, "tls_handshakes", "counter", "_total", "TLS handshakes done." },
+		{ COUNT_RESUMED, "tls_resumed", "counter", "_total", "TLS handshakes that went on with an earlier session." },
 		{ COUNT_HANDSHAKE_FAILURES, "tls_handshake_failures", "counter", "_total", "TLS handshakes failed." },
 		{ COUNT_DIALS, "connects", "counter", "_total", "Connections begun to instances." },
 		{ COUNT_DIAL_FAILURES, "connect_failures", "counter", "_total", "Connections that instances did not accept." },
@@ -201,7 +203,9 @@ start_plane(struct router *r, struct fl_err *err)
 	plane->is_proxied = r->cfg->is_proxied;
 	atomic_init(&plane->table, table_new(0, 0));
 	start_seeing(r);
-	if ((plane->tls = tls_ctx_new(plane, err)) == NULL)
+	r->tickets = tickets_new(r->base, plane, r->cfg->ticket_rotation_s);
+	if ((plane->tls = tls_ctx_new(plane, r->cfg->ticket_rotation_s, err)) == NULL ||
+	    (r->cfg->default_cert != NULL && (plane->default_cert = tls_cert_default(r->cfg->default_cert, err)) == NULL))
 		return -1;
 	if ((plane->drained_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) == -1)
 		return fl_err_sys(err, "make an eventfd");
@@ -251,6 +255,7 @@ start_sync(struct router *r)
 	r->etcd = sync.etcd = fl_etcd_new(r->base, cfg->etcd_urls, cfg->key);
 	r->discoverd = sync.discoverd = fl_discoverd_new(r->base, cfg->discoverd_addr, cfg->key);
 	r->sync = sync_new(&sync);
+	tickets_share(r->tickets, r->etcd);
 }
 
 static int
@@ -316,6 +321,7 @@ router_free(struct router *r)
 	close_all(r, r->https_fds);
 	free(r->workers);
 	sync_free(r->sync);
+	tickets_free(r->tickets);
 	fl_etcd_free(r->etcd);
 	router_api_free(r->api);
 	fl_http_free(r->http);
@@ -324,6 +330,7 @@ router_free(struct router *r)
 	reclaim_free(r->plane.reclaim);
 	journal_free(r->plane.journal);
 	SSL_CTX_free(r->plane.tls);
+	tls_cert_free(r->plane.default_cert);
 	if (r->open_late != NULL)
 		event_free(r->open_late);
 	if (r->drained != NULL)

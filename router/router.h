@@ -19,6 +19,7 @@ struct fl_etcd;
 struct fl_http;
 struct router_api;
 struct sync;
+struct tickets;
 
 struct router_config {
 	char *http_addr, *https_addr, *api_addr, *tcp_ip;
@@ -31,6 +32,8 @@ struct router_config {
 	struct cidr_list *trusted; /* parsed of it; NULL: the option was not given */
 	int n_requests; /* to remember */
 	char *route_metrics; /* "on", "off" */
+	char *default_cert; /* see tls_cert_default(); NULL: none */
+	int ticket_rotation_s;
 };
 
 struct router {
@@ -43,6 +46,7 @@ struct router {
 	struct fl_etcd *etcd;
 	struct fl_discoverd *discoverd;
 	struct sync *sync;
+	struct tickets *tickets;
 	struct fl_http *http;
 	struct router_api *api;
 	int *http_fds, *https_fds; /* listening, until workers accept from them; NULL then */

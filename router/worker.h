@@ -35,6 +35,7 @@ enum counter {
 	COUNT_CLIENTS,	/* accepted connections */
 	COUNT_OPEN,	/* of them open now */
 	COUNT_HANDSHAKES,
+	COUNT_RESUMED, /* of them by a ticket */
 	COUNT_HANDSHAKE_FAILURES,
 	COUNT_DIALS,	/* connections to backends */
 	COUNT_DIAL_FAILURES,
