@@ -33,7 +33,8 @@ struct change {
 	struct fl_http_req *req;
 	struct route *route; /* NULL: a deletion */
 	char *id;
-	bool must_be_new, is_allocating;
+	bool is_allocating;
+	int64_t expected_rev; /* of what it replaces; FL_ETCD_ABSENT, FL_ETCD_ANY */
 	int n_ports_tried;
 	bool is_stored; /* etcd has it, at revision rev */
 	int64_t rev;
@@ -197,18 +198,18 @@ static int
 next_port(struct change *c, struct fl_err *err)
 {
 	const struct router *r = c->api->router;
-	int n = API_TCP_LAST - API_TCP_FIRST + 1;
+	int first = r->cfg->tcp_range_start, last = r->cfg->tcp_range_end, n = last - first + 1;
 
 	if (c->n_ports_tried == 0)
-		route_set_port(c->route, API_TCP_FIRST + (int)fl_random_below((uint32_t)n));
+		route_set_port(c->route, first + (int)fl_random_below((uint32_t)n));
 	while (c->n_ports_tried++ < n) {
-		int port = c->route->port == API_TCP_LAST ? API_TCP_FIRST : c->route->port + 1;
+		int port = c->route->port == last ? first : c->route->port + 1;
 
 		route_set_port(c->route, port);
 		if (sync_find(r->sync, c->route->id, NULL) == NULL && check_port(r, port, NULL) == 0)
 			return 0;
 	}
-	return fl_err_set(err, FL_ERR_UNAVAILABLE, "no TCP port from %d to %d is free", API_TCP_FIRST, API_TCP_LAST);
+	return fl_err_set(err, FL_ERR_UNAVAILABLE, "no TCP port from %d to %d is free: remove a TCP route, or name a port", first, last);
 }
 
 static void on_put(int64_t rev, const struct fl_err *err, void *arg);
@@ -222,7 +223,7 @@ put(struct change *c)
 	free(c->id);
 	c->id = fl_xstrdup(c->route->id);
 	route_write(c->route, &b, true);
-	fl_etcd_put(c->api->router->etcd, key, fl_buf_cstr(&b), 0, c->must_be_new ? FL_ETCD_ABSENT : FL_ETCD_ANY, on_put, c);
+	fl_etcd_put(c->api->router->etcd, key, fl_buf_cstr(&b), 0, c->expected_rev, on_put, c);
 	if (b.data != NULL)
 		explicit_bzero(b.data, b.len); /* it has the private key */
 	fl_buf_release(&b);
@@ -246,8 +247,11 @@ on_put(int64_t rev, const struct fl_err *err, void *arg)
 			fail(c, &why);
 		return;
 	}
-	if (err->kind == FL_ERR_CONFLICT && c->route->type == ROUTE_HTTP)
-		fl_err_set(&why, FL_ERR_CONFLICT, "a route for %s exists already", c->route->domain);
+	if (err->kind == FL_ERR_CONFLICT && c->expected_rev > 0)
+		fl_err_set(&why, FL_ERR_CONFLICT, "the route %s was changed by somebody else meanwhile: look at it and try again", c->id);
+	else if (err->kind == FL_ERR_CONFLICT && c->route->type == ROUTE_HTTP)
+		fl_err_set(&why, FL_ERR_CONFLICT, "a route for %s%s exists already", c->route->domain,
+		    c->route->path != NULL ? c->route->path : "");
 	else if (err->kind == FL_ERR_CONFLICT)
 		fl_err_set(&why, FL_ERR_CONFLICT, "a route for TCP port %d exists already", c->route->port);
 	else
@@ -277,6 +281,26 @@ check(struct change *c, struct fl_err *err)
 	return 0;
 }
 
+/* Store route, or say by err why there is none. old: what it replaces, or NULL. */
+static void
+store(struct fl_http_req *req, struct router *r, struct route *route, const struct route *old, int64_t expected_rev, struct fl_err *err)
+{
+	struct change *c;
+
+	if (route == NULL) {
+		fl_http_reply_err(req, err);
+		return;
+	}
+	c = change_new(r->api, req, route, NULL);
+	if (check(c, err) == -1) {
+		fail(c, err);
+		return;
+	}
+	c->expected_rev = c->is_allocating ? FL_ETCD_ABSENT : expected_rev;
+	route_stamp(route, old != NULL ? old->created_at : NULL);
+	put(c);
+}
+
 static void
 set_route(struct fl_http_req *req, struct router *r, bool must_be_new)
 {
@@ -284,21 +308,10 @@ set_route(struct fl_http_req *req, struct router *r, bool must_be_new)
 	const struct fl_json *body = fl_http_json(req, &err);
 	struct route *route = body != NULL ? route_parse(body, &err) : NULL;
 	const struct route *old = NULL;
-	struct change *c;
 
-	if (route == NULL) {
-		fl_http_reply_err(req, &err);
-		return;
-	}
-	c = change_new(r->api, req, route, NULL);
-	if (check(c, &err) == -1) {
-		fail(c, &err);
-		return;
-	}
-	c->must_be_new = must_be_new || c->is_allocating;
-	old = c->must_be_new ? NULL : sync_find(r->sync, route->id, NULL);
-	route_stamp(route, old != NULL ? old->created_at : NULL);
-	put(c);
+	if (route != NULL && route->id != NULL && !must_be_new)
+		old = sync_find(r->sync, route->id, NULL);
+	store(req, r, route, old, must_be_new ? FL_ETCD_ABSENT : FL_ETCD_ANY, &err);
 }
 
 static void
@@ -389,6 +402,24 @@ routes_get(struct fl_http_req *req, void *arg)
 	free(id);
 }
 
+/* Members that are given replace those of the route, as it was when it was looked at. */
+static void
+routes_update(struct fl_http_req *req, void *arg)
+{
+	struct router *r = arg;
+	struct fl_err err = { 0 };
+	const struct fl_json *body = fl_http_json(req, &err);
+	char *id = id_of(req);
+	int64_t rev = 0;
+	const struct route *old = sync_find(r->sync, id, &rev);
+
+	if (old == NULL && is_ready(req, r))
+		reply_not_found(req, id);
+	else if (old != NULL)
+		store(req, r, body != NULL ? route_update(old, body, &err) : NULL, old, rev, &err);
+	free(id);
+}
+
 static void
 on_deleted(int64_t rev, const struct fl_err *err, void *arg)
 {
@@ -431,6 +462,7 @@ static const struct fl_http_route routes[] = {
 	{ "PUT", "/routes", routes_set, 0 },
 	{ "GET", "/routes", routes_list, 0 },
 	{ "GET", "/routes/:type/:hash", routes_get, 0 },
+	{ "PUT", "/routes/:type/:hash", routes_update, 0 },
 	{ "DELETE", "/routes/:type/:hash", routes_delete, 0 },
 };
 

@@ -1,5 +1,5 @@
 /*
- * api - the HTTP API of routes: POST, PUT, GET, DELETE.
+ * api - the HTTP API of routes: POST, PUT, GET, DELETE. TCP ports are allocated from the range of router_config.
  *
  * A change is answered once this router goes by it.
  */
@@ -9,10 +9,6 @@
 struct fl_err;
 struct router;
 struct router_api;
-
-/* The range TCP ports are allocated from. */
-#define API_TCP_FIRST 3000
-#define API_TCP_LAST 3500
 
 /* Listens on addr with r->http. */
 struct router_api *router_api_new(struct router *r, const char *addr, struct fl_err *err);

@@ -13,9 +13,11 @@
 #include "libflynn/xmalloc.h"
 #include "router/reclaim.h"
 
-/* How long an instance that refuses connections is left alone. */
+/* How long an instance that fails is left alone: at first, and at the longest. */
 #define DOWN_FIRST_MS 500
 #define DOWN_LAST_MS 16000
+/* How long one request tries it before another may. */
+#define TRIAL_MS 1000
 
 /* Only its worker writes a counter of a slot: no locked instruction is needed. */
 static void
@@ -63,24 +65,26 @@ service_unhold(struct service *s, size_t worker)
 }
 
 void
-backend_failed(struct backend *b, size_t worker, int64_t now_ms)
+backend_failed(struct backend *b, int64_t now_ms)
 {
-	struct backend_slot *slot = &b->slots[worker];
-	int64_t pause = DOWN_LAST_MS;
+	int64_t failed_ms = atomic_exchange(&b->failed_ms, now_ms), pause_ms;
+	uint32_t n = atomic_load(&b->n_failures);
 
-	if (slot->n_failures < 5)
-		pause = (int64_t)DOWN_FIRST_MS << slot->n_failures;
-	slot->n_failures++;
-	slot->down_until_ms = now_ms + pause;
+	/* What was under way when it fell fails at once: that is one failure. */
+	if (n == 0 || now_ms - failed_ms >= DOWN_FIRST_MS)
+		atomic_store(&b->n_failures, ++n);
+	pause_ms = n > 5 ? DOWN_LAST_MS : (int64_t)DOWN_FIRST_MS << (n - 1);
+	atomic_store(&b->down_until_ms, now_ms + pause_ms);
 }
 
 void
-backend_connected(struct backend *b, size_t worker)
+backend_works(struct backend *b)
 {
-	struct backend_slot *slot = &b->slots[worker];
-
-	slot->n_failures = 0;
-	slot->down_until_ms = 0;
+	/* Almost always: and then the line stays shared by all cores. */
+	if (atomic_load_explicit(&b->n_failures, memory_order_relaxed) == 0)
+		return;
+	atomic_store(&b->n_failures, 0);
+	atomic_store(&b->down_until_ms, 0);
 }
 
 static int
@@ -164,6 +168,7 @@ set_new(size_t room)
 	struct backend_set *set = fl_xmalloc(sizeof(*set) + room * sizeof(struct backend *));
 
 	set->n = 0;
+	set->leader = NULL;
 	return set;
 }
 
@@ -195,7 +200,7 @@ service_release(void *ptr)
 void
 service_retire(struct service *s, struct reclaim *r)
 {
-	service_update(s, NULL, 0, r);
+	service_update(s, NULL, 0, NULL, r);
 	reclaim_retire(r, s, service_release, service_is_busy);
 }
 
@@ -211,7 +216,7 @@ find(const struct fl_map *by_addr, const char *addr, size_t n_workers)
 }
 
 bool
-service_update(struct service *s, const char *const *addrs, size_t n, struct reclaim *r)
+service_update(struct service *s, const char *const *addrs, size_t n, const char *leader, struct reclaim *r)
 {
 	struct backend_set *old = atomic_load(&s->set), *set = set_new(n);
 	struct fl_map *left = fl_map_new(), *seen = fl_map_new();
@@ -227,6 +232,8 @@ service_update(struct service *s, const char *const *addrs, size_t n, struct rec
 		fl_map_remove(left, addrs[i]);
 		fl_map_set(seen, addrs[i], b);
 		set->items[set->n++] = b;
+		if (leader != NULL && strcmp(addrs[i], leader) == 0)
+			set->leader = b;
 	}
 	atomic_store(&s->set, set);
 	reclaim_retire(r, old, free, NULL);
@@ -261,39 +268,71 @@ load_of(const struct backend *b)
 	return n;
 }
 
+static bool
+is_down(const struct backend *b, int64_t now_ms)
+{
+	return atomic_load_explicit(&b->n_failures, memory_order_relaxed) > 0 &&
+	    atomic_load_explicit(&b->down_until_ms, memory_order_relaxed) > now_ms;
+}
+
 /* The first from position at on that may be used; skip_down: and is not known to be down. */
 static struct backend *
-first_from(const struct backend_set *set, size_t at, size_t worker, int64_t now_ms, bool skip_down,
+first_from(const struct backend_set *set, size_t at, int64_t now_ms, bool skip_down,
     const struct backend *const tried[], size_t n_tried)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct backend *b = set->items[(at + i) % set->n];
 
-		if (skip_down && b->slots[worker].down_until_ms > now_ms)
-			continue;
-		if (!is_tried(b, tried, n_tried))
+		if (!(skip_down && is_down(b, now_ms)) && !is_tried(b, tried, n_tried))
 			return b;
 	}
 	return NULL;
 }
 
-struct backend *
-service_pick(const struct service *s, size_t worker, int64_t now_ms, uint64_t random,
+static struct backend *
+better_of_two(const struct backend_set *set, int64_t now_ms, uint64_t random, bool skip_down,
     const struct backend *const tried[], size_t n_tried)
 {
+	size_t at = (random & UINT32_MAX) % set->n, step;
+	struct backend *a = first_from(set, at, now_ms, skip_down, tried, n_tried), *b;
+
+	if (a == NULL || set->n == 1)
+		return a;
+	step = 1 + (random >> 32) % (set->n - 1);
+	b = first_from(set, at + step, now_ms, skip_down, tried, n_tried);
+	return load_of(a) <= load_of(b) ? a : b;
+}
+
+/* Its time is up: this request tries it, others wait for what comes of that. */
+static void
+begin_trial(struct backend *b, int64_t now_ms)
+{
+	int64_t until = atomic_load(&b->down_until_ms);
+
+	if (until <= now_ms)
+		atomic_compare_exchange_strong(&b->down_until_ms, &until, now_ms + TRIAL_MS);
+}
+
+struct backend *
+service_pick(const struct service *s, int64_t now_ms, uint64_t random, const struct backend *const tried[], size_t n_tried)
+{
 	const struct backend_set *set = atomic_load(&s->set);
-	struct backend *a, *b;
-	size_t at, step;
+	struct backend *b;
 
 	if (set->n == 0)
 		return NULL;
-	at = (random & UINT32_MAX) % set->n;
-	a = first_from(set, at, worker, now_ms, true, tried, n_tried);
-	if (a == NULL)
-		return first_from(set, at, worker, now_ms, false, tried, n_tried);
-	if (set->n == 1)
-		return a;
-	step = 1 + (random >> 32) % (set->n - 1);
-	b = first_from(set, at + step, worker, now_ms, true, tried, n_tried);
-	return b == NULL || load_of(a) <= load_of(b) ? a : b;
+	b = better_of_two(set, now_ms, random, true, tried, n_tried);
+	if (b == NULL)
+		return better_of_two(set, now_ms, random, false, tried, n_tried);
+	if (atomic_load_explicit(&b->n_failures, memory_order_relaxed) > 0)
+		begin_trial(b, now_ms);
+	return b;
+}
+
+struct backend *
+service_leader(const struct service *s, const struct backend *const tried[], size_t n_tried)
+{
+	struct backend *leader = atomic_load(&s->set)->leader;
+
+	return leader != NULL && !is_tried(leader, tried, n_tried) ? leader : NULL;
 }

@@ -30,8 +30,6 @@ struct backend_slot {
 	_Alignas(64) _Atomic uint32_t n_held;	/* connections, idle or not: the backend must stay */
 	_Atomic uint32_t n_active;		/* of them with a request under way */
 	uint32_t n_idle;
-	uint32_t n_failures;	/* to connect, in a row */
-	int64_t down_until_ms;	/* not chosen before, unless all are down */
 	struct upstream_list idle; /* kept alive, last used first */
 };
 
@@ -44,6 +42,9 @@ struct backend {
 	} addr;
 	socklen_t addr_len;
 	_Atomic bool is_retired; /* idle connections to it are to be closed */
+	_Atomic uint32_t n_failures;	/* in a row, by all workers; 0: it works */
+	_Atomic int64_t failed_ms;	/* when the last of them was */
+	_Atomic int64_t down_until_ms;	/* not chosen before, unless all others are down, too */
 	size_t n_slots;
 	char name[56]; /* "ip:port" */
 	char release[BACKEND_RELEASE]; /* of the app, as its host says; "": not known */
@@ -54,6 +55,7 @@ struct backend {
 /* The instances of a service at one moment; never changed once it is shared. */
 struct backend_set {
 	size_t n;
+	struct backend *leader; /* one of items, or NULL */
 	struct backend *items[];
 };
 
@@ -74,27 +76,35 @@ struct service *service_new(const char *name, size_t n_workers);
 /* No longer reachable by any route. */
 void service_retire(struct service *s, struct reclaim *r);
 /*
- * Let addrs ("ip:port") be the instances from now on; those that stay keep their connections.
- * What is no address is left out with a log line. True: some were taken out (workers must sweep).
+ * Let addrs ("ip:port") be the instances from now on, and leader, one of them or NULL, the leader; those that stay keep
+ * their connections. What is no address is left out with a log line. True: some were taken out (workers must sweep).
  */
-bool service_update(struct service *s, const char *const *addrs, size_t n, struct reclaim *r);
+bool service_update(struct service *s, const char *const *addrs, size_t n, const char *leader, struct reclaim *r);
 
 /*
  * Workers: the better of two random instances by requests under way on all workers, leaving out
- * those in tried and, while others are left, those that are down. NULL: none is left.
+ * those in tried and, while others are left, those that are down. NULL: none is left. One whose time
+ * is up is chosen once, for a trial, and again when that has gone well or a second has passed.
  */
-struct backend *service_pick(const struct service *s, size_t worker, int64_t now_ms, uint64_t random,
+struct backend *service_pick(const struct service *s, int64_t now_ms, uint64_t random,
     const struct backend *const tried[], size_t n_tried);
+/* The leader, down or not; NULL: there is none, or it is in tried. */
+struct backend *service_leader(const struct service *s, const struct backend *const tried[], size_t n_tried);
 
 /* Of this worker's slot only. */
 void backend_hold(struct backend *b, size_t worker);
 void backend_unhold(struct backend *b, size_t worker);
 void backend_begin(struct backend *b, size_t worker);
 void backend_end(struct backend *b, size_t worker);
-void backend_failed(struct backend *b, size_t worker, int64_t now_ms);
-void backend_connected(struct backend *b, size_t worker);
 void service_hold(struct service *s, size_t worker);
 void service_unhold(struct service *s, size_t worker);
+
+/*
+ * Workers, of all of them: it did not accept, or ended or kept silent where an answer was due, so it is left alone for a
+ * while, each time twice as long; and: it answers.
+ */
+void backend_failed(struct backend *b, int64_t now_ms);
+void backend_works(struct backend *b);
 
 /* Parse "ip:port" or "[ip6]:port" into b's address and name. */
 int backend_parse_addr(struct backend *b, const char *text, struct fl_err *err);

@@ -74,9 +74,9 @@ idle_instances_get_equal_shares(void **state)
 	struct world *w = *state;
 	int got[fl_nitems(addrs)] = { 0 };
 
-	service_update(w->service, addrs, fl_nitems(addrs), w->reclaim);
+	service_update(w->service, addrs, fl_nitems(addrs), NULL, w->reclaim);
 	for (uint64_t i = 0; i < 8000; i++)
-		got[index_of(w, service_pick(w->service, 0, 0, random_of(i), NULL, 0))]++;
+		got[index_of(w, service_pick(w->service, 0, random_of(i), NULL, 0))]++;
 	for (size_t i = 0; i < fl_nitems(addrs); i++)
 		assert_in_range(got[i], 1700, 2300);
 }
@@ -87,11 +87,11 @@ loaded_instance_is_chosen_less(void **state)
 	struct world *w = *state;
 	struct backend *busy;
 
-	service_update(w->service, addrs, 2, w->reclaim);
+	service_update(w->service, addrs, 2, NULL, w->reclaim);
 	busy = atomic_load(&w->service->set)->items[0];
 	backend_begin(busy, 1); /* by the other worker */
 	for (uint64_t i = 0; i < 100; i++)
-		assert_ptr_not_equal(service_pick(w->service, 0, 0, random_of(i), NULL, 0), busy);
+		assert_ptr_not_equal(service_pick(w->service, 0, random_of(i), NULL, 0), busy);
 	backend_end(busy, 1);
 }
 
@@ -102,24 +102,86 @@ down_and_tried_instances_are_left_out(void **state)
 	const struct backend *tried[3];
 	struct backend **items;
 
-	service_update(w->service, addrs, 3, w->reclaim);
+	service_update(w->service, addrs, 3, NULL, w->reclaim);
 	items = atomic_load(&w->service->set)->items;
-	backend_failed(items[0], 0, 1000);
+	backend_failed(items[0], 1000);
 	for (uint64_t i = 0; i < 100; i++)
-		assert_ptr_not_equal(service_pick(w->service, 0, 1001, random_of(i), NULL, 0), items[0]);
+		assert_ptr_not_equal(service_pick(w->service, 1001, random_of(i), NULL, 0), items[0]);
 	tried[0] = items[1];
 	tried[1] = items[2];
 	/* Down, but the only one that is left. */
-	assert_ptr_equal(service_pick(w->service, 0, 1001, 5, tried, 2), items[0]);
+	assert_ptr_equal(service_pick(w->service, 1001, 5, tried, 2), items[0]);
 	tried[2] = items[0];
-	assert_null(service_pick(w->service, 0, 1001, 5, tried, 3));
-	/* The other worker has had no trouble with it; and after a while it is tried again. */
-	assert_ptr_equal(service_pick(w->service, 1, 1001, 5, tried, 2), items[0]);
-	backend_failed(items[1], 0, 1000);
-	backend_failed(items[2], 0, 100000);
-	assert_ptr_not_equal(service_pick(w->service, 0, 50000, 5, tried + 1, 1), items[2]);
-	backend_connected(items[0], 0);
-	assert_int_equal(items[0]->slots[0].down_until_ms, 0);
+	assert_null(service_pick(w->service, 1001, 5, tried, 3));
+}
+
+/* How many of 100 picks at that time give it. */
+static int
+picks(const struct world *w, const struct backend *b, int64_t now_ms)
+{
+	int n = 0;
+
+	for (uint64_t i = 0; i < 100; i++)
+		n += service_pick(w->service, now_ms, random_of(i), NULL, 0) == b;
+	return n;
+}
+
+static void
+failing_instance_is_left_alone_for_twice_as_long_each_time(void **state)
+{
+	struct world *w = *state;
+	struct backend *bad;
+	int64_t now = 1000;
+
+	service_update(w->service, addrs, 3, NULL, w->reclaim);
+	bad = atomic_load(&w->service->set)->items[0];
+	for (int64_t pause = 500; pause <= 16000; pause *= 2) {
+		backend_failed(bad, now);
+		backend_failed(bad, now + 1); /* what was under way, too: the same failure */
+		assert_int_equal(picks(w, bad, now + pause), 0);
+		assert_int_equal(picks(w, bad, now + pause + 1), 1); /* the trial */
+		assert_int_equal(picks(w, bad, now + pause + 1000), 0);
+		assert_int_equal(picks(w, bad, now + pause + 1001), 1); /* it takes long: another */
+		now += pause + 1002;
+	}
+	backend_failed(bad, now);
+	assert_int_equal(picks(w, bad, now + 15999), 0);
+	assert_int_equal(picks(w, bad, now + 16000), 1);
+	backend_works(bad);
+	assert_in_range(picks(w, bad, now + 16001), 10, 60);
+	backend_failed(bad, now + 20000); /* forgiven: from the start */
+	assert_int_equal(picks(w, bad, now + 20499), 0);
+	assert_int_equal(picks(w, bad, now + 20500), 1);
+}
+
+static void
+last_instance_is_never_left_out(void **state)
+{
+	struct world *w = *state;
+	struct backend **items;
+
+	service_update(w->service, addrs, 2, NULL, w->reclaim);
+	items = atomic_load(&w->service->set)->items;
+	backend_failed(items[0], 1000);
+	assert_int_equal(picks(w, items[1], 1001), 100);
+	backend_failed(items[1], 1001);
+	assert_in_range(picks(w, items[0], 1002), 10, 90); /* all are down: all are tried */
+}
+
+static void
+leader_is_the_one_that_was_named(void **state)
+{
+	struct world *w = *state;
+	struct backend **items;
+
+	service_update(w->service, addrs, 3, addrs[1], w->reclaim);
+	items = atomic_load(&w->service->set)->items;
+	assert_ptr_equal(service_leader(w->service, NULL, 0), items[1]);
+	assert_null(service_leader(w->service, (const struct backend *const[]){ items[1] }, 1));
+	service_update(w->service, addrs, 3, "10.0.0.9:9", w->reclaim);
+	assert_null(service_leader(w->service, NULL, 0));
+	service_update(w->service, addrs, 3, NULL, w->reclaim);
+	assert_null(service_leader(w->service, NULL, 0));
 }
 
 static void
@@ -127,7 +189,7 @@ no_instance_is_null(void **state)
 {
 	struct world *w = *state;
 
-	assert_null(service_pick(w->service, 0, 0, 1, NULL, 0));
+	assert_null(service_pick(w->service, 0, 1, NULL, 0));
 }
 
 static void
@@ -137,12 +199,12 @@ stays_through_updates_and_goes_when_released(void **state)
 	struct world *w = *state;
 	struct backend *kept, *gone;
 
-	service_update(w->service, addrs, 2, w->reclaim);
+	service_update(w->service, addrs, 2, NULL, w->reclaim);
 	kept = atomic_load(&w->service->set)->items[0];
 	gone = atomic_load(&w->service->set)->items[1];
 	assert_string_equal(kept->name, "10.0.0.1:1");
 	backend_hold(gone, 0);
-	assert_true(service_update(w->service, odd, fl_nitems(odd), w->reclaim)); /* one was taken out */
+	assert_true(service_update(w->service, odd, fl_nitems(odd), NULL, w->reclaim)); /* one was taken out */
 	assert_int_equal(atomic_load(&w->service->set)->n, 1);
 	assert_ptr_equal(atomic_load(&w->service->set)->items[0], kept);
 	assert_true(atomic_load(&gone->is_retired));
@@ -152,7 +214,7 @@ stays_through_updates_and_goes_when_released(void **state)
 	assert_string_equal(gone->name, "10.0.0.2:2"); /* held: still there, or the sanitizer says so */
 	backend_unhold(gone, 0);
 	event_base_dispatch(w->base); /* ends once nothing waits to be freed */
-	assert_false(service_update(w->service, addrs, 2, w->reclaim));
+	assert_false(service_update(w->service, addrs, 2, NULL, w->reclaim));
 }
 
 static void
@@ -161,11 +223,11 @@ awake_worker_delays_what_it_may_see(void **state)
 	struct world *w = *state;
 	const struct backend_set *seen;
 
-	service_update(w->service, addrs, 1, w->reclaim);
+	service_update(w->service, addrs, 1, NULL, w->reclaim);
 	event_base_dispatch(w->base);
 	reclaim_wake(w->reclaim, 0);
 	seen = atomic_load(&w->service->set);
-	service_update(w->service, addrs, 2, w->reclaim);
+	service_update(w->service, addrs, 2, NULL, w->reclaim);
 	for (int i = 0; i < 4; i++)
 		event_base_loop(w->base, EVLOOP_ONCE);
 	assert_int_equal(seen->n, 1);
@@ -180,6 +242,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(idle_instances_get_equal_shares, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(loaded_instance_is_chosen_less, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(down_and_tried_instances_are_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(failing_instance_is_left_alone_for_twice_as_long_each_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(last_instance_is_never_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(leader_is_the_one_that_was_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_instance_is_null, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stays_through_updates_and_goes_when_released, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(awake_worker_delays_what_it_may_see, set_up, tear_down),

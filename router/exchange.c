@@ -12,7 +12,6 @@
 #include "router/block.h"
 #include "router/head.h"
 #include "router/page.h"
-#include "router/path.h"
 #include "router/plane.h"
 #include "router/table.h"
 #include "router/upstream.h"
@@ -64,12 +63,9 @@ exchange_is_read(const struct exchange *x)
 }
 
 int
-exchange_fail(struct exchange *x, int status, const char *fmt, ...)
+exchange_page(struct exchange *x, struct page *page)
 {
-	char why[512];
-	struct page page = { .status = status, .why = why, .is_json = x->is_json, .is_head = x->is_head };
 	struct block *b;
-	va_list ap;
 
 	if (x->u != NULL)
 		upstream_close(x->u);
@@ -79,21 +75,33 @@ exchange_fail(struct exchange *x, int status, const char *fmt, ...)
 		x->state = STATE_BROKEN;
 		return STEP_NEXT;
 	}
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
 	x->keep_client = x->keep_client && exchange_is_read(x) && !x->w->is_draining;
-	page.keep_alive = x->keep_client;
-	page.client_minor = x->minor;
-	page.id = x->id;
-	b = page_write(&x->w->blocks, &page);
+	page->is_json = x->is_json;
+	page->is_head = x->is_head;
+	page->keep_alive = x->keep_client;
+	page->client_minor = x->minor;
+	page->id = x->id;
+	b = page_write(&x->w->blocks, page);
 	seen_page(x, block_bytes(b), b->len);
 	flow_init(&x->down, FLOW_LENGTH, 0);
 	x->down.held = block_append(&x->w->blocks, x->down.held, block_bytes(b), b->len);
 	block_free(&x->w->blocks, b);
-	exchange_count(x, status);
+	exchange_count(x, page->status);
 	x->state = STATE_PAGE;
 	return STEP_NEXT;
+}
+
+int
+exchange_fail(struct exchange *x, int status, const char *fmt, ...)
+{
+	char why[512];
+	struct page page = { .status = status, .why = why };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return exchange_page(x, &page);
 }
 
 struct exchange *
@@ -167,13 +175,8 @@ struct exchange *
 exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_t len)
 {
 	struct exchange *x = exchange_new(c);
-	struct plane *plane = c->w->plane;
-	const struct target *target = NULL;
 	const struct fl_span none = { NULL, 0 };
-	char host[TABLE_MAX_KEY + 1];
 	struct fl_err err = { 0 };
-	bool is_ambiguous = false;
-	size_t host_len;
 
 	x->minor = h->minor;
 	x->is_head = fl_span_eq(h->method, "HEAD");
@@ -194,26 +197,7 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 		return x;
 	}
 	write_head(x, h);
-	host_len = table_normalise_host(h->host.p, h->host.len, host);
-	if (host_len > 0)
-		target = table_find_route(atomic_load(&plane->table), host, host_len, path_of(h), &is_ambiguous);
-	seen_request(x, target, h->method, (struct fl_span){ host, host_len }, h->target);
-	if (h->expect_other) {
-		exchange_fail(x, 417, "the request expects something other than 100-continue");
-	} else if (host_len == 0) {
-		x->keep_client = false; /* whom it is for is not clear, nor then what follows it */
-		exchange_fail(x, 400, "the request names no valid host");
-	} else if (target == NULL) {
-		if (is_ambiguous)
-			exchange_fail(x, 400, "the path can be read in ways that lead to different routes of %s", host);
-		else if (!atomic_load(&plane->is_synced))
-			exchange_fail(x, 503, "the routes have not been read from etcd yet");
-		else
-			exchange_fail(x, 404, "no route leads from %s to an app", host);
-	} else {
-		x->service = target->service;
-		service_hold(x->service, x->w->index);
-	}
+	exchange_route(x, h);
 	return x;
 }
 
@@ -236,6 +220,7 @@ exchange_begin_tcp(struct client *c)
 	}
 	seen_request(x, target, none, (struct fl_span){ key, (size_t)len }, none);
 	x->service = target->service;
+	x->is_leader_only = target->leader;
 	service_hold(x->service, x->w->index);
 	worker_count(x->w, COUNT_TUNNELS, 1);
 	return x;
@@ -329,6 +314,7 @@ exchange_expire(struct exchange *x, int wait)
 		exchange_fail(x, 408, "the request's body did not come in time");
 		return;
 	case WAIT_ANSWER:
+		backend_failed(x->u->backend, x->w->now_ms);
 		exchange_fail(x, 504, "the instance %s of %s did not answer within %d s", x->u->backend->name, x->service->name,
 		    x->w->plane->answer_timeout_ms / 1000);
 		return;

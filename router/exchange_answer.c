@@ -60,6 +60,7 @@ begin_tunnel(struct exchange *x, const struct fl_http_head *h, const char *rest,
 	exchange_count(x, h->status);
 	worker_count(x->w, COUNT_TUNNELS, 1);
 	seen_tunnel(x);
+	backend_works(x->u->backend);
 	drop_head(x);
 	x->state = STATE_TUNNEL;
 	return send_client(x, x->w->out, head_write_interim(x->w->out, h), rest, len) ? STEP_NEXT : EXCHANGE_BROKEN;
@@ -103,6 +104,7 @@ begin_answer(struct exchange *x, const struct fl_http_head *h, char *rest, size_
 	to.has_body = !x->is_head;
 	n = head_write_answer(x->w->out, h, &to);
 	exchange_count(x, h->status);
+	backend_works(x->u->backend);
 	drop_head(x);
 	x->state = STATE_ANSWER;
 	return send_client(x, x->w->out, n, rest, pass) ? STEP_NEXT : EXCHANGE_BROKEN;
@@ -223,6 +225,8 @@ exchange_tunnel(struct exchange *x)
 	up = run_direction(x, &x->up, client, backend);
 	if ((backend->flags & IO_CONNECTED) == 0)
 		return (backend->flags & IO_BROKEN) != 0 ? exchange_lost(x) : exchange_wait(x, WAIT_CONNECT);
+	if (x->is_tcp)
+		backend_works(x->u->backend);
 	down = run_direction(x, &x->down, backend, client);
 	if (down == FLOW_CUT || down == FLOW_UNWRITABLE || up == FLOW_CUT)
 		return EXCHANGE_BROKEN;

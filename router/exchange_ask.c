@@ -11,40 +11,56 @@
  * backend may be about to close an older one (node does after 5 s).
  */
 #define STALE_MS 2000
+/* A request that ends the connection of whoever gets it is not shown to all instances. */
+#define RESENT_MAX 2
 
+/* Those that there are were tried, or there is none. */
 static int
 no_instance(struct exchange *x)
 {
 	const struct service *s = x->service;
+	int status = x->n_resent > 0 ? 502 : 503;
+	const char *how = x->n_resent > 0 ? "closed the connection without an answer" : "does not accept connections";
 
 	if (x->n_tried == 1)
-		return exchange_fail(x, 503, "the instance %s of %s does not accept connections", x->tried[0]->name, s->name);
+		return exchange_fail(x, status, "the %s %s of %s %s", x->is_leader_only ? "leader" : "instance", x->tried[0]->name, s->name, how);
 	if (x->n_tried > 0)
-		return exchange_fail(x, 503, "%zu instances of %s were tried, and none accepts connections", x->n_tried, s->name);
+		return exchange_fail(x, status, "all instances of %s fail: %zu were tried, and the last, %s, %s", s->name, x->n_tried,
+		    x->tried[x->n_tried - 1]->name, how);
 	if (!atomic_load(&s->is_known))
 		return exchange_fail(x, 503, "discoverd has not said yet where %s runs", s->name);
-	return exchange_fail(x, 503, "no instance of %s runs", s->name);
+	if (atomic_load(&s->set)->n > 0)
+		return exchange_fail(x, 503, "%s has no leader at the moment", s->name);
+	return exchange_fail(x, 503, "no instance of %s runs: it is scaled to 0, or its jobs end as soon as they start", s->name);
 }
 
 /* The instance does not accept connections: try another. */
 static int
 refused(struct exchange *x, struct backend *b)
 {
-	backend_failed(b, x->w->index, x->w->now_ms);
+	backend_failed(b, x->w->now_ms);
 	worker_count(x->w, COUNT_DIAL_FAILURES, 1);
 	x->tried[x->n_tried++] = b;
 	x->state = STATE_DIAL;
 	return STEP_NEXT;
 }
 
+static struct backend *
+choose(struct exchange *x)
+{
+	if (x->n_tried == EXCHANGE_TRIED_MAX)
+		return NULL;
+	if (x->is_leader_only)
+		return service_leader(x->service, x->tried, x->n_tried);
+	return service_pick(x->service, x->w->now_ms, worker_random(x->w), x->tried, x->n_tried);
+}
+
 int
 exchange_dial(struct exchange *x)
 {
 	struct worker *w = x->w;
-	struct backend *b = NULL;
+	struct backend *b = choose(x);
 
-	if (x->n_tried < EXCHANGE_TRIED_MAX)
-		b = service_pick(x->service, w->index, w->now_ms, worker_random(w), x->tried, x->n_tried);
 	if (b == NULL)
 		return no_instance(x);
 	if (!x->is_fresh && !x->is_tcp)
@@ -74,6 +90,15 @@ exchange_lost(struct exchange *x)
 		/* It was closed while it was idle, as far as one can know. */
 		worker_count(x->w, COUNT_RETRIES, 1);
 		x->is_fresh = true;
+		x->state = STATE_DIAL;
+		return STEP_NEXT;
+	}
+	if (!is_used)
+		backend_failed(b, x->w->now_ms);
+	if (x->is_safe && x->n_resent < RESENT_MAX) {
+		worker_count(x->w, COUNT_RETRIES, 1);
+		x->n_resent++;
+		x->tried[x->n_tried++] = b;
 		x->state = STATE_DIAL;
 		return STEP_NEXT;
 	}
@@ -107,8 +132,6 @@ send_head(struct exchange *x)
 		if (x->head_sent == x->head->len)
 			seen_sent(x);
 	}
-	if (!u->is_used)
-		backend_connected(u->backend, x->w->index);
 	return STEP_NEXT;
 }
 

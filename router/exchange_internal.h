@@ -1,6 +1,6 @@
 /*
- * exchange_internal - what the parts of exchange share: exchange.c begins and ends them, exchange_ask.c
- * sends requests to instances, exchange_answer.c brings their answers back.
+ * exchange_internal - what the parts of exchange share: exchange.c begins and ends them, exchange_route.c
+ * finds where they go, exchange_ask.c sends requests to instances, exchange_answer.c brings their answers back.
  */
 #ifndef ROUTER_EXCHANGE_INTERNAL_H
 #define ROUTER_EXCHANGE_INTERNAL_H
@@ -17,6 +17,7 @@
 
 struct backend;
 struct block;
+struct page;
 struct service;
 struct upstream;
 
@@ -51,10 +52,12 @@ struct exchange {
 	struct fl_span id; /* in head */
 	const struct backend *tried[EXCHANGE_TRIED_MAX];
 	size_t n_tried;
+	int n_resent; /* times that an instance got it and closed the connection */
 	enum exchange_state state;
 	int minor; /* the client's HTTP/1.minor */
 	int n_interim;
 	bool is_tcp, is_head, is_json;
+	bool is_leader_only; /* the route leads to nobody else */
 	bool is_safe;	 /* may be sent twice */
 	bool is_fresh;	 /* not over a pooled connection */
 	bool is_expecting; /* the client waits for 100 Continue */
@@ -69,6 +72,13 @@ struct exchange {
  * closed. Returns STEP_NEXT.
  */
 int exchange_fail(struct exchange *x, int status, const char *fmt, ...) FL_PRINTF(3, 4);
+/* The same with what page says beside; its is_json, is_head, keep_alive, client_minor and id are filled in. */
+int exchange_page(struct exchange *x, struct page *page);
+/*
+ * Where the request goes by its host and path: sets service and what else the route says, or answers at once, if no route
+ * leads anywhere, or this one to another place.
+ */
+void exchange_route(struct exchange *x, const struct fl_http_head *h);
 /* Wait, the time starting anew if anything has moved. Returns EXCHANGE_WAITS. */
 int exchange_wait(struct exchange *x, enum client_wait wait);
 /* Count an answer by its class. */

@@ -20,6 +20,8 @@ static const struct fl_args_opt options[] = {
 	{ "httpsaddr", "HTTPS_ADDR", ":443", FL_ARGS_STR, AT(https_addr), "ip:port of HTTPS" },
 	{ "apiaddr", "API_ADDR", "", FL_ARGS_STR, AT(api_addr), "ip:port of the API; default: PORT on every address" },
 	{ "tcpip", "TCP_IP", "", FL_ARGS_STR, AT(tcp_ip), "address that TCP routes listen on; default: every address" },
+	{ "tcp-range-start", "TCP_RANGE_START", "3000", FL_ARGS_INT, AT(tcp_range_start), "first port of TCP routes that ask for any" },
+	{ "tcp-range-end", "TCP_RANGE_END", "3500", FL_ARGS_INT, AT(tcp_range_end), "last of them" },
 	{ "threads", "THREADS", "0", FL_ARGS_INT, AT(n_threads), "event loops; 0: one a core" },
 	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
 	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
@@ -52,6 +54,8 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-route-metrics is on or off");
 	if (cfg->ticket_rotation_s < 2 || cfg->ticket_rotation_s > 172800)
 		return fl_err_set(err, FL_ERR_INVALID, "-ticket-rotation is 2 to 172800 s");
+	if (cfg->tcp_range_start < 1 || cfg->tcp_range_end > 65535 || cfg->tcp_range_start > cfg->tcp_range_end)
+		return fl_err_set(err, FL_ERR_INVALID, "-tcp-range-start to -tcp-range-end is no range of ports");
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
 	if (cfg->trusted_proxies != NULL && (cfg->trusted = cidr_list_parse(cfg->trusted_proxies, &why)) == NULL)

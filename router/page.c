@@ -14,6 +14,8 @@ static const struct status {
 	const char *reason;
 	const char *code; /* in JSON */
 } statuses[] = {
+	{ 301, "Moved Permanently", "moved" },
+	{ 308, "Permanent Redirect", "moved" },
 	{ 400, "Bad Request", "invalid" },
 	{ 404, "Not Found", "not_found" },
 	{ 405, "Method Not Allowed", "invalid" },
@@ -77,6 +79,10 @@ page_write(struct block_pool *pool, const struct page *p)
 	add_date(&out);
 	if (p->status == 405) /* what CONNECT is answered */
 		fl_buf_addstr(&out, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n");
+	if (p->location != NULL)
+		fl_buf_addf(&out, "Location: %s\r\n", p->location);
+	if (p->retry_after_s > 0)
+		fl_buf_addf(&out, "Retry-After: %d\r\n", p->retry_after_s);
 	if (p->id.len > 0)
 		fl_buf_addf(&out, "X-Request-Id: %.*s\r\n", (int)p->id.len, p->id.p);
 	if (!p->keep_alive)

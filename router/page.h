@@ -14,6 +14,8 @@ struct block_pool;
 struct page {
 	int status;
 	const char *why;   /* a sentence for people */
+	const char *location; /* of a redirection; NULL: none */
+	int retry_after_s; /* 0: nobody knows */
 	bool is_json;
 	bool keep_alive;
 	bool is_head;	   /* to a HEAD request: no body */

@@ -25,6 +25,7 @@ struct plane {
 	SSL_CTX *tls;
 	_Atomic(const struct ticket_ring *) tickets; /* never NULL while workers run */
 	struct tls_cert *default_cert; /* of clients that name no host that has one; NULL: they are refused */
+	int https_port;	       /* where clients are sent that must come with TLS */
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */
 	const struct cidr_list *trusted; /* proxies whose word on where a request came from counts; NULL: not said */

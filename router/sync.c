@@ -78,12 +78,13 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 {
 	struct watched *w = arg;
 	struct sync_config *cfg = &w->sync->cfg;
+	const struct fl_instance *leader = fl_discoverd_service_leader(service);
 	size_t n = fl_discoverd_service_count(service);
 	const char **addrs = fl_xcalloc(n + 1, sizeof(*addrs));
 
 	for (size_t i = 0; i < n; i++)
 		addrs[i] = fl_discoverd_service_at(service, i)->addr;
-	if (service_update(w->service, addrs, n, cfg->plane->reclaim)) {
+	if (service_update(w->service, addrs, n, leader != NULL ? leader->addr : NULL, cfg->plane->reclaim)) {
 		for (size_t i = 0; i < cfg->n_workers; i++)
 			worker_sweep(cfg->workers[i]);
 	}

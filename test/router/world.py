@@ -121,6 +121,12 @@ class Discoverd:
                     if addr not in old:
                         events.put(("up", inst))
 
+    def lead(self, name, addr):
+        """Say that this instance leads the service."""
+        with self.lock:
+            for events in self.streams.get(name, []):
+                events.put(("leader", self.services[name][addr]))
+
 
 class Instance:
     """An instance: each connection is handed to do(connection, reader)."""

@@ -1,0 +1,266 @@
+"""What routes say: to which instances a request goes by its host and path, and which are answered at once."""
+
+import hashlib
+import socket
+
+from world import Client, Instance, Router, case, free_port, listens, wait_for
+
+
+def more(w, host, path, **config):
+    """Another route of the host, for a path, to an instance of its own: the instance."""
+    w.n += 1
+    service, inst = f"part{w.n}-web", Instance()
+    w.discoverd.set(service, [inst.addr])
+    w.router.route(host, service, path=path, **config)
+    return inst
+
+
+def update(w, route, **config):
+    return w.router.call("PUT", "/routes/" + route["id"], {"config": config})
+
+
+def route_of(w, host, path=""):
+    status, route = w.router.call("GET", "/routes/http/" + hashlib.md5((host + path).encode()).hexdigest())
+    assert status == 200, (status, route)
+    return route
+
+
+# ---- paths ----------------------------------------------------------------------------------
+
+@case
+def longest_path_prefix_wins_at_segment_boundaries(w):
+    host, (root,), _ = w.app()
+    api, v1 = more(w, host, "/api"), more(w, host, "/api/v1/")
+    for path, inst in (("/", root), ("/api", api), ("/api/", api), ("/api/x", api), ("/apix", root), ("/ap", root), ("/api?x=/api/v1", api),
+                       ("/api/v1", v1), ("/api/v1/x?y", v1), ("/api/v12", api), ("/x/api/v1", root), ("/API", root), ("/%61pi/x", api),
+                       (f"http://{host}/api/v1", v1), (f"http://{host}", root)):
+        a = w.get(host, path)
+        assert a.status == 200 and a.json["port"] == inst.port, (path, a.status, a.body)
+        want = path.removeprefix(f"http://{host}") or "/"
+        assert a.json["target"] == want, (path, a.json["target"])  # as it came
+    with w.client() as c:  # each request of a connection is looked up
+        for path, inst in (("/api", api), ("/", root), ("/api/v1", v1)):
+            a = c.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
+            assert a.json["port"] == inst.port, path
+    a = w.get(host, "*", method="OPTIONS")
+    assert a.status == 200 and a.json["port"] == root.port
+
+
+@case
+def path_that_could_slip_to_another_route_is_refused(w):
+    host, (root,), _ = w.app()
+    api = more(w, host, "/api")
+    lonely, (only,), _ = w.app()
+    slips = ["/x/../api/secret", "/api/../secret", "/x/%2e%2e/api", "/x/.%2E/api", "/./api", "//api", "/api%2fx", "/api%2F..%2Fx",
+             "/x/..%2fapi", "/api;v=1/x", "/x/..;/api", "/x/..\\api", "/%2561pi", "/%252e%252e/../api", "/api%00x", "/api/..", "/api%5c..%5cx"]
+    for path in slips:
+        with w.client() as c:
+            a = c.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
+            assert a.status == 400 and b"different routes" in a.body, (path, a.status, a.body)
+            # The connection is good for another.
+            assert c.send(f"GET /api HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().json["port"] == api.port
+        assert w.get(lonely, path).json["target"] == path  # nothing to slip to
+    assert not any(r.target in slips for r in root.requests + api.requests)
+    # What leads to one route however it is read passes, as it came.
+    for path, inst in (("/api/../api/x", api), ("/api/a%2Fb", api), ("/x/./y", root), ("/x//y", root), ("/api/x;v=1", api), ("/x%2fapi", root)):
+        a = w.get(host, path)
+        assert a.status == 200 and a.json["port"] == inst.port and a.json["target"] == path, (path, a.body)
+
+
+@case
+def host_goes_before_path_and_wildcards_fill_the_gaps(w):
+    w.n += 1
+    domain = f"gap{w.n}.example.org"
+    wild, wild_api = Instance(), None
+    w.discoverd.set(f"wild{w.n}", [wild.addr])
+    w.router.route(f"*.{domain}", f"wild{w.n}")
+    wild_api = more(w, f"*.{domain}", "/api")
+    part = more(w, f"a.{domain}", "/x")
+    for host, path, inst in (("b", "/", wild), ("b", "/api/z", wild_api), ("a", "/x", part), ("a", "/", wild), ("a", "/api", wild_api),
+                             ("c.b", "/api", wild_api)):
+        assert w.get(f"{host}.{domain}", path).json["port"] == inst.port, (host, path)
+    assert w.get(domain).status == 404
+    alone = f"alone.{domain}.com"
+    inst = more(w, alone, "/only")
+    assert w.get(alone, "/only/x").json["port"] == inst.port and w.get(alone, "/").status == 404
+
+
+@case
+def path_route_has_an_id_of_its_own_and_goes_again(w):
+    host, (root,), _ = w.app()
+    inst = more(w, host, "/b\u00fccher/")
+    path = "/b\u00fccher"
+    route = route_of(w, host, path)
+    assert route["config"]["path"] == path and route["config"]["domain"] == host
+    assert route_of(w, host)["id"] == "http/" + hashlib.md5(host.encode()).hexdigest()
+    assert w.get(host, "/b%C3%BCcher/x").json["port"] == inst.port
+    status, err = w.router.call("POST", "/routes", {"type": "http", "config": {"domain": host.upper(), "path": path, "service": "x"}})
+    assert status == 409 and err["message"] == f"a route for {host}{path} exists already", err
+    assert w.router.call("DELETE", "/routes/" + route["id"])[0] == 200
+    assert w.get(host, "/b%C3%BCcher/x").json["port"] == root.port
+
+
+@case
+def many_paths_come_and_go_while_requests_run(w):
+    host, (root,), _ = w.app()
+    for round in range(3):
+        insts = {f"/p{i}": more(w, host, f"/p{i}") for i in range(10)}
+        for path, inst in insts.items():
+            assert w.get(host, path + "/x").json["port"] == inst.port
+        for path in insts:
+            assert w.router.call("DELETE", "/routes/" + route_of(w, host, path)["id"])[0] == 200
+            assert w.get(host, path + "/x").json["port"] == root.port
+
+
+@case
+def certificate_of_a_host_serves_all_its_paths(w):
+    cert, key = w.cert("paths.tls.example.com")
+    host = "paths.tls.example.com"
+    w.discoverd.set("paths-root", [(root := Instance()).addr])
+    w.router.route(host, "paths-root", tls_cert=cert, tls_key=key)
+    api = more(w, host, "/api")
+    for path, inst in (("/", root), ("/api/x", api)):
+        with Client(w.router.https, tls={"name": host}) as c:
+            assert c.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().json["port"] == inst.port
+    # A host whose routes have no certificate is served with that of its wildcard.
+    cert, key = w.cert("*.wild.example.com")
+    w.router.route("*.wild.example.com", "paths-root", tls_cert=cert, tls_key=key)
+    part = more(w, "a.wild.example.com", "/x")
+    with Client(w.router.https, tls={"name": "a.wild.example.com"}) as c:
+        assert c.send("GET /x HTTP/1.1\r\nHost: a.wild.example.com\r\n\r\n").read_answer().json["port"] == part.port
+
+
+# ---- leaders --------------------------------------------------------------------------------
+
+@case
+def leader_route_leads_to_the_leader_only(w):
+    host, insts, service = w.app(None, None, None)
+    w.router.route("leader." + host, service, leader=True)
+    first, second = insts[0], insts[1]
+    assert {w.get("leader." + host).json["port"] for _ in range(20)} == {first.port}
+    assert {w.get(host).json["port"] for _ in range(60)} == {i.port for i in insts}
+    w.discoverd.lead(service, second.addr)
+    wait_for("the new leader to be known", lambda: w.get("leader." + host).json["port"] == second.port)
+    assert {w.get("leader." + host).json["port"] for _ in range(20)} == {second.port}
+    second.die()
+    a = w.get("leader." + host)  # nobody else is asked
+    assert a.status == 503 and f"the leader {second.addr} of {service} does not accept connections".encode() in a.body, a.body
+    w.discoverd.set(service, [insts[2].addr])
+    wait_for("the next leader", lambda: (a := w.get("leader." + host)).status == 200 and a.json["port"] == insts[2].port)
+
+
+@case
+def tcp_route_can_lead_to_the_leader(w):
+    insts = [Instance(lambda inst, c, f: c.sendall(b"%d" % inst.port)) for _ in range(3)]
+    w.discoverd.set("tcp-leader", [i.addr for i in insts])
+    status, route = w.router.call("POST", "/routes", {"type": "tcp", "config": {"port": free_port(), "service": "tcp-leader", "leader": True}})
+    assert status == 200 and route["config"]["leader"] is True, route
+    for _ in range(10):
+        with Client(route["config"]["port"]) as c:
+            assert c.f.read() == b"%d" % insts[0].port
+
+
+# ---- answered at once -----------------------------------------------------------------------
+
+@case
+def http_is_redirected_to_https(w):
+    host, (inst,), _ = w.app(redirect_https=True, **dict(zip(("tls_cert", "tls_key"), w.cert("app.redirect.example.com"))))
+    port = w.router.https
+    for method, path, status, want in (("GET", "/a%20b/../c?d=e&f", 301, "/a%20b/../c?d=e&f"), ("HEAD", "/", 301, "/"), ("POST", "/x", 308, "/x"),
+                                       ("DELETE", "/x", 308, "/x"), ("GET", f"http://{host}?q", 301, "/?q"), ("OPTIONS", "*", 308, "/")):
+        a = w.get(host.upper() + ":8080", path, method=method, headers="Content-Length: 0\r\n" if method == "POST" else "")
+        assert (a.status, a.get("Location")) == (status, f"https://{host}:{port}{want}"), (method, path, a.line, a.headers)
+    assert inst.requests == []
+    with Client(w.router.https, tls={"name": host}) as c:
+        assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
+    with w.client() as c:  # a connection goes on after it
+        for _ in range(3):
+            assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 301
+
+
+@case
+def maintenance_page_is_answered_instead(w):
+    host, (inst,), _ = w.app()
+    route = route_of(w, host)
+    assert update(w, route, maintenance=True)[0] == 200
+    a = w.get(host)
+    assert a.status == 503 and int(a.get("Retry-After")) > 0 and b"down for maintenance" in a.body, (a.headers, a.body)
+    assert update(w, route, maintenance_text="We move house until 9.")[0] == 200
+    a = w.get(host, headers="Accept: application/json\r\n", method="POST")
+    assert a.status == 503 and a.json["message"] == "We move house until 9.", a.body
+    assert inst.requests == []
+    status, now = update(w, route, maintenance=False)
+    assert status == 200 and "maintenance" not in now["config"] and now["config"]["maintenance_text"] == "We move house until 9."
+    assert w.get(host).status == 200
+
+
+# ---- the API --------------------------------------------------------------------------------
+
+@case
+def update_changes_what_it_names_and_keeps_the_rest(w):
+    cert, key = w.cert("update.example.com")
+    host, _, service = w.app(tls_cert=cert, tls_key=key, sticky=True)
+    route = route_of(w, host)
+    status, now = update(w, route, leader=True, sticky=False)
+    assert status == 200 and now["config"] == {"domain": host, "service": service, "tls_cert": cert.rstrip("\n") + "\n", "leader": True}, now
+    assert now["created_at"] == route["created_at"] and now["updated_at"] >= route["updated_at"] and now["id"] == route["id"]
+    with Client(w.router.https, tls={"name": host}) as c:  # the key that nobody is shown is still there
+        assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
+    inst = Instance()
+    w.discoverd.set("moved-web", [inst.addr])
+    assert update(w, route, service="moved-web", domain=host.upper(), unknown={"x": 1})[0] == 200
+    wait_for("the new service", lambda: w.get(host).json["port"] == inst.port)
+    assert update(w, route, tls_cert="", tls_key="")[1]["config"] == {"domain": host, "service": "moved-web", "leader": True}
+    for config, why in (({"domain": "other.example.com"}, "add another and remove"), ({"path": "/x"}, "add another and remove"),
+                        ({"sticky": "yes"}, "sticky"), ({"tls_cert": cert}, "tls_cert and tls_key are needed both"),
+                        ({"service": ""}, "a route needs a service")):
+        status, err = update(w, route, **config)
+        assert status == 400 and why in err["message"], (config, status, err)
+    assert w.router.call("PUT", "/routes/" + route["id"], {"type": "tcp"})[0] == 400
+    assert w.router.call("PUT", "/routes/" + route["id"], "nonsense")[0] == 400
+    assert w.router.call("PUT", "/routes/http/" + "0" * 32, {"config": {}})[0] == 404
+    port = w.router.tcp_route("update-tcp")
+    status, now = update(w, port, leader=True)
+    assert status == 200 and now["config"] == {"port": port["config"]["port"], "service": "update-tcp", "leader": True}, now
+    assert update(w, port, port=1 + now["config"]["port"])[0] == 400
+
+
+@case
+def wrong_types_are_refused_and_unknown_members_ignored(w):
+    good = {"domain": "types.example.com", "service": "types-web"}
+    for bad in ({"path": 1}, {"path": "api"}, {"path": "/a//b"}, {"path": "/a/../b"}, {"path": "/a%20b"}, {"path": "/" + "a" * 255}, {"sticky": 1},
+                {"leader": "true"}, {"redirect_https": []}, {"maintenance": "yes"}, {"maintenance_text": 5}, {"maintenance_text": "x" * 1025}):
+        status, err = w.router.call("POST", "/routes", {"type": "http", "config": dict(good, **bad)})
+        name = next(iter(bad))
+        assert status == 400 and name in err["message"], (bad, status, err)
+    status, route = w.router.call("POST", "/routes", {"type": "http", "config": dict(good, path="/", colour="red", leader=None), "extra": [1]})
+    assert status == 200 and route["config"] == good, route
+    assert w.router.call("DELETE", "/routes/" + route["id"])[0] == 200
+
+
+# ---- TCP ports ------------------------------------------------------------------------------
+
+@case
+def port_in_use_is_skipped_and_exhaustion_is_said(w):
+    first = free_port()
+    while not all(not listens(first + i) for i in range(5)):
+        first = free_port()
+    r = Router(w.etcd.url, w.discoverd, "-tcp-range-start", str(first), "-tcp-range-end", str(first + 4))
+    taken = []
+    try:
+        for port in (first, first + 3):  # by other programs
+            s = socket.socket()
+            s.bind(("0.0.0.0", port))
+            s.listen()
+            taken.append(s)
+        wait_for("it to be ready", lambda: r.call("GET", "/routes")[0] == 200)
+        got = sorted(r.tcp_route("range-web")["config"]["port"] for _ in range(3))
+        assert got == [first + 1, first + 2, first + 4], (first, got)
+        status, err = r.call("POST", "/routes", {"type": "tcp", "config": {"port": 0, "service": "range-web"}})
+        assert status == 503 and err["message"].startswith(f"no TCP port from {first} to {first + 4} is free"), (status, err)
+        taken.pop().close()
+        assert r.tcp_route("range-web")["config"]["port"] == first + 3
+    finally:
+        for s in taken:
+            s.close()
+        r.stop()
