@@ -117,28 +117,33 @@ on_stream_close(FL_UNUSED struct fl_http_req *req, void *arg)
 	free(s);
 }
 
+/* name NULL: of all services. */
 static void
-stream(struct discoverd *d, struct fl_http_req *req, unsigned kinds)
+follow(struct discoverd *d, struct fl_http_req *req, const char *name, unsigned kinds)
 {
-	char *name = fl_xstrdup(fl_http_param(req, "service"));
-	struct stream *s = NULL;
-	struct fl_err err = { 0 };
+	struct stream *s = fl_xcalloc(1, sizeof(*s));
 
-	if (service_name_check(name, &err) == -1) {
-		reply_err(req, &err);
-		goto out;
-	}
-	s = fl_xcalloc(1, sizeof(*s));
 	s->req = req;
 	fl_http_on_close(req, on_stream_close, s);
 	fl_http_sse_start(req);
 	if (s->closed) {
 		free(s);
-		goto out;
+		return;
 	}
 	s->watch = registry_watch(d->registry, name, kinds, on_event, s);
 	registry_watch_start(s->watch);
-out:
+}
+
+static void
+stream(struct discoverd *d, struct fl_http_req *req, unsigned kinds)
+{
+	char *name = fl_xstrdup(fl_http_param(req, "service"));
+	struct fl_err err = { 0 };
+
+	if (service_name_check(name, &err) == -1)
+		reply_err(req, &err);
+	else
+		follow(d, req, name, kinds);
 	free(name);
 }
 
@@ -149,6 +154,12 @@ wants_stream(const struct fl_http_req *req)
 }
 
 /* Services. */
+
+static void
+get_services(struct fl_http_req *req, void *arg)
+{
+	follow(arg, req, NULL, EVENT_ALL);
+}
 
 static void
 get_service(struct fl_http_req *req, void *arg)
@@ -497,6 +508,7 @@ delete_session(struct fl_http_req *req, void *arg)
 }
 
 static const struct fl_http_route routes[] = {
+	{ "GET", "/services", get_services, 0 },
 	{ "GET", "/services/:service", get_service, 0 },
 	{ "PUT", "/services/:service", put_service, 0 },
 	{ "DELETE", "/services/:service", delete_service, 0 },

@@ -11,13 +11,14 @@
 
 struct registry {
 	struct fl_map *services; /* name -> struct service */
+	struct watch *watches;	 /* of all services */
 	bool known;
 	size_t n_services, n_instances, n_watches;
 };
 
 struct watch {
 	struct registry *r;
-	struct service *s;
+	struct service *s; /* NULL: all */
 	struct watch *next;
 	unsigned kinds;
 	bool started;
@@ -160,7 +161,7 @@ kind_name(enum event_kind kind)
 	return "current";
 }
 
-/* The event's text; the caller frees. i: of the kinds about an instance. */
+/* The event's text; the caller frees. s NULL: of all services. i: of the kinds about an instance. */
 static char *
 event_text(const struct service *s, enum event_kind kind, const struct instance *i)
 {
@@ -168,7 +169,7 @@ event_text(const struct service *s, enum event_kind kind, const struct instance 
 	struct fl_jsonw w = fl_jsonw(&b);
 
 	fl_jsonw_open(&w, NULL, '{');
-	fl_jsonw_str(&w, "service", s->name);
+	fl_jsonw_str(&w, "service", s != NULL ? s->name : "");
 	fl_jsonw_str(&w, "kind", kind_name(kind));
 	if (i != NULL)
 		instance_write(i, &w, "instance");
@@ -195,53 +196,80 @@ watch_call(struct watch *w, const char *json)
 	return false;
 }
 
+static void
+call_all(struct watch *w, enum event_kind kind, const char *json)
+{
+	for (struct watch *next; w != NULL; w = next) {
+		next = w->next;
+		if (w->started && (w->kinds & kind))
+			watch_call(w, json);
+	}
+}
+
 /* Tells all who may be told: none before the picture is known, and nothing of a service that does not exist. */
 static void
 emit(struct registry *r, struct service *s, enum event_kind kind, const struct instance *i)
 {
 	char *json;
 
-	if (!r->known || !s->exists || s->watches == NULL)
+	if (!r->known || !s->exists || (s->watches == NULL && r->watches == NULL))
 		return;
 	json = event_text(s, kind, i);
-	for (struct watch *w = s->watches, *next; w != NULL; w = next) {
-		next = w->next;
-		if (w->started && (w->kinds & kind))
-			watch_call(w, json);
-	}
+	call_all(s->watches, kind, json);
+	call_all(r->watches, kind, json);
 	free(json);
 }
 
 static bool
-tell(struct watch *w, enum event_kind kind, const struct instance *i)
+tell(struct watch *w, const struct service *s, enum event_kind kind, const struct instance *i)
 {
 	char *json;
 	bool here = true;
 
 	if (w->kinds & kind) {
-		json = event_text(w->s, kind, i);
+		json = event_text(s, kind, i);
 		here = watch_call(w, json);
 		free(json);
 	}
 	return here;
 }
 
-/* Shows a new watcher everything; false when it is gone after that. */
+/* Shows a new watcher one service; false when it is gone after that. */
 static bool
+show(struct watch *w, const struct service *s)
+{
+	if (!s->exists)
+		return true;
+	for (size_t i = 0; i < s->n_instances; i++)
+		if (!tell(w, s, EVENT_UP, s->instances[i]))
+			return false;
+	if (s->leader != NULL && !tell(w, s, EVENT_LEADER, s->leader))
+		return false;
+	return s->meta == NULL || tell(w, s, EVENT_SERVICE_META, NULL);
+}
+
+/* Shows a new watcher everything. */
+static void
 snapshot(struct watch *w)
 {
-	const struct service *s = w->s;
-
-	if (s->exists) {
-		for (size_t i = 0; i < s->n_instances; i++)
-			if (!tell(w, EVENT_UP, s->instances[i]))
-				return false;
-		if (s->leader != NULL && !tell(w, EVENT_LEADER, s->leader))
-			return false;
-		if (s->meta != NULL && !tell(w, EVENT_SERVICE_META, NULL))
-			return false;
+	if (w->s != NULL && !show(w, w->s))
+		return;
+	if (w->s == NULL) {
+		FL_MAP_EACH (w->r->services, e)
+			if (!show(w, fl_map_value(e)))
+				return;
 	}
-	return tell(w, EVENT_CURRENT, NULL);
+	tell(w, w->s, EVENT_CURRENT, NULL);
+}
+
+static void
+snapshot_all(struct watch *w)
+{
+	for (struct watch *next; w != NULL; w = next) {
+		next = w->next;
+		if (w->started)
+			snapshot(w);
+	}
 }
 
 void
@@ -251,14 +279,11 @@ registry_set_known(struct registry *r)
 		return;
 	r->known = true;
 	FL_MAP_EACH (r->services, e) {
-		struct service *s = fl_map_value(e);
+		const struct service *s = fl_map_value(e);
 
-		for (struct watch *w = s->watches, *next; w != NULL; w = next) {
-			next = w->next;
-			if (w->started)
-				snapshot(w);
-		}
+		snapshot_all(s->watches);
 	}
+	snapshot_all(r->watches);
 }
 
 static void
@@ -404,11 +429,15 @@ registry_choose_leader(struct registry *r, const char *service, const char *id)
 struct watch *
 registry_watch(struct registry *r, const char *service, unsigned kinds, void (*cb)(const char *json, void *arg), void *arg)
 {
-	struct watch *w = fl_xcalloc(1, sizeof(*w));
+	struct watch *w = fl_xcalloc(1, sizeof(*w)), **first = &r->watches;
 
-	*w = (struct watch){ .r = r, .s = service_get(r, service), .kinds = kinds, .cb = cb, .arg = arg };
-	w->next = w->s->watches;
-	w->s->watches = w;
+	*w = (struct watch){ .r = r, .kinds = kinds, .cb = cb, .arg = arg };
+	if (service != NULL) {
+		w->s = service_get(r, service);
+		first = &w->s->watches;
+	}
+	w->next = *first;
+	*first = w;
 	r->n_watches++;
 	return w;
 }
@@ -424,14 +453,15 @@ registry_watch_start(struct watch *w)
 void
 registry_unwatch(struct watch *w)
 {
-	struct watch **at = &w->s->watches;
+	struct watch **at = w->s != NULL ? &w->s->watches : &w->r->watches;
 
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
 	w->r->n_watches--;
 	w->cancelled = true;
-	service_settle(w->r, w->s);
+	if (w->s != NULL)
+		service_settle(w->r, w->s);
 	if (!w->busy)
 		free(w);
 }

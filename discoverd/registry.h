@@ -69,9 +69,10 @@ void registry_set_meta(struct registry *r, const char *service, const char *json
 void registry_choose_leader(struct registry *r, const char *service, const char *id);
 
 /*
- * Follow a service, existing or not. cb is called with the event as JSON text, only of the kinds wanted, and never
+ * Follow a service, existing or not; NULL: all that exist. cb is called with the event as JSON text, only of the kinds wanted, and never
  * before registry_watch_start(): then, or once the picture is known, for each instance, the leader, the meta and
- * "current"; later for each change. It may cancel its own watch, and must not change the registry.
+ * "current", which names no service to who follows all; later for each change. It may cancel its own watch, and
+ * must not change the registry.
  */
 struct watch *registry_watch(struct registry *r, const char *service, unsigned kinds, void (*cb)(const char *json, void *arg), void *arg);
 /* w may be gone afterwards, if its callback cancelled it. */

@@ -117,6 +117,28 @@ nothing_is_told_before_it_is_known(FL_UNUSED void **state)
 }
 
 static void
+all_services_are_followed_at_once(FL_UNUSED void **state)
+{
+	struct registry *r = registry_new();
+	struct heard h = { 0 };
+
+	h.watch = registry_watch(r, NULL, EVENT_ALL, hear, &h);
+	registry_watch_start(h.watch);
+	registry_put_service(r, "web", false, 1);
+	registry_put_service(r, "db", false, 2);
+	registry_put_instance(r, "web", instance(1, 10, "{}"));
+	registry_put_instance(r, "db", instance(2, 20, "{}"));
+	registry_put_instance(r, "nobody", instance(3, 30, "{}"));
+	expect(&h, "");
+	registry_set_known(r);
+	expect(&h, "up 1,leader 1,up 2,leader 2,current");
+	registry_put_service(r, "nobody", false, 3);
+	remove_instance(r, 1);
+	expect(&h, "up 3,leader 3,down 1");
+	end(r, &h);
+}
+
+static void
 changes_are_told_once(FL_UNUSED void **state)
 {
 	struct registry *r = registry_new();
@@ -249,6 +271,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_watcher_is_shown_everything_then_current),
 		cmocka_unit_test(nothing_is_told_before_it_is_known),
+		cmocka_unit_test(all_services_are_followed_at_once),
 		cmocka_unit_test(changes_are_told_once),
 		cmocka_unit_test(a_removed_service_takes_its_instances_down),
 		cmocka_unit_test(a_manual_leader_leads_while_it_is_up),

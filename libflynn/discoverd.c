@@ -64,6 +64,7 @@ fl_discoverd_free(struct fl_discoverd *d)
 		find_free(TAILQ_FIRST(&d->finds));
 	while (!TAILQ_EMPTY(&d->services))
 		fl_discoverd_unwatch(TAILQ_FIRST(&d->services));
+	share_release(d);
 	fl_http_client_free(d->http);
 	for (size_t i = 0; i < d->n_urls; i++)
 		free(d->urls[i]);

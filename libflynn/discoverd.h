@@ -39,6 +39,8 @@ struct fl_http_client *fl_discoverd_http(struct fl_discoverd *d);
  */
 struct fl_discoverd_service *fl_discoverd_watch(struct fl_discoverd *d, const char *name,
     void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg);
+/* Before any watch: follow all services by one stream. For who follows many of them. */
+void fl_discoverd_share(struct fl_discoverd *d);
 void fl_discoverd_unwatch(struct fl_discoverd_service *s);
 const char *fl_discoverd_service_name(const struct fl_discoverd_service *s);
 /* Whether a first full picture has come. */

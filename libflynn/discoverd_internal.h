@@ -1,8 +1,8 @@
 /*
  * discoverd_internal - what the files of discoverd's client share.
  *
- * discoverd.c knows the addresses, discoverd_instance.c reads an instance, discoverd_watch.c follows services,
- * discoverd_register.c keeps us registered.
+ * discoverd.c knows the addresses, discoverd_instance.c reads an instance, discoverd_picture.c the instances of a
+ * service, discoverd_watch.c follows services, discoverd_share.c by one stream, discoverd_register.c keeps us registered.
  */
 #ifndef FL_DISCOVERD_INTERNAL_H
 #define FL_DISCOVERD_INTERNAL_H
@@ -18,6 +18,7 @@ struct event;
 struct fl_discoverd_service;
 struct fl_json;
 struct find;
+struct fl_sse_client;
 struct registration;
 
 /* What we registered, and the session that holds it. */
@@ -31,13 +32,45 @@ struct registrar {
 	size_t at; /* the address in use */
 };
 
+struct picture {
+	struct fl_instance **instances; /* by index */
+	size_t n;
+	char *leader_id; /* NULL: nobody has said */
+};
+
+struct fl_discoverd_service {
+	TAILQ_ENTRY(fl_discoverd_service) link, news_link;
+	struct fl_discoverd *d;
+	char *name;
+	size_t at; /* the address in use */
+	struct fl_sse_client *sse; /* its own stream; NULL: the shared one */
+	struct picture shown, drawn; /* unless shared */
+	bool known, drawing, has_news;
+	void (*on_change)(struct fl_discoverd_service *s, void *arg);
+	void *arg;
+};
+
+TAILQ_HEAD(watch_list, fl_discoverd_service);
+
+/* One stream of all services. */
+struct share {
+	struct fl_sse_client *sse; /* NULL: each service has its own */
+	size_t at;
+	struct fl_map *shown, *drawn; /* name -> struct picture; drawn NULL: no picture is being drawn */
+	struct watch_list news;	      /* on_change is due */
+	struct event *tell;
+	bool is_known;	 /* a whole picture has come */
+	bool is_current; /* and the stream that brought it stands */
+};
+
 struct fl_discoverd {
 	struct event_base *base;
 	struct fl_http_client *http;
 	char *key;
 	char **urls; /* "http://ip:port" */
 	size_t n_urls;
-	TAILQ_HEAD(, fl_discoverd_service) services;
+	struct watch_list services;
+	struct share share;
 	TAILQ_HEAD(, find) finds;
 	struct registrar reg;
 };
@@ -46,7 +79,24 @@ struct fl_discoverd {
 struct fl_instance *fl_instance_parse(const struct fl_json *v);
 void fl_instance_free(struct fl_instance *i);
 
+/* discoverd_picture.c */
+void picture_release(struct picture *p);
+/* One event into the picture. Returns whether it changes what can be seen. */
+bool picture_apply(struct picture *p, const char *kind, const struct fl_json *v);
+
+/* discoverd_share.c */
+bool share_is_on(const struct fl_discoverd *d);
+void share_release(struct fl_discoverd *d);
+/* A watch begins, or ends. */
+void share_join(struct fl_discoverd_service *s);
+void share_leave(struct fl_discoverd_service *s);
+/* Its own stream has shown all: go on with the shared one, if that stands. */
+void share_fold(struct fl_discoverd_service *s);
+/* What is known of a service; NULL: no instance. */
+const struct picture *share_find(const struct fl_discoverd *d, const char *name);
+
 /* discoverd_watch.c */
+void watch_start(struct fl_discoverd_service *s);
 void find_free(struct find *f);
 
 /* discoverd_register.c */

@@ -26,6 +26,7 @@ struct world {
 	struct fl_http_req *stream;
 	char session[64];
 	bool has_service, away; /* away: answers 503 to everything */
+	bool has_all;	/* the stream of all services */
 	struct fl_buf log;	/* of what it was told */
 	const char *want;
 	size_t n_streams;
@@ -142,7 +143,17 @@ get_service(struct fl_http_req *req, void *arg)
 	fl_http_sse_start(req);
 }
 
+static void
+get_services(struct fl_http_req *req, void *arg)
+{
+	struct world *w = arg;
+
+	if (!refused(w, req, FL_ERR_NOT_FOUND, !w->has_all))
+		get_service(req, arg);
+}
+
 static const struct fl_http_route routes[] = {
+	{ "GET", "/services", get_services, 0 },
 	{ "PUT", "/sessions/:id", put_session, 0 },
 	{ "DELETE", "/sessions/:id", delete_session, 0 },
 	{ "PUT", "/services/:s", put_service, 0 },
@@ -316,6 +327,112 @@ watch_may_be_ended_by_its_own_callback(void **state)
 	await_change(&w);
 	loop_settle(*state);
 	assert_int_equal(w.changes, 0);
+	world_close(&w);
+}
+
+static void
+send_event_of(struct world *w, const char *service, const char *kind, const char *id)
+{
+	char *text = fl_xasprintf("{\"service\":\"%s\",\"kind\":\"%s\",\"instance\":{\"id\":\"%s\",\"addr\":\"10.0.0.1:80\"}}",
+	    service, kind, id);
+
+	fl_http_sse_send(w->stream, NULL, NULL, text);
+	free(text);
+}
+
+static void
+services_share_a_stream(void **state)
+{
+	struct world w;
+	struct fl_discoverd_service *t;
+
+	world_open(&w, *state);
+	w.has_all = true;
+	fl_discoverd_share(w.d);
+	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event_of(&w, "s", "up", "a");
+	send_event_of(&w, "t", "up", "b");
+	loop_settle(*state);
+	assert_false(fl_discoverd_service_known(w.s));
+	send_event_of(&w, "", "current", "");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 1);
+
+	/* What begins later is known at once, but not before the watch has returned. */
+	t = fl_discoverd_watch(w.d, "t", on_change, &w);
+	assert_int_equal(w.changes, 0);
+	await_change(&w);
+	assert_string_equal(fl_discoverd_service_leader(t)->id, "b");
+	send_event_of(&w, "t", "down", "b");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(t), 0);
+	assert_int_equal(fl_discoverd_service_count(w.s), 1);
+	assert_int_equal(w.n_streams, 1);
+
+	/* Another stream that does not know yet changes nothing. */
+	fl_http_stream_end(w.stream);
+	w.stream = NULL;
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event_of(&w, "t", "up", "c");
+	loop_settle(*state);
+	assert_int_equal(w.changes, 0);
+	assert_int_equal(fl_discoverd_service_count(w.s), 1);
+	send_event_of(&w, "", "current", "");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 0);
+	fl_discoverd_unwatch(t);
+	fl_discoverd_unwatch(w.s);
+	world_close(&w);
+}
+
+/* It may have been registered a moment ago. */
+static void
+service_that_no_stream_has_told_of_is_asked_for(void **state)
+{
+	struct world w;
+	struct fl_http_req *shared;
+
+	world_open(&w, *state);
+	w.has_all = true;
+	fl_discoverd_share(w.d);
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event_of(&w, "", "current", "");
+	loop_settle(*state);
+	shared = w.stream;
+	w.stream = NULL;
+	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
+	assert_true(loop_until(*state, has_stream, &w));
+	assert_int_equal(w.n_streams, 2);
+	send_event_of(&w, "s", "up", "a");
+	send_event_of(&w, "s", "current", "");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 1);
+	w.stream = shared;
+	send_event_of(&w, "s", "up", "a");
+	send_event_of(&w, "s", "up", "b");
+	await_change(&w);
+	loop_settle(*state);
+	assert_int_equal(fl_discoverd_service_count(w.s), 2);
+	assert_int_equal(w.n_streams, 1);
+	fl_discoverd_unwatch(w.s);
+	world_close(&w);
+}
+
+static void
+services_have_their_own_streams_where_none_is_shared(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	fl_discoverd_share(w.d);
+	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event(&w, "up", "a", "10.0.0.1:80", 3);
+	send_event(&w, "current", "", "", 0);
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 1);
+	fl_discoverd_unwatch(w.s);
 	world_close(&w);
 }
 
@@ -503,6 +620,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(id_is_the_digest_of_proto_and_address),
+		cmocka_unit_test(services_share_a_stream),
+		cmocka_unit_test(service_that_no_stream_has_told_of_is_asked_for),
+		cmocka_unit_test(services_have_their_own_streams_where_none_is_shared),
 		cmocka_unit_test(service_is_shown_once_it_is_whole),
 		cmocka_unit_test(picture_stays_while_discoverd_is_away_or_knows_nothing),
 		cmocka_unit_test(watch_may_be_ended_by_its_own_callback),

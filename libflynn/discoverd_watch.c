@@ -16,24 +16,6 @@
 #include "libflynn/sse_client.h"
 #include "libflynn/xmalloc.h"
 
-struct picture {
-	struct fl_instance **instances; /* by index */
-	size_t n;
-	char *leader_id; /* NULL: nobody has said */
-};
-
-struct fl_discoverd_service {
-	TAILQ_ENTRY(fl_discoverd_service) link;
-	struct fl_discoverd *d;
-	char *name;
-	size_t at; /* the address in use */
-	struct fl_sse_client *sse;
-	struct picture shown, drawn;
-	bool known, drawing;
-	void (*on_change)(struct fl_discoverd_service *s, void *arg);
-	void *arg;
-};
-
 struct find {
 	TAILQ_ENTRY(find) link;
 	struct fl_discoverd *d;
@@ -43,68 +25,6 @@ struct find {
 	void (*cb)(const char *addr, const struct fl_err *err, void *arg);
 	void *arg;
 };
-
-static void
-picture_release(struct picture *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		fl_instance_free(p->instances[i]);
-	free(p->instances);
-	free(p->leader_id);
-	*p = (struct picture){ 0 };
-}
-
-static void
-picture_remove(struct picture *p, const char *id)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		if (strcmp(p->instances[i]->id, id) != 0)
-			continue;
-		fl_instance_free(p->instances[i]);
-		memmove(&p->instances[i], &p->instances[i + 1], (p->n - i - 1) * sizeof(struct fl_instance *));
-		p->n--;
-		return;
-	}
-}
-
-/* Takes instance. */
-static void
-picture_put(struct picture *p, struct fl_instance *instance)
-{
-	size_t i;
-
-	picture_remove(p, instance->id);
-	p->instances = fl_xreallocarray(p->instances, p->n + 1, sizeof(struct fl_instance *));
-	for (i = p->n; i > 0 && p->instances[i - 1]->index > instance->index; i--)
-		p->instances[i] = p->instances[i - 1];
-	p->instances[i] = instance;
-	p->n++;
-}
-
-/* One event into the picture. Returns whether it changes what can be seen. */
-static bool
-picture_apply(struct picture *p, const char *kind, const struct fl_json *v)
-{
-	struct fl_instance *instance = fl_instance_parse(v);
-	bool changes = true;
-
-	if (instance == NULL)
-		return false;
-	if (strcmp(kind, "up") == 0 || strcmp(kind, "update") == 0) {
-		picture_put(p, instance);
-		return true;
-	}
-	if (strcmp(kind, "down") == 0) {
-		picture_remove(p, instance->id);
-	} else if (strcmp(kind, "leader") == 0) {
-		free(p->leader_id);
-		p->leader_id = fl_xstrdup(instance->id);
-	} else {
-		changes = false;
-	}
-	fl_instance_free(instance);
-	return changes;
-}
 
 static char *
 service_url(void *arg)
@@ -138,6 +58,7 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 		s->drawing = false;
 		s->known = true;
 		changed = true;
+		share_fold(s);
 	} else {
 		changed = picture_apply(s->drawing ? &s->drawn : &s->shown, kind, fl_json_get(v, "instance")) && !s->drawing;
 	}
@@ -156,11 +77,18 @@ on_error(const struct fl_err *err, void *arg)
 	s->at = (s->at + 1) % s->d->n_urls;
 }
 
+void
+watch_start(struct fl_discoverd_service *s)
+{
+	static const struct fl_sse_client_ops ops = { service_url, on_open, on_event, on_error };
+
+	s->sse = fl_sse_client_start(s->d->http, &ops, s);
+}
+
 struct fl_discoverd_service *
 fl_discoverd_watch(struct fl_discoverd *d, const char *name,
     void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg)
 {
-	static const struct fl_sse_client_ops ops = { service_url, on_open, on_event, on_error };
 	struct fl_discoverd_service *s = fl_xcalloc(1, sizeof(*s));
 
 	s->d = d;
@@ -168,7 +96,10 @@ fl_discoverd_watch(struct fl_discoverd *d, const char *name,
 	s->on_change = on_change;
 	s->arg = arg;
 	TAILQ_INSERT_TAIL(&d->services, s, link);
-	s->sse = fl_sse_client_start(d->http, &ops, s);
+	if (share_is_on(d))
+		share_join(s);
+	else
+		watch_start(s);
 	return s;
 }
 
@@ -178,6 +109,7 @@ fl_discoverd_unwatch(struct fl_discoverd_service *s)
 	if (s == NULL)
 		return;
 	TAILQ_REMOVE(&s->d->services, s, link);
+	share_leave(s);
 	fl_sse_client_free(s->sse);
 	picture_release(&s->shown);
 	picture_release(&s->drawn);
@@ -197,23 +129,34 @@ fl_discoverd_service_known(const struct fl_discoverd_service *s)
 	return s->known;
 }
 
+static const struct picture *
+picture_of(const struct fl_discoverd_service *s)
+{
+	static const struct picture none;
+	const struct picture *p = s->sse != NULL ? &s->shown : s->known ? share_find(s->d, s->name) : NULL;
+
+	return p != NULL ? p : &none;
+}
+
 size_t
 fl_discoverd_service_count(const struct fl_discoverd_service *s)
 {
-	return s->shown.n;
+	return picture_of(s)->n;
 }
 
 const struct fl_instance *
 fl_discoverd_service_at(const struct fl_discoverd_service *s, size_t i)
 {
-	return i < s->shown.n ? s->shown.instances[i] : NULL;
+	const struct picture *p = picture_of(s);
+
+	return i < p->n ? p->instances[i] : NULL;
 }
 
 /* Who discoverd said leads; until it has said so, or after that one went, the oldest. */
 const struct fl_instance *
 fl_discoverd_service_leader(const struct fl_discoverd_service *s)
 {
-	const struct picture *p = &s->shown;
+	const struct picture *p = picture_of(s);
 
 	for (size_t i = 0; p->leader_id != NULL && i < p->n; i++)
 		if (strcmp(p->instances[i]->id, p->leader_id) == 0)

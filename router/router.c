@@ -255,6 +255,7 @@ start_sync(struct router *r)
 
 	r->etcd = sync.etcd = fl_etcd_new(r->base, cfg->etcd_urls, cfg->key);
 	r->discoverd = sync.discoverd = fl_discoverd_new(r->base, cfg->discoverd_addr, cfg->key);
+	fl_discoverd_share(r->discoverd);
 	r->sync = sync_new(&sync);
 	tickets_share(r->tickets, r->etcd);
 }

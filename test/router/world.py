@@ -87,18 +87,19 @@ class Discoverd:
         line = h.rfile.readline().decode()
         while h.rfile.readline().strip():
             pass
-        name = line.split()[1].split("/")[-1]
+        name = line.split()[1].split("/")[2] if line.split()[1].count("/") > 1 else None  # None: all services
         events = queue.Queue()
         with self.lock:
-            for inst in self.services.get(name, {}).values():
-                events.put(("up", inst))
-            events.put(("current", None))
+            for service in [name] if name else self.services:
+                for inst in self.services.get(service, {}).values():
+                    events.put((service, "up", inst))
+            events.put((name or "", "current", None))
             self.streams.setdefault(name, []).append(events)
         h.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         with contextlib.suppress(OSError):
             while (event := events.get()) is not None:
-                kind, inst = event
-                body = {"service": name, "kind": kind}
+                service, kind, inst = event
+                body = {"service": service, "kind": kind}
                 if inst:
                     body["instance"] = inst
                 h.wfile.write(b"data: " + json.dumps(body).encode() + b"\n\n")
@@ -113,13 +114,13 @@ class Discoverd:
                 new[addr] = old.get(addr) or {"id": f"{abs(hash(addr)):032x}"[:32], "addr": addr, "proto": "tcp",
                                               "meta": {}, "index": self.index}
             self.services[name] = new
-            for events in self.streams.get(name, []):
+            for events in self.streams.get(name, []) + self.streams.get(None, []):
                 for addr, inst in old.items():
                     if addr not in new:
-                        events.put(("down", inst))
+                        events.put((name, "down", inst))
                 for addr, inst in new.items():
                     if addr not in old:
-                        events.put(("up", inst))
+                        events.put((name, "up", inst))
 
     def lead(self, name, addr):
         """Say that this instance leads the service."""
