@@ -13,6 +13,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/block.h"
 #include "router/exchange.h"
+#include "router/h2.h"
 #include "router/listener.h"
 #include "router/plane.h"
 #include "router/proxied.h"
@@ -79,15 +80,19 @@ client_close(struct client *c, bool abort)
 {
 	struct worker *w = c->w;
 
+	if (c->h2 != NULL && !c->is_stream)
+		h2_free(c->h2);
 	if (c->x != NULL)
 		exchange_free(c->x);
 	c->x = NULL;
 	block_free(&w->blocks, c->in);
 	c->in = NULL;
 	timer_clear(&c->timer);
-	if (c->is_again)
-		TAILQ_REMOVE(&w->again, c, again_link);
-	c->is_again = false;
+	worker_not_again(w, c);
+	if (c->is_stream) {
+		h2_stream_close(c, abort);
+		return;
+	}
 	LIST_REMOVE(c, link);
 	io_close(&c->io, abort);
 	worker_bury(w, c);
@@ -99,8 +104,8 @@ client_close(struct client *c, bool abort)
  * The last answer was given. A client that still sends would get a RST at close(2), which could
  * overtake the answer (RFC 9112 9.6): so end our side, and read on for a while.
  */
-static void
-linger(struct client *c)
+void
+client_linger(struct client *c)
 {
 	c->is_lingering = true;
 	io_shut(&c->io);
@@ -194,6 +199,20 @@ parse(const struct client *c, size_t len, size_t parsed, struct fl_http_head *he
 	return fl_http_parse_request(c->w->in, len, head, err);
 }
 
+/*
+ * What is no request may be the preface of HTTP/2, which a client may send first if it knows that we understand
+ * it; over TLS, ALPN says so (RFC 9113 3). A part of it needs more.
+ */
+static bool
+is_h2(const struct client *c, size_t len, enum fl_http_parse_result *r)
+{
+	int is = c->had_request || c->is_tls ? -1 : h2_preface(c->w->in, len);
+
+	if (is == 0)
+		*r = FL_HTTP_PARSE_MORE;
+	return is == 1;
+}
+
 /* Begin with the next request. False: there is none yet, and the client may be gone. */
 static bool
 next_request(struct client *c)
@@ -208,8 +227,13 @@ next_request(struct client *c)
 		if (len == parsed && !read_more(c, &len))
 			return false;
 		r = parse(c, len, parsed, &head, &err);
+		if (r == FL_HTTP_PARSE_ERROR && is_h2(c, len, &r)) {
+			h2_begin(c, c->w->in, len);
+			return false;
+		}
 		if (r == FL_HTTP_PARSE_DONE) {
 			c->is_partial = false;
+			c->had_request = true;
 			c->x = exchange_begin(c, &head, c->w->in + head.head_len, len - head.head_len);
 			return true;
 		}
@@ -250,7 +274,7 @@ run_http(struct client *c)
 		case EXCHANGE_UNREAD:
 			exchange_free(c->x);
 			c->x = NULL;
-			linger(c);
+			client_linger(c);
 			return;
 		case EXCHANGE_BROKEN:
 			client_close(c, true);
@@ -258,6 +282,39 @@ run_http(struct client *c)
 		}
 	}
 	worker_again(c->w, c);
+}
+
+static void
+run_stream(struct client *c)
+{
+	switch (c->x != NULL ? exchange_run(c->x) : EXCHANGE_LAST) {
+	case EXCHANGE_WAITS:
+		return;
+	case EXCHANGE_BUSY:
+		worker_again(c->w, c);
+		return;
+	case EXCHANGE_DONE:
+	case EXCHANGE_LAST:
+	case EXCHANGE_UNREAD:
+		if (c->x != NULL)
+			exchange_free(c->x);
+		c->x = NULL;
+		h2_stream_finish(c);
+		return;
+	case EXCHANGE_BROKEN:
+		client_close(c, true);
+		return;
+	}
+}
+
+static bool
+chose_h2(const struct client *c)
+{
+	const unsigned char *chosen;
+	unsigned int len;
+
+	SSL_get0_alpn_selected(c->io.ssl, &chosen, &len);
+	return len == 2 && memcmp(chosen, "h2", 2) == 0;
 }
 
 void
@@ -292,9 +349,17 @@ client_run(struct client *c)
 		}
 		if (SSL_session_reused(c->io.ssl))
 			worker_count(c->w, COUNT_RESUMED, 1);
+		if (chose_h2(c)) {
+			h2_begin(c, NULL, 0);
+			return;
+		}
 	}
-	if (c->is_lingering)
-		linger(c);
+	if (c->is_stream)
+		run_stream(c);
+	else if (c->h2 != NULL)
+		h2_run(c->h2);
+	else if (c->is_lingering)
+		client_linger(c);
 	else
 		run_http(c);
 }
@@ -311,18 +376,38 @@ static void
 on_due(struct timer *t)
 {
 	struct client *c = fl_container_of(t, struct client, timer);
+	enum client_wait wait = c->wait;
 	static const struct fl_err late = { FL_ERR_TIMEOUT, "the request's head did not come in time" };
 
+	if (c->h2 != NULL && !c->is_stream) {
+		c->wait = WAIT_NOTHING;
+		h2_expire(c->h2, wait);
+		return;
+	}
 	if (c->x != NULL) {
-		exchange_expire(c->x, c->wait);
+		exchange_expire(c->x, wait);
 	} else if (c->wait == WAIT_HEAD) {
 		c->x = exchange_refuse(c, 408, late.msg);
 	} else {
-		client_close(c, c->wait == WAIT_LINGER);
+		client_close(c, wait == WAIT_LINGER || c->is_stream);
 		return;
 	}
 	c->wait = WAIT_NOTHING;
 	client_run(c);
+}
+
+void
+client_init_stream(struct client *c, const struct client *connection, const struct io_ops *ops)
+{
+	c->io = (struct io){ .fd = -1, .ops = ops, .flags = IO_WRITABLE | IO_CONNECTED };
+	c->w = connection->w;
+	c->h2 = connection->h2;
+	c->timer.on_due = on_due;
+	c->peer = connection->peer;
+	c->port = connection->port;
+	c->trust = connection->trust;
+	c->is_tls = connection->is_tls;
+	c->is_stream = true;
 }
 
 static void

@@ -16,6 +16,8 @@
 
 struct block;
 struct exchange;
+struct h2;
+struct io_ops;
 struct listener;
 struct worker;
 
@@ -42,6 +44,7 @@ struct client {
 	TAILQ_ENTRY(client) again_link;
 	struct timer timer;
 	struct exchange *x; /* NULL: between requests */
+	struct h2 *h2;	    /* it speaks HTTP/2, or is a stream of one that does; NULL: HTTP/1 or TCP */
 	struct block *in;   /* read, and not yet used: part of a head, or requests that came early */
 	struct in6_addr peer; /* IPv4 mapped */
 	uint16_t port;	    /* of ours, that it came to */
@@ -49,7 +52,9 @@ struct client {
 	uint8_t trust;	    /* enum forwarded_trust */
 	bool is_tls, is_tcp;
 	bool is_announced; /* its PROXY header is to come first */
-	bool is_again;	   /* in the worker's queue */
+	bool is_stream;	   /* of an HTTP/2 connection: h2_stream has it */
+	bool had_request;  /* no HTTP/2 preface can follow */
+	uint8_t again;	   /* in the worker's queue since that round; 0: not in it */
 	bool is_partial;   /* in was parsed: it needs more */
 	bool is_lingering; /* answered for good; only waits for the client's end */
 	uint32_t n_lingered;
@@ -67,5 +72,9 @@ void client_stash(struct client *c, const void *data, size_t len);
 /* It has no request under way, not even a part of one. */
 bool client_is_idle(const struct client *c);
 void client_close(struct client *c, bool abort);
+/* Its last answer was given: end our side and wait for the client's end, for a while. */
+void client_linger(struct client *c);
+/* A stream of that connection, all zero so far, that ops carries. */
+void client_init_stream(struct client *c, const struct client *connection, const struct io_ops *ops);
 
 #endif

@@ -10,6 +10,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
 #include "router/block.h"
+#include "router/h2.h"
 #include "router/head.h"
 #include "router/page.h"
 #include "router/plane.h"
@@ -254,9 +255,29 @@ exchange_finish(struct exchange *x)
 	return EXCHANGE_UNREAD;
 }
 
+/* The head of the page that is held goes as such to a stream. False: not now. */
+static bool
+tell_stream(struct exchange *x)
+{
+	struct h2_answer to = { .has_body = !x->is_head };
+	struct fl_http_head h;
+
+	if (h2_stream_is_answered(x->c))
+		return true;
+	if (!h2_stream_has_room(x->c))
+		return false;
+	if (fl_http_parse_response(block_bytes(x->down.held), x->down.held->len, &h, NULL) == FL_HTTP_PARSE_DONE) {
+		h2_stream_answer(x->c, &h, &to, NULL, 0);
+		block_drop(x->down.held, h.head_len);
+	}
+	return true;
+}
+
 static int
 run_page(struct exchange *x)
 {
+	if (x->c->is_stream && !tell_stream(x))
+		return exchange_wait(x, WAIT_READER);
 	switch (flow_flush(&x->down, &x->c->io, &x->w->blocks)) {
 	case FLOW_DONE:
 		return exchange_finish(x);

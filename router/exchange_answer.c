@@ -6,6 +6,7 @@
 #include "libflynn/err.h"
 #include "router/backend.h"
 #include "router/block.h"
+#include "router/h2.h"
 #include "router/head.h"
 #include "router/upstream.h"
 #include "router/worker.h"
@@ -53,6 +54,8 @@ begin_tunnel(struct exchange *x, const struct fl_http_head *h, const char *rest,
 {
 	if (!exchange_is_read(x) || flow_holds(&x->up) || x->minor == 0)
 		return bad_answer(x, "101 before the request was over");
+	if (x->c->is_stream)
+		return bad_answer(x, "101 to a request that came by HTTP/2");
 	flow_init(&x->up, FLOW_UNTIL_EOF, 0);
 	flow_init(&x->down, FLOW_UNTIL_EOF, 0);
 	x->up.held = x->c->in; /* sent early */
@@ -74,7 +77,7 @@ frame_answer(struct exchange *x, const struct fl_http_head *h, bool has_body)
 	x->keep_client = x->keep_client && exchange_is_read(x) && !flow_holds(&x->up) && !x->w->is_draining;
 	if (!has_body) {
 		flow_init(&x->down, FLOW_LENGTH, 0);
-	} else if (h->chunked && x->minor > 0) {
+	} else if (h->chunked && x->minor > 0 && !x->c->is_stream) {
 		flow_init(&x->down, FLOW_CHUNKED, 0);
 	} else if (h->chunked) {
 		flow_init(&x->down, FLOW_DECHUNK, 0);
@@ -85,6 +88,16 @@ frame_answer(struct exchange *x, const struct fl_http_head *h, bool has_body)
 		flow_init(&x->down, FLOW_UNTIL_EOF, 0);
 		x->keep_client = x->keep_upstream = false;
 	}
+}
+
+/* A final answer's head, and what followed it, to a stream of HTTP/2. */
+static bool
+send_stream(struct exchange *x, const struct fl_http_head *h, bool has_body, const char *data, size_t len)
+{
+	struct h2_answer to = { .has_body = has_body, .is_last = x->down.ended, .id = x->id };
+	size_t taken = h2_stream_answer(x->c, h, &to, data, len);
+
+	return send_client(x, NULL, 0, data + taken, len - taken);
 }
 
 static int
@@ -102,11 +115,17 @@ begin_answer(struct exchange *x, const struct fl_http_head *h, char *rest, size_
 		x->keep_upstream = false; /* it says more than it was asked */
 	to.keep_alive = x->keep_client;
 	to.has_body = !x->is_head;
-	n = head_write_answer(x->w->out, h, &to);
 	exchange_count(x, h->status);
 	backend_works(x->u->backend);
-	drop_head(x);
 	x->state = STATE_ANSWER;
+	if (x->c->is_stream) {
+		bool sent = send_stream(x, h, has_body, rest, pass);
+
+		drop_head(x);
+		return sent ? STEP_NEXT : EXCHANGE_BROKEN;
+	}
+	n = head_write_answer(x->w->out, h, &to);
+	drop_head(x);
 	return send_client(x, x->w->out, n, rest, pass) ? STEP_NEXT : EXCHANGE_BROKEN;
 }
 
@@ -136,7 +155,9 @@ take_answer(struct exchange *x, size_t len)
 		if (++x->n_interim > INTERIM_MAX)
 			return bad_answer(x, "too many interim answers");
 		x->is_expecting = false;
-		if (x->minor > 0 && !send_client(x, x->w->out, head_write_interim(x->w->out, &h), NULL, 0))
+		if (x->c->is_stream)
+			h2_stream_interim(x->c, &h);
+		else if (x->minor > 0 && !send_client(x, x->w->out, head_write_interim(x->w->out, &h), NULL, 0))
 			return EXCHANGE_BROKEN;
 	}
 }
@@ -154,6 +175,8 @@ exchange_read_answer(struct exchange *x)
 
 		if ((io->flags & (IO_READABLE | IO_EOF | IO_BROKEN)) == 0)
 			return STEP_MORE;
+		if (x->c->is_stream && !h2_stream_has_room(x->c))
+			return exchange_wait(x, WAIT_READER);
 		if (x->answer != NULL) {
 			len = x->answer->len;
 			memcpy(w->in, block_bytes(x->answer), len);
@@ -193,7 +216,8 @@ exchange_answer(struct exchange *x)
 	case FLOW_CUT:
 	case FLOW_BAD:
 		/* Where the framing tells the client that something is missing, what came may stay. */
-		return x->down.body == FLOW_LENGTH || x->down.body == FLOW_CHUNKED ? EXCHANGE_LAST : EXCHANGE_BROKEN;
+		return (x->down.body == FLOW_LENGTH || x->down.body == FLOW_CHUNKED) && !x->c->is_stream ? EXCHANGE_LAST :
+		    EXCHANGE_BROKEN;
 	case FLOW_UNWRITABLE:
 		break;
 	}

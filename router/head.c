@@ -391,3 +391,24 @@ head_write_interim(char *out, const struct fl_http_head *h)
 	at = put(at, "\r\n");
 	return (size_t)(at - out);
 }
+
+size_t
+head_pick_answer(const struct fl_http_head *h, const struct fl_http_header *picked[FL_HTTP_MAX_HEADERS], bool *has_id)
+{
+	struct options options;
+	size_t n = 0;
+
+	find_options(h, &options);
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const struct fl_http_header *header = &h->headers[i];
+		enum field field = field_of(header->name);
+
+		if (field == FIELD_HOP || field == FIELD_FRAME || field == FIELD_UPGRADE)
+			continue;
+		if (field == FIELD_LENGTH ? h->status < 200 || h->status == 204 : is_option(&options, header->name))
+			continue;
+		*has_id |= field == FIELD_ID;
+		picked[n++] = header;
+	}
+	return n;
+}

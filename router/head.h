@@ -46,5 +46,10 @@ size_t head_answer_room(const struct fl_http_head *h);
 size_t head_write_answer(char *out, const struct fl_http_head *h, const struct head_answer *to);
 /* As above for 1xx, 101 among them. */
 size_t head_write_interim(char *out, const struct fl_http_head *h);
+/*
+ * For a client that is told the length otherwise, by HTTP/2: the headers of an answer that are passed on. Returns
+ * how many. has_id is set when X-Request-Id is among them.
+ */
+size_t head_pick_answer(const struct fl_http_head *h, const struct fl_http_header *picked[FL_HTTP_MAX_HEADERS], bool *has_id);
 
 #endif

@@ -109,6 +109,8 @@ io_read(struct io *io, void *data, size_t len)
 		return IO_ERROR;
 	if (io->ssl != NULL)
 		return tls_read(io, data, len);
+	if (io->ops != NULL)
+		return io->ops->read(io, data, len);
 	do
 		n = recv(io->fd, data, len, 0);
 	while (n == -1 && errno == EINTR);
@@ -123,7 +125,7 @@ io_read(struct io *io, void *data, size_t len)
 bool
 io_can_splice(const struct io *io)
 {
-	return io->ssl == NULL;
+	return io->ssl == NULL && io->ops == NULL;
 }
 
 /* Fewer bytes than asked for say nothing here: a pipe is full when its pages are, however little is in them. */
@@ -201,6 +203,8 @@ io_write(struct io *io, const struct iovec *parts, int n)
 		return broken(io);
 	if (io->ssl != NULL)
 		return tls_write(io, parts, n);
+	if (io->ops != NULL)
+		return io->ops->write(io, parts, n);
 	for (int i = 0; i < n; i++)
 		len += parts[i].iov_len;
 	do

@@ -27,10 +27,19 @@ enum io_flags {
 	IO_CONNECTED = 128 /* a connect of ours has come through */
 };
 
+struct io;
+
+/* What does the work of an io that has no descriptor. Flags are theirs to keep; IO_EOF and IO_BROKEN are looked at before. */
+struct io_ops {
+	ssize_t (*read)(struct io *io, void *data, size_t len);
+	ssize_t (*write)(struct io *io, const struct iovec *parts, int n);
+};
+
 struct io {
-	int fd; /* -1: closed */
+	int fd; /* -1: closed, or none */
 	unsigned flags;
 	SSL *ssl; /* NULL: plain */
+	const struct io_ops *ops; /* NULL: fd is it */
 	void (*on_ready)(struct io *io, uint32_t events); /* called by the poller after flags were set */
 };
 

@@ -247,7 +247,7 @@ static int
 on_alpn(FL_UNUSED SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
     unsigned int in_len, FL_UNUSED void *arg)
 {
-	static const unsigned char ours[] = "\x08http/1.1";
+	static const unsigned char ours[] = "\x02h2\x08http/1.1";
 
 	if (SSL_select_next_proto((unsigned char **)out, out_len, ours, sizeof(ours) - 1, in, in_len) !=
 	    OPENSSL_NPN_NEGOTIATED)

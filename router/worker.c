@@ -19,6 +19,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
 #include "router/client.h"
+#include "router/h2.h"
 #include "router/listener.h"
 #include "router/plane.h"
 #include "router/reclaim.h"
@@ -111,21 +112,29 @@ empty_graves(struct worker *w)
 void
 worker_again(struct worker *w, struct client *c)
 {
-	if (!c->is_again)
+	if (c->again == 0)
 		TAILQ_INSERT_TAIL(&w->again, c, again_link);
-	c->is_again = true;
+	c->again = w->again_round;
+}
+
+void
+worker_not_again(struct worker *w, struct client *c)
+{
+	if (c->again != 0)
+		TAILQ_REMOVE(&w->again, c, again_link);
+	c->again = 0;
 }
 
 static void
 run_again(struct worker *w)
 {
-	struct client *last = TAILQ_LAST(&w->again, client_queue), *c = NULL;
+	uint8_t round = w->again_round;
+	struct client *c;
 
-	/* Those that come back are behind the last one. */
-	while (c != last) {
-		c = TAILQ_FIRST(&w->again);
-		TAILQ_REMOVE(&w->again, c, again_link);
-		c->is_again = false;
+	/* Those that come back are of another round, behind the last of this. */
+	w->again_round = round == 1 ? 2 : 1;
+	while ((c = TAILQ_FIRST(&w->again)) != NULL && c->again == round) {
+		worker_not_again(w, c);
 		w->clock_us = 0;
 		client_run(c);
 	}
@@ -188,7 +197,9 @@ drain(struct worker *w)
 	close_listeners(w);
 	sweep(w);
 	LIST_FOREACH_SAFE(c, &w->clients, link, next) {
-		if (client_is_idle(c))
+		if (c->h2 != NULL)
+			h2_drain(c->h2);
+		else if (client_is_idle(c))
 			client_close(c, false);
 	}
 	worker_check_drained(w);
@@ -312,6 +323,8 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 	}
 	if (!TAILQ_EMPTY(&w->again))
 		run_again(w);
+	if (!TAILQ_EMPTY(&w->unsent))
+		h2_flush(w);
 	empty_graves(w);
 }
 
@@ -346,6 +359,8 @@ worker_new(struct plane *plane, size_t index, struct fl_err *err)
 	LIST_INIT(&w->listeners);
 	LIST_INIT(&w->clients);
 	TAILQ_INIT(&w->again);
+	w->again_round = 1;
+	TAILQ_INIT(&w->unsent);
 	TAILQ_INIT(&w->idle);
 	STAILQ_INIT(&w->mail);
 	pthread_mutex_init(&w->mail_lock, NULL);
@@ -424,6 +439,7 @@ worker_free(struct worker *w)
 	if (w->epoll_fd != -1)
 		close(w->epoll_fd);
 	pthread_mutex_destroy(&w->mail_lock);
+	h2_pool_free(w->h2);
 	block_pool_release(&w->blocks);
 	seen_release(w);
 	free(w->graves);

@@ -21,6 +21,8 @@
 
 struct client;
 struct fl_err;
+struct h2;
+struct h2_pool;
 struct listener;
 struct plane;
 struct seen_note;
@@ -70,6 +72,9 @@ struct worker {
 	LIST_HEAD(, listener) listeners;
 	LIST_HEAD(, client) clients;
 	TAILQ_HEAD(client_queue, client) again; /* had more to do than one turn's share */
+	uint8_t again_round;
+	TAILQ_HEAD(, h2) unsent; /* HTTP/2 connections that have something to write at the turn's end, or to think about */
+	struct h2_pool *h2;	 /* NULL: there was none yet */
 	TAILQ_HEAD(, upstream) idle;		/* to all backends, longest idle first */
 	void **graves; /* freed once the turn is over: the poller may still hold events of them */
 	size_t n_graves, graves_cap;
@@ -101,6 +106,7 @@ uint64_t worker_counter(const struct worker *w, enum counter c);
 int worker_poll(struct worker *w, struct io *io); /* register with the poller, once; -1 with errno */
 void worker_bury(struct worker *w, void *object);  /* free(3) it after this turn */
 void worker_again(struct worker *w, struct client *c);
+void worker_not_again(struct worker *w, struct client *c);
 uint64_t worker_random(struct worker *w);
 /* Monotonic, in microseconds, and read at most once an event: for measuring, where now_ms is too coarse. */
 int64_t worker_clock_us(struct worker *w);

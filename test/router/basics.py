@@ -457,7 +457,7 @@ def tls_resumes_and_speaks_1_2_and_1_3(w):
         ctx = ssl.create_default_context()
         ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
         ctx.minimum_version = ctx.maximum_version = version
-        ctx.set_alpn_protocols(["h2", "http/1.1"])
+        ctx.set_alpn_protocols(["spdy/1", "http/1.1"])
         session = None
         for reused in (False, True):
             s = ctx.wrap_socket(socket.create_connection(("127.0.0.1", w.router.https), LIMIT),
