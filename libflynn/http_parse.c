@@ -282,7 +282,7 @@ take_status_line(struct cursor *c, struct fl_http_head *head)
 			return invalid(c, "no status in the status line");
 		head->status = head->status * 10 + (c->p[i] - '0');
 	}
-	if (*c->p != ' ' || head->status < 100 || (c->p[4] != ' ' && c->p[4] != '\r'))
+	if (*c->p != ' ' || head->status < 100 || head->status > 599 || (c->p[4] != ' ' && c->p[4] != '\r'))
 		return invalid(c, "no status in the status line");
 	c->p += c->p[4] == ' ' ? 5 : 4; /* the space is due even before no reason, but often left out */
 	start = c->p;

@@ -82,7 +82,7 @@ exchange_route(struct exchange *x, const struct fl_http_head *h)
 	if (h->expect_other) {
 		exchange_fail(x, 417, "the request expects something other than 100-continue");
 	} else if (len == 0) {
-		x->keep_client = false; /* whom it is for is not clear, nor then what follows it */
+		x->keep_client = x->is_last = false; /* whom it is for is not clear, nor then what follows it */
 		exchange_fail(x, 400, "the request names no valid host");
 	} else if (target == NULL) {
 		no_route(x, host, is_ambiguous);

@@ -356,7 +356,8 @@ head_answer_room(const struct fl_http_head *h)
 size_t
 head_write_answer(char *out, const struct fl_http_head *h, const struct head_answer *to)
 {
-	bool is_chunked = h->chunked && to->client_minor > 0, has_id = false;
+	/* 204 has no coding either, RFC 9112 6.1. */
+	bool is_chunked = h->chunked && h->status != 204 && to->client_minor > 0, has_id = false;
 	char *at = put_status_line(out, h);
 
 	/* 204 has no body and no length, RFC 9110 8.6; 426 says what to upgrade to, 15.5.22. */
