@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "libflynn/attr.h"
-
-enum { LINE_MAX_BYTES = 8 << 10 };
+#include "libflynn/clock.h"
 
 static const char *const level_names[] = {
 	[FL_LOG_DEBUG] = "debug",
@@ -29,14 +28,14 @@ static struct {
 
 /* A line in the making. One byte is kept for the newline; what does not fit is cut. */
 struct line {
-	char data[LINE_MAX_BYTES];
-	size_t len;
+	char *data;
+	size_t len, cap;
 };
 
 static void
 add(struct line *l, const char *data, size_t len)
 {
-	size_t room = sizeof(l->data) - 1 - l->len;
+	size_t room = l->cap - 1 - l->len;
 
 	if (len > room)
 		len = room;
@@ -106,17 +105,16 @@ add_value(struct line *l, const char *s)
 }
 
 static void
-add_time(struct line *l)
+add_time(struct line *l, int64_t wall_us)
 {
-	struct timespec now;
+	time_t s = (time_t)(wall_us / 1000000);
 	struct tm tm;
 	char text[32], ms[8];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
+	gmtime_r(&s, &tm);
 	strftime(text, sizeof(text), "t=%Y-%m-%dT%H:%M:%S", &tm);
 	add_str(l, text);
-	snprintf(ms, sizeof(ms), ".%03uZ", (unsigned)(now.tv_nsec / 1000000) % 1000);
+	snprintf(ms, sizeof(ms), ".%03uZ", (unsigned)(wall_us / 1000 % 1000));
 	add_str(l, ms);
 }
 
@@ -153,16 +151,13 @@ fl_log_set_level(enum fl_log_level level)
 	settings.level = level;
 }
 
-void
-fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field *fields)
+size_t
+fl_log_format(char *out, size_t size, int64_t wall_us, enum fl_log_level level, const char *msg,
+    const struct fl_log_field *fields)
 {
-	struct line l;
-	ssize_t n FL_UNUSED;
+	struct line l = { .data = out, .cap = size };
 
-	if (level < settings.level)
-		return;
-	l.len = 0;
-	add_time(&l);
+	add_time(&l, wall_us);
 	add_str(&l, " lvl=");
 	add_str(&l, level_names[level]);
 	if (settings.component[0] != '\0') {
@@ -174,5 +169,18 @@ fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field
 	for (; fields->key != NULL; fields++)
 		add_field(&l, fields);
 	l.data[l.len++] = '\n';
-	n = write(STDERR_FILENO, l.data, l.len); /* a log that cannot be written has nobody to tell */
+	return l.len;
+}
+
+void
+fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field *fields)
+{
+	char line[FL_LOG_LINE_MAX];
+	ssize_t n FL_UNUSED;
+	size_t len;
+
+	if (level < settings.level)
+		return;
+	len = fl_log_format(line, sizeof(line), fl_clock_wall_us(), level, msg, fields);
+	n = write(STDERR_FILENO, line, len); /* a log that cannot be written has nobody to tell */
 }

@@ -25,6 +25,13 @@ struct fl_log_field {
 /* Names the component of every later line; called by fl_daemon_init(). */
 void fl_log_init(const char *component);
 void fl_log_set_level(enum fl_log_level level);
+#define FL_LOG_LINE_MAX ((size_t)8 << 10)
+/*
+ * Write such a line to memory, for logs that go elsewhere, whatever the level in force: returns its length with the newline, at most
+ * size (at least 1); what does not fit is cut. wall_us: its time, in microseconds since the epoch. For any thread.
+ */
+size_t fl_log_format(char *out, size_t size, int64_t wall_us, enum fl_log_level level, const char *msg,
+    const struct fl_log_field *fields);
 void fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field *fields);
 
 /* NULL is written as "". */

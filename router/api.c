@@ -16,6 +16,7 @@
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
 #include "router/listener.h"
+#include "router/requests.h"
 #include "router/route.h"
 #include "router/router.h"
 #include "router/sync.h"
@@ -464,6 +465,7 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/routes/:type/:hash", routes_get, 0 },
 	{ "PUT", "/routes/:type/:hash", routes_update, 0 },
 	{ "DELETE", "/routes/:type/:hash", routes_delete, 0 },
+	{ "GET", "/requests", requests_get, 0 },
 };
 
 struct router_api *

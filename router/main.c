@@ -26,6 +26,8 @@ static const struct fl_args_opt options[] = {
 	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
 	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
 	{ "trusted-proxies", "TRUSTED_PROXIES", NULL, FL_ARGS_STR, AT(trusted_proxies), "networks whose X-Forwarded headers are believed, by comma, or none" },
+	{ "access-log", "ACCESS_LOG", "off", FL_ARGS_STR, AT(access_log), "requests to log: off, all, errors, or 1/N of them" },
+	{ "access-log-to", "ACCESS_LOG_TO", "stdout", FL_ARGS_STR, AT(access_log_to), "where to: stdout, stderr or a file" },
 	{ "requests", "REQUESTS", "65536", FL_ARGS_INT, AT(n_requests), "requests to remember for GET /requests; 0: none" },
 	{ "route-metrics", "ROUTE_METRICS", "on", FL_ARGS_STR, AT(route_metrics), "metrics by route: on or off" },
 	{ "proxy-protocol", "PROXY_PROTOCOL", NULL, FL_ARGS_BOOL, AT(is_proxied), "HTTP and HTTPS connections begin with a PROXY header" },
@@ -50,6 +52,8 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-head-timeout is 1 to 3600 s, -answer-timeout 1 to 86400 s");
 	if (cfg->n_requests < 0 || cfg->n_requests > REQUESTS_MAX)
 		return fl_err_set(err, FL_ERR_INVALID, "-requests is 0 to %d", REQUESTS_MAX);
+	if (access_log_parse(cfg->access_log, &cfg->access_log_mode, &why) == -1)
+		return fl_err_set(err, FL_ERR_INVALID, "-access-log: %s", why.msg);
 	if (strcmp(cfg->route_metrics, "on") != 0 && strcmp(cfg->route_metrics, "off") != 0)
 		return fl_err_set(err, FL_ERR_INVALID, "-route-metrics is on or off");
 	if (cfg->ticket_rotation_s < 2 || cfg->ticket_rotation_s > 172800)

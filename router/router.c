@@ -24,6 +24,8 @@
 #include "router/journal.h"
 #include "router/listener.h"
 #include "router/reclaim.h"
+#include "router/requests.h"
+#include "router/route_metrics.h"
 #include "router/seen.h"
 #include "router/sync.h"
 #include "router/table.h"
@@ -42,6 +44,20 @@ router_counter(const struct router *r, enum counter c)
 	for (size_t i = 0; i < r->n_workers; i++)
 		n += worker_counter(r->workers[i], c);
 	return n;
+}
+
+static void
+write_access_log(struct fl_buf *b, const struct router *r)
+{
+	if (r->access_log == NULL)
+		return;
+	fl_buf_addf(b, "# TYPE flynn_router_access_log_lines counter\n# HELP flynn_router_access_log_lines Lines written.\n"
+		       "flynn_router_access_log_lines_total %llu\n",
+	    (unsigned long long)access_log_written(r->access_log));
+	fl_buf_addf(b, "# TYPE flynn_router_access_log_missed counter\n"
+		       "# HELP flynn_router_access_log_missed Requests that it cannot tell of, as it was not read in time.\n"
+		       "flynn_router_access_log_missed_total %llu\n",
+	    (unsigned long long)access_log_missed(r->access_log));
 }
 
 static void
@@ -76,6 +92,9 @@ write_metrics(struct fl_buf *b, void *arg)
 		    (unsigned long long)router_counter(r, COUNT_ANSWERS + i));
 	fl_buf_addf(b, "# TYPE flynn_router_routes gauge\n# HELP flynn_router_routes Routes known.\nflynn_router_routes %zu\n",
 	    sync_count(r->sync));
+	write_access_log(b, r);
+	if ((r->plane.seen & SEEN_TALLY) != 0)
+		route_metrics_write(b, r->sync);
 }
 
 static size_t
@@ -178,17 +197,25 @@ on_workers_drained(evutil_socket_t fd, FL_UNUSED short what, void *arg)
 }
 
 /* What is noted of each exchange. */
-static void
-start_seeing(struct router *r)
+static int
+start_seeing(struct router *r, struct fl_err *err)
 {
 	struct plane *plane = &r->plane;
+	const struct access_log_mode *log = &r->cfg->access_log_mode;
+	size_t n = (size_t)r->cfg->n_requests;
 
 	if (strcmp(r->cfg->route_metrics, "on") == 0)
 		plane->seen |= SEEN_TALLY;
-	if (r->cfg->n_requests > 0) {
+	if (log->is_on && n < ACCESS_LOG_RECORDS * r->n_workers)
+		n = ACCESS_LOG_RECORDS * r->n_workers;
+	if (n > 0) {
 		plane->seen |= SEEN_JOURNAL;
-		plane->journal = journal_new(r->n_workers, (size_t)r->cfg->n_requests);
+		plane->journal = journal_new(r->n_workers, n);
 	}
+	if (!log->is_on)
+		return 0;
+	r->access_log = access_log_new(plane->journal, log, r->cfg->access_log_to, err);
+	return r->access_log != NULL ? 0 : -1;
 }
 
 static int
@@ -203,7 +230,8 @@ start_plane(struct router *r, struct fl_err *err)
 	plane->trusted = r->cfg->trusted;
 	plane->is_proxied = r->cfg->is_proxied;
 	atomic_init(&plane->table, table_new(0, 0));
-	start_seeing(r);
+	if (start_seeing(r, err) == -1)
+		return -1;
 	r->tickets = tickets_new(r->base, plane, r->cfg->ticket_rotation_s);
 	if ((plane->tls = tls_ctx_new(plane, r->cfg->ticket_rotation_s, err)) == NULL ||
 	    (r->cfg->default_cert != NULL && (plane->default_cert = tls_cert_default(r->cfg->default_cert, err)) == NULL))
@@ -268,6 +296,7 @@ start_api(struct router *r, struct fl_err *err)
 	r->own_ports[0] = port_of(r->cfg->http_addr);
 	r->own_ports[1] = port_of(r->cfg->https_addr);
 	r->own_ports[2] = port_of(addr);
+	r->requests = requests_new(r);
 	r->http = fl_http_new(r->base, r->cfg->key);
 	fl_http_set_metrics(r->http, write_metrics);
 	r->api = router_api_new(r, addr, err);
@@ -326,10 +355,12 @@ router_free(struct router *r)
 	tickets_free(r->tickets);
 	fl_etcd_free(r->etcd);
 	router_api_free(r->api);
+	requests_free(r->requests);
 	fl_http_free(r->http);
 	fl_discoverd_free(r->discoverd);
 	table_free((void *)atomic_load(&r->plane.table));
 	reclaim_free(r->plane.reclaim);
+	access_log_free(r->access_log);
 	journal_free(r->plane.journal);
 	SSL_CTX_free(r->plane.tls);
 	tls_cert_free(r->plane.default_cert);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "router/access_log.h"
 #include "router/plane.h"
 #include "router/worker.h"
 
@@ -17,6 +18,7 @@ struct fl_discoverd;
 struct fl_err;
 struct fl_etcd;
 struct fl_http;
+struct requests;
 struct router_api;
 struct sync;
 struct tickets;
@@ -35,6 +37,8 @@ struct router_config {
 	char *route_metrics; /* "on", "off" */
 	char *default_cert; /* see tls_cert_default(); NULL: none */
 	int ticket_rotation_s;
+	char *access_log, *access_log_to;
+	struct access_log_mode access_log_mode; /* parsed of access_log */
 };
 
 struct router {
@@ -50,6 +54,8 @@ struct router {
 	struct tickets *tickets;
 	struct fl_http *http;
 	struct router_api *api;
+	struct requests *requests;
+	struct access_log *access_log; /* NULL: off */
 	int *http_fds, *https_fds; /* listening, until workers accept from them; NULL then */
 	struct event *open_late;
 	struct event *drained;

@@ -491,3 +491,12 @@ sync_each(const struct sync *s, void (*each)(const struct route *r, void *arg), 
 	TAILQ_FOREACH(l, &s->routes, link)
 		each(l->route, arg);
 }
+
+void
+sync_each_tally(const struct sync *s, void (*each)(const struct route *r, const struct tally *t, void *arg), void *arg)
+{
+	const struct live *l;
+
+	TAILQ_FOREACH(l, &s->routes, link)
+		each(l->route, l->tally, arg);
+}

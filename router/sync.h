@@ -17,6 +17,7 @@ struct fl_map;
 struct plane;
 struct route;
 struct sync;
+struct tally;
 struct worker;
 
 #define SYNC_PREFIX "/router/"
@@ -52,5 +53,7 @@ bool sync_is_complete(const struct sync *s);
 size_t sync_count(const struct sync *s);
 /* Call each for every route, the newest first. */
 void sync_each(const struct sync *s, void (*each)(const struct route *r, void *arg), void *arg);
+/* The same, with what is counted of each. */
+void sync_each_tally(const struct sync *s, void (*each)(const struct route *r, const struct tally *t, void *arg), void *arg);
 
 #endif
