@@ -200,23 +200,40 @@ service_release(void *ptr)
 void
 service_retire(struct service *s, struct reclaim *r)
 {
-	service_update(s, NULL, 0, NULL, r);
+	service_update(s, NULL, NULL, 0, NULL, r);
 	reclaim_retire(r, s, service_release, service_is_busy);
 }
 
-static struct backend *
-find(const struct fl_map *by_addr, const char *addr, size_t n_workers)
+static void
+set_release(struct backend *b, const char *release)
 {
-	struct backend *b = fl_map_get(by_addr, addr);
+	size_t len = strlen(release);
+
+	b->release_len = (uint8_t)(len < sizeof(b->release) ? len : sizeof(b->release) - 1);
+	memcpy(b->release, release, b->release_len);
+}
+
+/* The one that by_addr has, which is taken out of it; or a new one, as for another release at the same address. */
+static struct backend *
+find(struct fl_map *by_addr, const char *addr, const char *release, size_t n_workers)
+{
+	struct backend *b = fl_map_get(by_addr, addr), *made;
 	struct fl_err err = { 0 };
 
-	if (b == NULL && (b = backend_new(addr, n_workers, &err)) == NULL)
+	if (b != NULL && strncmp(b->release, release, sizeof(b->release) - 1) == 0) {
+		fl_map_remove(by_addr, addr);
+		return b;
+	}
+	if ((made = backend_new(addr, n_workers, &err)) == NULL)
 		fl_log_warn("instance ignored", fl_str("err", err.msg));
-	return b;
+	else
+		set_release(made, release);
+	return made;
 }
 
 bool
-service_update(struct service *s, const char *const *addrs, size_t n, const char *leader, struct reclaim *r)
+service_update(struct service *s, const char *const *addrs, const char *const *releases, size_t n, const char *leader,
+    struct reclaim *r)
 {
 	struct backend_set *old = atomic_load(&s->set), *set = set_new(n);
 	struct fl_map *left = fl_map_new(), *seen = fl_map_new();
@@ -225,11 +242,11 @@ service_update(struct service *s, const char *const *addrs, size_t n, const char
 	for (size_t i = 0; i < old->n; i++)
 		fl_map_set(left, old->items[i]->name, old->items[i]);
 	for (size_t i = 0; i < n; i++) {
+		const char *release = releases != NULL ? releases[i] : NULL;
 		struct backend *b;
 
-		if (fl_map_get(seen, addrs[i]) != NULL || (b = find(left, addrs[i], s->n_slots)) == NULL)
+		if (fl_map_get(seen, addrs[i]) != NULL || (b = find(left, addrs[i], release != NULL ? release : "", s->n_slots)) == NULL)
 			continue;
-		fl_map_remove(left, addrs[i]);
 		fl_map_set(seen, addrs[i], b);
 		set->items[set->n++] = b;
 		if (leader != NULL && strcmp(addrs[i], leader) == 0)

@@ -77,9 +77,11 @@ struct service *service_new(const char *name, size_t n_workers);
 void service_retire(struct service *s, struct reclaim *r);
 /*
  * Let addrs ("ip:port") be the instances from now on, and leader, one of them or NULL, the leader; those that stay keep
- * their connections. What is no address is left out with a log line. True: some were taken out (workers must sweep).
+ * their connections. releases: of each the release it runs, or NULL; may be NULL itself.
+ * What is no address is left out with a log line. True: some were taken out (workers must sweep).
  */
-bool service_update(struct service *s, const char *const *addrs, size_t n, const char *leader, struct reclaim *r);
+bool service_update(struct service *s, const char *const *addrs, const char *const *releases, size_t n, const char *leader,
+    struct reclaim *r);
 
 /*
  * Workers: the better of two random instances by requests under way on all workers, leaving out

@@ -74,7 +74,7 @@ idle_instances_get_equal_shares(void **state)
 	struct world *w = *state;
 	int got[fl_nitems(addrs)] = { 0 };
 
-	service_update(w->service, addrs, fl_nitems(addrs), NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, fl_nitems(addrs), NULL, w->reclaim);
 	for (uint64_t i = 0; i < 8000; i++)
 		got[index_of(w, service_pick(w->service, 0, random_of(i), NULL, 0))]++;
 	for (size_t i = 0; i < fl_nitems(addrs); i++)
@@ -87,7 +87,7 @@ loaded_instance_is_chosen_less(void **state)
 	struct world *w = *state;
 	struct backend *busy;
 
-	service_update(w->service, addrs, 2, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 2, NULL, w->reclaim);
 	busy = atomic_load(&w->service->set)->items[0];
 	backend_begin(busy, 1); /* by the other worker */
 	for (uint64_t i = 0; i < 100; i++)
@@ -102,7 +102,7 @@ down_and_tried_instances_are_left_out(void **state)
 	const struct backend *tried[3];
 	struct backend **items;
 
-	service_update(w->service, addrs, 3, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 3, NULL, w->reclaim);
 	items = atomic_load(&w->service->set)->items;
 	backend_failed(items[0], 1000);
 	for (uint64_t i = 0; i < 100; i++)
@@ -133,7 +133,7 @@ failing_instance_is_left_alone_for_twice_as_long_each_time(void **state)
 	struct backend *bad;
 	int64_t now = 1000;
 
-	service_update(w->service, addrs, 3, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 3, NULL, w->reclaim);
 	bad = atomic_load(&w->service->set)->items[0];
 	for (int64_t pause = 500; pause <= 16000; pause *= 2) {
 		backend_failed(bad, now);
@@ -160,7 +160,7 @@ last_instance_is_never_left_out(void **state)
 	struct world *w = *state;
 	struct backend **items;
 
-	service_update(w->service, addrs, 2, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 2, NULL, w->reclaim);
 	items = atomic_load(&w->service->set)->items;
 	backend_failed(items[0], 1000);
 	assert_int_equal(picks(w, items[1], 1001), 100);
@@ -174,13 +174,13 @@ leader_is_the_one_that_was_named(void **state)
 	struct world *w = *state;
 	struct backend **items;
 
-	service_update(w->service, addrs, 3, addrs[1], w->reclaim);
+	service_update(w->service, addrs, NULL, 3, addrs[1], w->reclaim);
 	items = atomic_load(&w->service->set)->items;
 	assert_ptr_equal(service_leader(w->service, NULL, 0), items[1]);
 	assert_null(service_leader(w->service, (const struct backend *const[]){ items[1] }, 1));
-	service_update(w->service, addrs, 3, "10.0.0.9:9", w->reclaim);
+	service_update(w->service, addrs, NULL, 3, "10.0.0.9:9", w->reclaim);
 	assert_null(service_leader(w->service, NULL, 0));
-	service_update(w->service, addrs, 3, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 3, NULL, w->reclaim);
 	assert_null(service_leader(w->service, NULL, 0));
 }
 
@@ -199,12 +199,12 @@ stays_through_updates_and_goes_when_released(void **state)
 	struct world *w = *state;
 	struct backend *kept, *gone;
 
-	service_update(w->service, addrs, 2, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 2, NULL, w->reclaim);
 	kept = atomic_load(&w->service->set)->items[0];
 	gone = atomic_load(&w->service->set)->items[1];
 	assert_string_equal(kept->name, "10.0.0.1:1");
 	backend_hold(gone, 0);
-	assert_true(service_update(w->service, odd, fl_nitems(odd), NULL, w->reclaim)); /* one was taken out */
+	assert_true(service_update(w->service, odd, NULL, fl_nitems(odd), NULL, w->reclaim)); /* one was taken out */
 	assert_int_equal(atomic_load(&w->service->set)->n, 1);
 	assert_ptr_equal(atomic_load(&w->service->set)->items[0], kept);
 	assert_true(atomic_load(&gone->is_retired));
@@ -214,7 +214,7 @@ stays_through_updates_and_goes_when_released(void **state)
 	assert_string_equal(gone->name, "10.0.0.2:2"); /* held: still there, or the sanitizer says so */
 	backend_unhold(gone, 0);
 	event_base_dispatch(w->base); /* ends once nothing waits to be freed */
-	assert_false(service_update(w->service, addrs, 2, NULL, w->reclaim));
+	assert_false(service_update(w->service, addrs, NULL, 2, NULL, w->reclaim));
 }
 
 static void
@@ -223,16 +223,35 @@ awake_worker_delays_what_it_may_see(void **state)
 	struct world *w = *state;
 	const struct backend_set *seen;
 
-	service_update(w->service, addrs, 1, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 1, NULL, w->reclaim);
 	event_base_dispatch(w->base);
 	reclaim_wake(w->reclaim, 0);
 	seen = atomic_load(&w->service->set);
-	service_update(w->service, addrs, 2, NULL, w->reclaim);
+	service_update(w->service, addrs, NULL, 2, NULL, w->reclaim);
 	for (int i = 0; i < 4; i++)
 		event_base_loop(w->base, EVLOOP_ONCE);
 	assert_int_equal(seen->n, 1);
 	reclaim_sleep(w->reclaim, 0);
 	event_base_dispatch(w->base);
+}
+
+static void
+another_release_is_another_instance(void **state)
+{
+	static const char *const one[] = { "r1", "r1" }, *const two[] = { "r1", "r2" };
+	struct world *w = *state;
+	const struct backend *first, *second;
+
+	service_update(w->service, addrs, one, 2, NULL, w->reclaim);
+	first = atomic_load(&w->service->set)->items[0];
+	second = atomic_load(&w->service->set)->items[1];
+	assert_string_equal(first->release, "r1");
+	assert_false(service_update(w->service, addrs, one, 2, NULL, w->reclaim));
+	assert_true(service_update(w->service, addrs, two, 2, NULL, w->reclaim));
+	assert_ptr_equal(atomic_load(&w->service->set)->items[0], first);
+	assert_ptr_not_equal(atomic_load(&w->service->set)->items[1], second);
+	assert_string_equal(atomic_load(&w->service->set)->items[1]->release, "r2");
+	assert_int_equal(atomic_load(&w->service->set)->items[1]->release_len, 2);
 }
 
 int
@@ -246,6 +265,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(last_instance_is_never_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leader_is_the_one_that_was_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_instance_is_null, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_release_is_another_instance, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stays_through_updates_and_goes_when_released, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(awake_worker_delays_what_it_may_see, set_up, tear_down),
 	};

@@ -187,14 +187,6 @@ list(struct fl_http_req *req, const struct requests *q, const struct filter *f, 
 	fl_buf_release(&b);
 }
 
-/* One more record for all who follow, in words made once. */
-struct telling {
-	struct requests *q;
-	struct fl_buf json;
-	int64_t wall;
-	int left;
-};
-
 static void
 tell(struct follower *f, const char *event, const char *data)
 {
@@ -203,21 +195,67 @@ tell(struct follower *f, const char *event, const char *data)
 		f->is_gone = true;
 }
 
-static bool
-tell_record(const struct record *record, void *arg)
-{
-	struct telling *t = arg;
-	struct follower *f;
+/* Records that are to be told, of all workers. */
+struct batch {
+	struct requests *q;
+	struct item {
+		double end;
+		_Alignas(8) char packed[RECORD_MAX];
+	} *items;
+	size_t n, cap;
+	int left; /* to be looked at, of one worker */
+};
 
-	fl_buf_clear(&t->json);
-	LIST_FOREACH(f, &t->q->followers, link) {
-		if (f->is_gone || !filter_matches(&f->filter, record))
-			continue;
-		if (t->json.len == 0)
-			record_write(record, t->wall, &t->json);
-		tell(f, NULL, fl_buf_cstr(&t->json));
+static bool
+add_wanted(const struct record *record, void *arg)
+{
+	struct batch *b = arg;
+	const struct follower *f;
+
+	LIST_FOREACH(f, &b->q->followers, link)
+		if (!f->is_gone && filter_matches(&f->filter, record))
+			break;
+	if (f != NULL) {
+		if (b->n == b->cap) {
+			b->cap = b->cap == 0 ? 16 : b->cap * 2;
+			b->items = fl_xreallocarray(b->items, b->cap, sizeof(*b->items));
+		}
+		b->items[b->n].end = end_of(record);
+		record_pack(record, b->items[b->n++].packed);
 	}
-	return --t->left > 0;
+	return --b->left > 0;
+}
+
+static int
+by_end(const void *a, const void *b)
+{
+	double x = ((const struct item *)a)->end, y = ((const struct item *)b)->end;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In order, each in words made once. */
+static void
+tell_batch(struct batch *b)
+{
+	struct fl_buf json = { 0 };
+	struct follower *f;
+	int64_t wall = wall_us();
+
+	if (b->n > 1)
+		qsort(b->items, b->n, sizeof(*b->items), by_end);
+	for (size_t i = 0; i < b->n; i++) {
+		struct record record;
+
+		record_unpack(&record, b->items[i].packed);
+		fl_buf_clear(&json);
+		record_write(&record, wall, &json);
+		LIST_FOREACH(f, &b->q->followers, link)
+			if (filter_matches(&f->filter, &record))
+				tell(f, NULL, fl_buf_cstr(&json));
+	}
+	fl_buf_release(&json);
+	free(b->items);
 }
 
 static void
@@ -236,22 +274,21 @@ static bool
 look(struct requests *q)
 {
 	struct journal *j = q->r->plane.journal;
-	struct telling t = { .q = q, .wall = wall_us() };
+	struct batch b = { .q = q };
 	struct follower *f;
+	uint64_t lost = 0;
 	bool more = false;
 
 	LIST_FOREACH(f, &q->followers, link)
 		find_routes(q, &f->filter, f->parent_ref);
 	for (size_t i = 0; i < j->n; i++) {
-		uint64_t lost;
-
-		t.left = LOOK_MAX;
-		lost = ring_read(&j->rings[i], &q->told[i], tell_record, &t);
-		if (lost > 0)
-			tell_lost(q, lost);
-		more = more || t.left == 0;
+		b.left = LOOK_MAX;
+		lost += ring_read(&j->rings[i], &q->told[i], add_wanted, &b);
+		more = more || b.left == 0;
 	}
-	fl_buf_release(&t.json);
+	tell_batch(&b);
+	if (lost > 0)
+		tell_lost(q, lost);
 	return more;
 }
 

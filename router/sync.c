@@ -80,11 +80,15 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 	struct sync_config *cfg = &w->sync->cfg;
 	const struct fl_instance *leader = fl_discoverd_service_leader(service);
 	size_t n = fl_discoverd_service_count(service);
-	const char **addrs = fl_xcalloc(n + 1, sizeof(*addrs));
+	const char **addrs = fl_xcalloc(n + 1, sizeof(*addrs)), **releases = fl_xcalloc(n + 1, sizeof(*releases));
 
-	for (size_t i = 0; i < n; i++)
-		addrs[i] = fl_discoverd_service_at(service, i)->addr;
-	if (service_update(w->service, addrs, n, leader != NULL ? leader->addr : NULL, cfg->plane->reclaim)) {
+	for (size_t i = 0; i < n; i++) {
+		const struct fl_instance *instance = fl_discoverd_service_at(service, i);
+
+		addrs[i] = instance->addr;
+		releases[i] = instance->meta != NULL ? fl_map_get(instance->meta, "FLYNN_RELEASE_ID") : NULL;
+	}
+	if (service_update(w->service, addrs, releases, n, leader != NULL ? leader->addr : NULL, cfg->plane->reclaim)) {
 		for (size_t i = 0; i < cfg->n_workers; i++)
 			worker_sweep(cfg->workers[i]);
 	}
@@ -92,6 +96,7 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 		publish_soon(w->sync); /* TCP routes to it are listened on from now on */
 	fl_log_debug("instances", fl_str("service", w->service->name), fl_int("n", n));
 	free(addrs);
+	free(releases);
 	if (cfg->on_change != NULL)
 		cfg->on_change(cfg->arg);
 }

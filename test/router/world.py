@@ -104,15 +104,15 @@ class Discoverd:
                     body["instance"] = inst
                 h.wfile.write(b"data: " + json.dumps(body).encode() + b"\n\n")
 
-    def set(self, name, addrs):
-        """Let addrs be the instances of the service."""
+    def set(self, name, addrs, **meta):
+        """Let addrs be the instances of the service; meta is what is told of those that are new."""
         with self.lock:
             old = self.services.get(name, {})
             new = {}
             for addr in addrs:
                 self.index += 1
                 new[addr] = old.get(addr) or {"id": f"{abs(hash(addr)):032x}"[:32], "addr": addr, "proto": "tcp",
-                                              "meta": {}, "index": self.index}
+                                              "meta": meta, "index": self.index}
             self.services[name] = new
             for events in self.streams.get(name, []) + self.streams.get(None, []):
                 for addr, inst in old.items():
