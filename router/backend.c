@@ -12,6 +12,7 @@
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 #include "router/reclaim.h"
+#include "router/sticky.h"
 
 /* How long an instance that fails is left alone: at first, and at the longest. */
 #define DOWN_FIRST_MS 500
@@ -124,19 +125,21 @@ out:
 }
 
 static struct backend *
-backend_new(const char *addr, size_t n_workers, struct fl_err *err)
+backend_new(const struct service *s, const char *addr, struct fl_err *err)
 {
-	size_t size = sizeof(struct backend) + n_workers * sizeof(struct backend_slot);
+	size_t size = sizeof(struct backend) + s->n_slots * sizeof(struct backend_slot);
 	struct backend *b = aligned_alloc(_Alignof(struct backend), size);
 
 	if (b == NULL)
 		abort();
 	memset(b, 0, size);
-	b->n_slots = n_workers;
+	b->n_slots = s->n_slots;
 	if (backend_parse_addr(b, addr, err) == -1) {
 		free(b);
 		return NULL;
 	}
+	if (s->sticky_key != NULL)
+		b->sticky_id = sticky_instance_id(s->sticky_key, b->name);
 	return b;
 }
 
@@ -215,7 +218,7 @@ set_release(struct backend *b, const char *release)
 
 /* The one that by_addr has, which is taken out of it; or a new one, as for another release at the same address. */
 static struct backend *
-find(struct fl_map *by_addr, const char *addr, const char *release, size_t n_workers)
+find(const struct service *s, struct fl_map *by_addr, const char *addr, const char *release)
 {
 	struct backend *b = fl_map_get(by_addr, addr), *made;
 	struct fl_err err = { 0 };
@@ -224,7 +227,7 @@ find(struct fl_map *by_addr, const char *addr, const char *release, size_t n_wor
 		fl_map_remove(by_addr, addr);
 		return b;
 	}
-	if ((made = backend_new(addr, n_workers, &err)) == NULL)
+	if ((made = backend_new(s, addr, &err)) == NULL)
 		fl_log_warn("instance ignored", fl_str("err", err.msg));
 	else
 		set_release(made, release);
@@ -245,7 +248,7 @@ service_update(struct service *s, const char *const *addrs, const char *const *r
 		const char *release = releases != NULL ? releases[i] : NULL;
 		struct backend *b;
 
-		if (fl_map_get(seen, addrs[i]) != NULL || (b = find(left, addrs[i], release != NULL ? release : "", s->n_slots)) == NULL)
+		if (fl_map_get(seen, addrs[i]) != NULL || (b = find(s, left, addrs[i], release != NULL ? release : "")) == NULL)
 			continue;
 		fl_map_set(seen, addrs[i], b);
 		set->items[set->n++] = b;
@@ -344,6 +347,20 @@ service_pick(const struct service *s, int64_t now_ms, uint64_t random, const str
 	if (atomic_load_explicit(&b->n_failures, memory_order_relaxed) > 0)
 		begin_trial(b, now_ms);
 	return b;
+}
+
+struct backend *
+service_find_sticky(const struct service *s, int64_t now_ms, uint64_t sticky_id, const struct backend *const tried[], size_t n_tried)
+{
+	const struct backend_set *set = atomic_load(&s->set);
+
+	for (size_t i = 0; i < set->n && sticky_id != 0; i++) {
+		struct backend *b = set->items[i];
+
+		if (b->sticky_id == sticky_id)
+			return !is_down(b, now_ms) && !is_tried(b, tried, n_tried) ? b : NULL;
+	}
+	return NULL;
 }
 
 struct backend *

@@ -45,6 +45,7 @@ struct backend {
 	_Atomic uint32_t n_failures;	/* in a row, by all workers; 0: it works */
 	_Atomic int64_t failed_ms;	/* when the last of them was */
 	_Atomic int64_t down_until_ms;	/* not chosen before, unless all others are down, too */
+	uint64_t sticky_id; /* what cookies call it; 0: nothing */
 	size_t n_slots;
 	char name[56]; /* "ip:port" */
 	char release[BACKEND_RELEASE]; /* of the app, as its host says; "": not known */
@@ -67,6 +68,7 @@ struct service {
 	_Atomic(struct backend_set *) set; /* never NULL */
 	_Atomic bool is_known;		   /* discoverd has told its instances once */
 	char *name;
+	const unsigned char *sticky_key; /* of the ids that instances get; NULL: they get none. Borrowed */
 	size_t n_slots;
 	struct service_slot slots[];
 };
@@ -89,6 +91,9 @@ bool service_update(struct service *s, const char *const *addrs, const char *con
  * is up is chosen once, for a trial, and again when that has gone well or a second has passed.
  */
 struct backend *service_pick(const struct service *s, int64_t now_ms, uint64_t random,
+    const struct backend *const tried[], size_t n_tried);
+/* The one that a cookie names, unless it is down or in tried or gone: NULL. */
+struct backend *service_find_sticky(const struct service *s, int64_t now_ms, uint64_t sticky_id,
     const struct backend *const tried[], size_t n_tried);
 /* The leader, down or not; NULL: there is none, or it is in tried. */
 struct backend *service_leader(const struct service *s, const struct backend *const tried[], size_t n_tried);

@@ -46,6 +46,7 @@ exchange_free(struct exchange *x)
 	block_free(pool, x->excess);
 	flow_release(&x->up, pool);
 	flow_release(&x->down, pool);
+	free(x->sticky);
 	free(x);
 }
 

@@ -8,13 +8,14 @@
 #include "router/block.h"
 #include "router/h2.h"
 #include "router/head.h"
+#include "router/sticky.h"
 #include "router/upstream.h"
 #include "router/worker.h"
 
 /* Interim answers (1xx) to one request at most. */
 #define INTERIM_MAX 64
 
-static_assert(FL_HTTP_MAX_HEAD + 1024 <= WORKER_OUT_BYTES, "an answer's head fits, and what we add");
+static_assert(FL_HTTP_MAX_HEAD + 1024 + STICKY_VALUE_MAX <= WORKER_OUT_BYTES, "an answer's head fits, and what we add");
 
 /* Send a head to the client, and what follows it. False: the client has gone. */
 static bool
@@ -36,6 +37,20 @@ bad_answer(struct exchange *x, const char *why)
 	return exchange_fail(x, 502, "the instance %s of %s sent a bad answer: %s", x->u->backend->name, x->service->name, why);
 }
 
+/* Tell the client of a sticky route to stay with its instance, by another header that value is the memory of. */
+static void
+add_cookie(struct exchange *x, struct fl_http_head *h, char value[STICKY_VALUE_MAX])
+{
+	static const char name[] = "Set-Cookie";
+	size_t len;
+
+	if (x->sticky == NULL || h->n_headers == FL_HTTP_MAX_HEADERS)
+		return;
+	len = sticky_write(x->w->sticky_mac, x->sticky, x->u->backend->sticky_id, x->w->wall_ms / 1000, value);
+	if (len > 0)
+		h->headers[h->n_headers++] = (struct fl_http_header){ { name, sizeof(name) - 1 }, { value, len } };
+}
+
 /* The request's head is not needed any more. */
 static void
 drop_head(struct exchange *x)
@@ -50,12 +65,15 @@ drop_head(struct exchange *x)
  * upgrade by any header.
  */
 static int
-begin_tunnel(struct exchange *x, const struct fl_http_head *h, const char *rest, size_t len)
+begin_tunnel(struct exchange *x, struct fl_http_head *h, const char *rest, size_t len)
 {
+	char cookie[STICKY_VALUE_MAX];
+
 	if (!exchange_is_read(x) || flow_holds(&x->up) || x->minor == 0)
 		return bad_answer(x, "101 before the request was over");
 	if (x->c->is_stream)
 		return bad_answer(x, "101 to a request that came by HTTP/2");
+	add_cookie(x, h, cookie);
 	flow_init(&x->up, FLOW_UNTIL_EOF, 0);
 	flow_init(&x->down, FLOW_UNTIL_EOF, 0);
 	x->up.held = x->c->in; /* sent early */
@@ -101,18 +119,20 @@ send_stream(struct exchange *x, const struct fl_http_head *h, bool has_body, con
 }
 
 static int
-begin_answer(struct exchange *x, const struct fl_http_head *h, char *rest, size_t len)
+begin_answer(struct exchange *x, struct fl_http_head *h, char *rest, size_t len)
 {
 	bool has_body = !x->is_head && h->status != 204 && h->status != 304;
 	struct head_answer to = { .client_minor = x->minor, .id = x->id };
 	struct fl_err err = { 0 };
 	size_t used = 0, pass = 0, n;
+	char cookie[STICKY_VALUE_MAX];
 
 	frame_answer(x, h, has_body);
 	if (flow_take(&x->down, rest, len, &used, &pass, &err) == -1)
 		return bad_answer(x, err.msg);
 	if (used < len)
 		x->keep_upstream = false; /* it says more than it was asked */
+	add_cookie(x, h, cookie);
 	to.keep_alive = x->keep_client;
 	to.has_body = !x->is_head;
 	exchange_count(x, h->status);

@@ -3,6 +3,7 @@
 #include "libflynn/err.h"
 #include "router/backend.h"
 #include "router/block.h"
+#include "router/sticky.h"
 #include "router/upstream.h"
 #include "router/worker.h"
 
@@ -48,10 +49,16 @@ refused(struct exchange *x, struct backend *b)
 static struct backend *
 choose(struct exchange *x)
 {
+	struct backend *b = NULL;
+
 	if (x->n_tried == EXCHANGE_TRIED_MAX)
 		return NULL;
 	if (x->is_leader_only)
 		return service_leader(x->service, x->tried, x->n_tried);
+	if (x->sticky != NULL)
+		b = service_find_sticky(x->service, x->w->now_ms, x->sticky->instance, x->tried, x->n_tried);
+	if (b != NULL)
+		return b;
 	return service_pick(x->service, x->w->now_ms, worker_random(x->w), x->tried, x->n_tried);
 }
 

@@ -19,6 +19,7 @@ struct backend;
 struct block;
 struct page;
 struct service;
+struct sticky;
 struct upstream;
 
 /* Instances that one request tries at most. */
@@ -57,6 +58,7 @@ struct exchange {
 	int minor; /* the client's HTTP/1.minor */
 	int n_interim;
 	bool is_tcp, is_head, is_json;
+	struct sticky *sticky; /* NULL: the route is not */
 	bool is_leader_only; /* the route leads to nobody else */
 	bool is_safe;	 /* may be sent twice */
 	bool is_fresh;	 /* not over a pooled connection */

@@ -4,10 +4,12 @@
 
 #include "libflynn/buf.h"
 #include "router/backend.h"
+#include "router/forwarded.h"
 #include "router/page.h"
 #include "router/path.h"
 #include "router/plane.h"
 #include "router/seen.h"
+#include "router/sticky.h"
 #include "router/table.h"
 #include "router/worker.h"
 
@@ -40,7 +42,7 @@ redirect(struct exchange *x, const struct fl_http_head *h, const char *host)
 	struct fl_buf b = { 0 };
 
 	fl_buf_addf(&b, "https://%s", host);
-	if (port != 443)
+	if (port != 443 && x->c->trust != FORWARDED_KEEP) /* where the proxy before us has it, we do not know */
 		fl_buf_addf(&b, ":%d", port);
 	fl_buf_add(&b, path.p, path.len);
 	if (query != NULL)
@@ -53,7 +55,9 @@ redirect(struct exchange *x, const struct fl_http_head *h, const char *host)
 static void
 follow(struct exchange *x, const struct target *t, const struct fl_http_head *h, const char *host)
 {
-	if (t->redirect_https && !x->c->is_tls) {
+	bool is_https = forwarded_is_https(h, x->c->is_tls, x->c->trust);
+
+	if (t->redirect_https && !is_https) {
 		redirect(x, h, host);
 		return;
 	}
@@ -65,6 +69,11 @@ follow(struct exchange *x, const struct target *t, const struct fl_http_head *h,
 	}
 	x->service = t->service;
 	x->is_leader_only = t->leader;
+	if (t->sticky) {
+		if (x->w->sticky_mac == NULL)
+			x->w->sticky_mac = sticky_mac_new(x->w->plane->sticky_key);
+		x->sticky = sticky_read(x->w->sticky_mac, t, h, is_https, x->w->wall_ms / 1000);
+	}
 	service_hold(x->service, x->w->index);
 }
 

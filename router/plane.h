@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "router/sticky.h"
+
 struct cidr_list;
 struct journal;
 struct reclaim;
@@ -25,6 +27,7 @@ struct plane {
 	SSL_CTX *tls;
 	_Atomic(const struct ticket_ring *) tickets; /* never NULL while workers run */
 	struct tls_cert *default_cert; /* of clients that name no host that has one; NULL: they are refused */
+	unsigned char sticky_key[STICKY_KEY_LEN];
 	int https_port;	       /* where clients are sent that must come with TLS */
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */

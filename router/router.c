@@ -224,6 +224,7 @@ start_plane(struct router *r, struct fl_err *err)
 	struct plane *plane = &r->plane;
 
 	plane->reclaim = reclaim_new(r->base, r->n_workers);
+	sticky_derive_key(plane->sticky_key, r->cfg->key);
 	plane->https_port = port_of(r->cfg->https_addr);
 	plane->head_timeout_ms = r->cfg->head_timeout_s * 1000;
 	plane->answer_timeout_ms = r->cfg->answer_timeout_s * 1000;

@@ -110,6 +110,7 @@ watch(struct sync *s, const char *name)
 		w = fl_xcalloc(1, sizeof(*w));
 		w->sync = s;
 		w->service = service_new(name, s->cfg.n_workers);
+		w->service->sticky_key = s->cfg.plane->sticky_key;
 		fl_map_set(s->services, name, w);
 		w->watch = fl_discoverd_watch(s->cfg.discoverd, name, on_instances, w);
 	}

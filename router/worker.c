@@ -1,6 +1,7 @@
 #include "router/worker.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -442,6 +443,7 @@ worker_free(struct worker *w)
 	h2_pool_free(w->h2);
 	block_pool_release(&w->blocks);
 	seen_release(w);
+	EVP_MAC_CTX_free(w->sticky_mac);
 	free(w->graves);
 	free(w->in);
 	free(w->out);

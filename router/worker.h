@@ -7,6 +7,7 @@
 #ifndef ROUTER_WORKER_H
 #define ROUTER_WORKER_H
 
+#include <openssl/types.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -78,6 +79,7 @@ struct worker {
 	TAILQ_HEAD(, upstream) idle;		/* to all backends, longest idle first */
 	void **graves; /* freed once the turn is over: the poller may still hold events of them */
 	size_t n_graves, graves_cap;
+	EVP_MAC_CTX *sticky_mac; /* NULL until a sticky route is first asked for */
 	struct seen_note *notes; /* for reuse */
 	size_t n_notes;
 	_Atomic uint64_t counters[COUNT_MAX];

@@ -1,9 +1,10 @@
 """What routes say: to which instances a request goes by its host and path, and which are answered at once."""
 
 import hashlib
+import re
 import socket
 
-from world import Client, Instance, Router, case, free_port, listens, wait_for
+from world import Client, Instance, Router, case, free_port, listens, read_request, wait_for
 
 
 def more(w, host, path, **config):
@@ -143,7 +144,7 @@ def leader_route_leads_to_the_leader_only(w):
     wait_for("the new leader to be known", lambda: w.get("leader." + host).json["port"] == second.port)
     assert {w.get("leader." + host).json["port"] for _ in range(20)} == {second.port}
     second.die()
-    a = w.get("leader." + host)  # nobody else is asked
+    a = wait_for("it to be dead", lambda: (b := w.get("leader." + host)).status != 200 and b)  # nobody else is asked
     assert a.status == 503 and f"the leader {second.addr} of {service} does not accept connections".encode() in a.body, a.body
     w.discoverd.set(service, [insts[2].addr])
     wait_for("the next leader", lambda: (a := w.get("leader." + host)).status == 200 and a.json["port"] == insts[2].port)
@@ -158,6 +159,108 @@ def tcp_route_can_lead_to_the_leader(w):
     for _ in range(10):
         with Client(route["config"]["port"]) as c:
             assert c.f.read() == b"%d" % insts[0].port
+
+
+# ---- stickiness -----------------------------------------------------------------------------
+
+def cookie_of(a):
+    """The value of the cookie that an answer gives, and its attributes."""
+    line = a.get("Set-Cookie")
+    if line is None:
+        return None, None
+    value, *rest = line.split("; ")
+    assert re.fullmatch("_backend=[0-9a-f]{64}", value), line
+    return value, rest
+
+
+@case
+def sticky_client_stays_with_its_instance(w):
+    host, insts, service = w.app(None, None, None, sticky=True)
+    a = w.get(host)
+    value, attributes = cookie_of(a)
+    assert attributes == ["Path=/", "HttpOnly", "SameSite=Lax"], attributes
+    port = a.json["port"]
+    for _ in range(30):
+        a = w.get(host, headers=f"Cookie: x=1; {value}; y=2\r\n")
+        assert a.json["port"] == port and a.get("Set-Cookie") is None, a.headers
+    assert dict(a.json["headers"])["Cookie"] == f"x=1; {value}; y=2"  # as the original: the app sees it
+    assert len({w.get(host).json["port"] for _ in range(60)}) == 3  # others are spread
+    # Nobody can make one, and another route's is none.
+    other, _, _ = w.app(None, None, None, sticky=True)
+    forged = value[:-1] + ("0" if value[-1] != "0" else "1")
+    zero = "_backend=" + "0" * 64
+    for name, line in ((host, forged), (host, zero), (host, "_backend=x"), (other, value)):
+        seen = set()
+        for _ in range(40):
+            a = w.get(name, headers=f"Cookie: {line}\r\n")
+            new, _ = cookie_of(a)
+            assert a.status == 200 and new not in (None, line)
+            seen.add(a.json["port"])
+        assert len(seen) == 3, (line, seen)
+    # Its instance goes: another, and stays there.
+    w.discoverd.set(service, [i.addr for i in insts if i.port != port])
+    a = wait_for("it to be sent elsewhere", lambda: (b := w.get(host, headers=f"Cookie: {value}\r\n")).json["port"] != port and b)
+    again, _ = cookie_of(a)
+    for _ in range(10):
+        b = w.get(host, headers=f"Cookie: {again}\r\n")
+        assert b.json["port"] == a.json["port"] and b.get("Set-Cookie") is None
+    # It comes back: the old cookie is good again.
+    w.discoverd.set(service, [i.addr for i in insts])
+    wait_for("it to be back", lambda: w.get(host, headers=f"Cookie: {value}\r\n").json["port"] == port)
+
+
+@case
+def sticky_client_moves_when_its_instance_dies(w):
+    host, insts, _ = w.app(None, None, sticky=True)
+    a = w.get(host)
+    value, _ = cookie_of(a)
+    next(i for i in insts if i.port == a.json["port"]).die()
+    b = wait_for("it to be sent elsewhere", lambda: (c := w.get(host, headers=f"Cookie: {value}\r\n")).json["port"] != a.json["port"] and c)
+    assert b.status == 200 and cookie_of(b)[0] is not None
+
+
+@case
+def sticky_cookie_is_the_routes_own(w):
+    host, _, _ = w.app(None, None, None, **dict(zip(("tls_cert", "tls_key"), w.cert("sticky.example.com"))))
+    w.n += 1
+    service, insts = f"part{w.n}-web", [Instance() for _ in range(3)]
+    w.discoverd.set(service, [i.addr for i in insts])
+    w.router.route(host, service, path="/b\u00fc", sticky=True)
+    assert w.get(host).get("Set-Cookie") is None
+    a = w.get(host, "/b%C3%BC/x")
+    value, attributes = cookie_of(a)
+    assert attributes == ["Path=/b%C3%BC", "HttpOnly", "SameSite=Lax"], attributes
+    # Another router of the cluster knows it, over TLS, where it is given with Secure.
+    r = Router(w.etcd.url, w.discoverd)
+    try:
+        for _ in range(10):
+            with Client(r.http) as c:
+                b = c.send(f"GET /b%C3%BC HTTP/1.1\r\nHost: {host}\r\nCookie: {value}\r\n\r\n").read_answer()
+                assert b.json["port"] == a.json["port"] and b.get("Set-Cookie") is None, b.headers
+        with Client(r.https, tls={"name": host}) as c:
+            b = c.send(f"GET /b%C3%BC HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
+            assert cookie_of(b)[1] == ["Path=/b%C3%BC", "HttpOnly", "Secure", "SameSite=Lax"], b.headers
+    finally:
+        r.stop()
+
+
+@case
+def switch_of_protocol_is_sticky_too(w):
+    def switch(inst, c, f):
+        read_request(f)
+        c.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n%d" % inst.port)
+
+    host, _, _ = w.app(switch, switch, switch, sticky=True)
+    upgrade = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: x\r\n"
+    with w.client() as c:
+        a = c.send(upgrade + "\r\n").read_answer()
+        assert a.status == 101
+        value, _ = cookie_of(a)
+        port = c.f.read()
+    for _ in range(10):
+        with w.client() as c:
+            a = c.send(upgrade + f"Cookie: {value}\r\n\r\n").read_answer()
+            assert a.status == 101 and a.get("Set-Cookie") is None and c.f.read() == port
 
 
 # ---- answered at once -----------------------------------------------------------------------

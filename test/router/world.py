@@ -125,8 +125,8 @@ class Discoverd:
     def lead(self, name, addr):
         """Say that this instance leads the service."""
         with self.lock:
-            for events in self.streams.get(name, []):
-                events.put(("leader", self.services[name][addr]))
+            for events in self.streams.get(name, []) + self.streams.get(None, []):
+                events.put((name, "leader", self.services[name][addr]))
 
 
 class Instance:
