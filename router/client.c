@@ -26,6 +26,9 @@
 /* What is thrown away at most while a client goes on sending after its last answer. */
 #define LINGER_BYTES (1u << 20)
 
+/* How long a connection is kept for another request when a successor has taken over. */
+#define DRAINED_MS 2000
+
 static int
 wait_ms(const struct client *c, enum client_wait wait)
 {
@@ -41,6 +44,8 @@ wait_ms(const struct client *c, enum client_wait wait)
 		[WAIT_LINGER] = 2000,
 	};
 
+	if (wait == WAIT_IDLE && c->w->is_draining)
+		return DRAINED_MS;
 	if (wait == WAIT_HEAD)
 		return c->w->plane->head_timeout_ms;
 	if (wait == WAIT_ANSWER)
@@ -261,7 +266,7 @@ run_http(struct client *c)
 			exchange_free(c->x);
 			c->x = NULL;
 			c->wait = WAIT_MAX; /* whatever it waits for next, the time starts anew */
-			if (c->in == NULL && c->w->is_draining) {
+			if (c->in == NULL && c->w->is_draining && !c->w->is_gentle) {
 				client_close(c, false);
 				return;
 			}

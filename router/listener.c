@@ -27,19 +27,28 @@
 
 /* What accepted sockets inherit is set once, here. */
 static int
-set_options(int fd, int family)
+set_options(int fd)
 {
-	static const int on = 1, off = 0, keep_idle_s = 60, keep_interval_s = 15, keep_count = 4;
+	static const int on = 1, keep_idle_s = 60, keep_interval_s = 15, keep_count = 4;
 
-	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == -1)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof(keep_idle_s)) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_interval_s, sizeof(keep_interval_s)) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &keep_count, sizeof(keep_count)) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+set_address_options(int fd, int family)
+{
+	static const int on = 1, off = 0;
+
+	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == -1)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
 		return -1;
 	return 0;
 }
@@ -51,7 +60,7 @@ open_at(const struct addrinfo *at)
 
 	if (fd == -1)
 		return -1;
-	if (set_options(fd, at->ai_family) == -1 || bind(fd, at->ai_addr, at->ai_addrlen) == -1 ||
+	if (set_address_options(fd, at->ai_family) == -1 || set_options(fd) == -1 || bind(fd, at->ai_addr, at->ai_addrlen) == -1 ||
 	    listen(fd, BACKLOG) == -1) {
 		int saved = errno;
 
@@ -62,39 +71,83 @@ open_at(const struct addrinfo *at)
 	return fd;
 }
 
-int
-listener_open(const char *addr, struct fl_err *err)
+/* The addresses that addr means, the one to try first before the other: NULL with err. */
+static struct addrinfo *
+resolve(const char *addr, struct fl_err *err)
 {
 	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	char service[16], *host = NULL;
-	int port = 0, fd = -1, why;
+	int port = 0, why;
 
 	if (fl_url_hostport(addr, &host, &port, err) == -1)
-		return -1;
+		return NULL;
 	snprintf(service, sizeof(service), "%d", port);
 	why = getaddrinfo(*host != '\0' ? host : "::", service, &hints, &found);
-	if (why != 0) {
+	if (why != 0)
 		fl_err_set(err, FL_ERR_INVALID, "listen on %s: %s", addr, gai_strerror(why));
-		goto out;
-	}
+	else if (*host == '\0') /* where there is no IPv6 */
+		getaddrinfo("0.0.0.0", service, &hints, &found->ai_next);
+	free(host);
+	return why == 0 ? found : NULL;
+}
+
+int
+listener_open(const char *addr, struct fl_err *err)
+{
+	struct addrinfo *found = resolve(addr, err);
+	int fd;
+
+	if (found == NULL)
+		return -1;
 	fd = open_at(found);
-	if (fd == -1 && *host == '\0' && errno == EAFNOSUPPORT) {
-		/* No IPv6 on this machine. */
-		freeaddrinfo(found);
-		found = NULL;
-		if (getaddrinfo("0.0.0.0", service, &hints, &found) == 0)
-			fd = open_at(found);
-	}
+	if (fd == -1 && errno == EAFNOSUPPORT && found->ai_next != NULL)
+		fd = open_at(found->ai_next);
 	if (fd == -1 && errno == EADDRINUSE)
-		fl_err_set(err, FL_ERR_CONFLICT, "port %d is used by another program on this machine", port);
+		fl_err_set(err, FL_ERR_CONFLICT, "port %d is used by another program on this machine", listener_port(addr));
 	else if (fd == -1)
 		fl_err_sys(err, "listen on %s", addr);
-out:
+	freeaddrinfo(found);
+	return fd;
+}
+
+int
+listener_port(const char *addr)
+{
+	char *host = NULL;
+	int port = 0;
+
+	if (fl_url_hostport(addr, &host, &port, NULL) == -1)
+		port = 0;
+	free(host);
+	return port;
+}
+
+static bool
+is_bound_to(int fd, const char *addr)
+{
+	struct addrinfo *found = resolve(addr, NULL);
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof(bound);
+	bool is_same = false;
+
+	if (getsockname(fd, (struct sockaddr *)&bound, &len) == 0)
+		for (const struct addrinfo *at = found; at != NULL && !is_same; at = at->ai_next)
+			is_same = at->ai_addrlen == len && memcmp(at->ai_addr, &bound, len) == 0;
 	if (found != NULL)
 		freeaddrinfo(found);
-	free(host);
-	return fd;
+	return is_same;
+}
+
+bool
+listener_adopt(int fd, const char *addr)
+{
+	int is_listening = 0;
+	socklen_t len = sizeof(is_listening);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) == -1 || !is_listening || !is_bound_to(fd, addr))
+		return false;
+	return set_options(fd) == 0;
 }
 
 /* No descriptor or memory is free: the poller would tell us of the same connection for ever. */
@@ -170,6 +223,8 @@ listener_stop(struct listener *l)
 {
 	LIST_REMOVE(l, link);
 	timer_clear(&l->timer);
+	/* A successor may have it too: then closing it does not take it out of our poller, epoll(7) Q6. */
+	epoll_ctl(l->w->epoll_fd, EPOLL_CTL_DEL, l->io.fd, NULL);
 	io_close(&l->io, false);
 	worker_bury(l->w, l);
 }

@@ -28,6 +28,11 @@ struct listener {
  */
 int listener_open(const char *addr, struct fl_err *err);
 
+/* The port of "ip:port"; 0: it has none. */
+int listener_port(const char *addr);
+/* Whether a listening socket that another process made is bound to addr: then it is set up as ours are. */
+bool listener_adopt(int fd, const char *addr);
+
 /* The worker: takes fd. */
 void listener_start(struct worker *w, int fd, int port, bool is_tls, bool is_tcp);
 /* Accept all that wait, as closing the socket would reset them. */

@@ -12,7 +12,7 @@
 #include "router/cidr.h"
 #include "router/router.h"
 
-enum { DRAIN_S = 10, REQUESTS_MAX = 1 << 22 };
+enum { REQUESTS_MAX = 1 << 22 };
 
 #define AT(field) offsetof(struct router_config, field)
 static const struct fl_args_opt options[] = {
@@ -25,6 +25,7 @@ static const struct fl_args_opt options[] = {
 	{ "threads", "THREADS", "0", FL_ARGS_INT, AT(n_threads), "event loops; 0: one a core" },
 	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
 	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
+	{ "drain-timeout", "DRAIN_TIMEOUT", "10", FL_ARGS_INT, AT(drain_timeout_s), "seconds for connections to end once told to stop" },
 	{ "trusted-proxies", "TRUSTED_PROXIES", NULL, FL_ARGS_STR, AT(trusted_proxies), "networks whose X-Forwarded headers are believed, by comma, or none" },
 	{ "access-log", "ACCESS_LOG", "off", FL_ARGS_STR, AT(access_log), "requests to log: off, all, errors, or 1/N of them" },
 	{ "access-log-to", "ACCESS_LOG_TO", "stdout", FL_ARGS_STR, AT(access_log_to), "where to: stdout, stderr or a file" },
@@ -62,6 +63,8 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-tcp-range-start to -tcp-range-end is no range of ports");
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
+	if (cfg->drain_timeout_s < 0 || cfg->drain_timeout_s > 86400)
+		return fl_err_set(err, FL_ERR_INVALID, "-drain-timeout is 0 to 86400 s");
 	if (cfg->trusted_proxies != NULL && (cfg->trusted = cidr_list_parse(cfg->trusted_proxies, &why)) == NULL)
 		return fl_err_set(err, FL_ERR_INVALID, "-trusted-proxies: %s", why.msg);
 	return 0;
@@ -81,7 +84,7 @@ main(int argc, char **argv)
 	status = FL_EXIT_FAILED;
 	if ((r = router_new(base, &cfg, &err)) == NULL)
 		goto out;
-	fl_daemon_run(base, DRAIN_S, router_stop, r);
+	fl_daemon_run(base, cfg.drain_timeout_s, router_stop, r);
 	status = EXIT_SUCCESS;
 out:
 	if (status != EXIT_SUCCESS)

@@ -18,9 +18,9 @@
 #include "libflynn/etcd.h"
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
-#include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 #include "router/api.h"
+#include "router/doors.h"
 #include "router/journal.h"
 #include "router/listener.h"
 #include "router/reclaim.h"
@@ -33,8 +33,6 @@
 #include "router/tls.h"
 
 #define MAX_THREADS 64
-/* How long connections wait at our start for routes and instances to be known. */
-#define OPEN_LATE_S 3
 
 uint64_t
 router_counter(const struct router *r, enum counter c)
@@ -123,77 +121,13 @@ raise_limits(size_t n_threads)
 	mallopt(M_MMAP_THRESHOLD, 256 << 10);
 }
 
-static int
-port_of(const char *addr)
-{
-	char *host = NULL;
-	int port = 0;
-
-	if (fl_url_hostport(addr, &host, &port, NULL) == -1)
-		port = 0;
-	free(host);
-	return port;
-}
-
-static void
-hand_over(struct router *r, int **fds, const char *addr, bool is_tls)
-{
-	for (size_t i = 0; i < r->n_workers; i++)
-		worker_listen(r->workers[i], (*fds)[i], port_of(addr), is_tls, false);
-	free(*fds);
-	*fds = NULL;
-}
-
-/* Let workers accept. */
-static void
-open_up(struct router *r)
-{
-	if (r->http_fds == NULL)
-		return;
-	evtimer_del(r->open_late);
-	hand_over(r, &r->http_fds, r->cfg->http_addr, false);
-	hand_over(r, &r->https_fds, r->cfg->https_addr, true);
-	fl_log_info("ready", fl_str("http", r->cfg->http_addr), fl_str("https", r->cfg->https_addr),
-	    fl_int("threads", r->n_workers), fl_int("routes", sync_count(r->sync)));
-}
-
-static void
-on_open_late(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
-{
-	const struct router *r = arg;
-
-	fl_log_warn("accepting without all routes and instances",
-	    fl_str("waits_for", sync_is_ready(r->sync) ? "discoverd" : "etcd"), fl_int("after_s", OPEN_LATE_S));
-	open_up(arg);
-}
-
 static void
 on_change(void *arg)
 {
 	struct router *r = arg;
 
-	if (sync_is_complete(r->sync))
-		open_up(r);
+	doors_changed(r->doors);
 	router_api_changed(r->api);
-}
-
-/* One of what drains (all workers, the API) has. */
-static void
-drained(void *arg)
-{
-	struct router *r = arg;
-
-	if (--r->n_draining == 0)
-		event_base_loopexit(r->base, NULL);
-}
-
-static void
-on_workers_drained(evutil_socket_t fd, FL_UNUSED short what, void *arg)
-{
-	uint64_t n;
-
-	if (read(fd, &n, sizeof(n)) == sizeof(n))
-		drained(arg);
 }
 
 /* What is noted of each exchange. */
@@ -225,7 +159,7 @@ start_plane(struct router *r, struct fl_err *err)
 
 	plane->reclaim = reclaim_new(r->base, r->n_workers);
 	sticky_derive_key(plane->sticky_key, r->cfg->key);
-	plane->https_port = port_of(r->cfg->https_addr);
+	plane->https_port = listener_port(r->cfg->https_addr);
 	plane->head_timeout_ms = r->cfg->head_timeout_s * 1000;
 	plane->answer_timeout_ms = r->cfg->answer_timeout_s * 1000;
 	plane->trusted = r->cfg->trusted;
@@ -239,33 +173,10 @@ start_plane(struct router *r, struct fl_err *err)
 		return -1;
 	if ((plane->drained_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) == -1)
 		return fl_err_sys(err, "make an eventfd");
-	r->drained = event_new(r->base, plane->drained_fd, EV_READ | EV_PERSIST, on_workers_drained, r);
-	event_add(r->drained, NULL);
 	for (size_t i = 0; i < r->n_workers; i++)
 		if ((r->workers[i] = worker_new(plane, i, err)) == NULL || worker_start(r->workers[i], err) == -1)
 			return -1;
 	return 0;
-}
-
-/* A listening socket for each worker. */
-static int
-listen_all(const struct router *r, const char *addr, int **fds, struct fl_err *err)
-{
-	*fds = fl_xmalloc(r->n_workers * sizeof(**fds));
-	memset(*fds, 0xff, r->n_workers * sizeof(**fds)); /* all -1 */
-	for (size_t i = 0; i < r->n_workers; i++)
-		if (((*fds)[i] = listener_open(addr, err)) == -1)
-			return -1;
-	return 0;
-}
-
-static void
-close_all(const struct router *r, int *fds)
-{
-	for (size_t i = 0; fds != NULL && i < r->n_workers; i++)
-		if (fds[i] != -1)
-			close(fds[i]);
-	free(fds);
 }
 
 static void
@@ -278,6 +189,8 @@ start_sync(struct router *r)
 		.workers = r->workers,
 		.n_workers = r->n_workers,
 		.tcp_ip = cfg->tcp_ip,
+		.listening = doors_listening(r->doors),
+		.inherited = doors_inherited(r->doors),
 		.on_change = on_change,
 		.arg = r,
 	};
@@ -294,9 +207,9 @@ start_api(struct router *r, struct fl_err *err)
 {
 	char *addr = *r->cfg->api_addr != '\0' ? fl_xstrdup(r->cfg->api_addr) : fl_xasprintf(":%d", r->cfg->port);
 
-	r->own_ports[0] = port_of(r->cfg->http_addr);
-	r->own_ports[1] = port_of(r->cfg->https_addr);
-	r->own_ports[2] = port_of(addr);
+	r->own_ports[0] = listener_port(r->cfg->http_addr);
+	r->own_ports[1] = listener_port(r->cfg->https_addr);
+	r->own_ports[2] = listener_port(addr);
 	r->requests = requests_new(r);
 	r->http = fl_http_new(r->base, r->cfg->key);
 	fl_http_set_metrics(r->http, write_metrics);
@@ -309,7 +222,6 @@ struct router *
 router_new(struct event_base *base, const struct router_config *cfg, struct fl_err *err)
 {
 	struct router *r = fl_xcalloc(1, sizeof(*r));
-	struct timeval late = { .tv_sec = OPEN_LATE_S };
 
 	r->base = base;
 	r->cfg = cfg;
@@ -317,12 +229,10 @@ router_new(struct event_base *base, const struct router_config *cfg, struct fl_e
 	r->workers = fl_xcalloc(r->n_workers, sizeof(struct worker *));
 	r->plane.drained_fd = -1;
 	raise_limits(r->n_workers);
-	if (start_plane(r, err) == -1 || start_api(r, err) == -1 || listen_all(r, cfg->http_addr, &r->http_fds, err) == -1 ||
-	    listen_all(r, cfg->https_addr, &r->https_fds, err) == -1)
+	if (start_plane(r, err) == -1 || start_api(r, err) == -1 || (r->doors = doors_new(r, err)) == NULL)
 		goto fail;
 	start_sync(r);
-	r->open_late = evtimer_new(base, on_open_late, r);
-	evtimer_add(r->open_late, &late);
+	doors_begin(r->doors);
 	return r;
 fail:
 	router_free(r);
@@ -334,12 +244,7 @@ router_stop(void *router)
 {
 	struct router *r = router;
 
-	open_up(r); /* for those that wait */
-	r->n_draining = 2;
-	atomic_store(&r->plane.n_undrained, r->n_workers);
-	for (size_t i = 0; i < r->n_workers; i++)
-		worker_drain(r->workers[i]);
-	fl_http_drain(r->http, drained, r);
+	doors_stop(r->doors);
 }
 
 void
@@ -349,8 +254,7 @@ router_free(struct router *r)
 		return;
 	for (size_t i = 0; i < r->n_workers; i++)
 		worker_free(r->workers[i]);
-	close_all(r, r->http_fds);
-	close_all(r, r->https_fds);
+	doors_free(r->doors);
 	free(r->workers);
 	sync_free(r->sync);
 	tickets_free(r->tickets);
@@ -365,10 +269,6 @@ router_free(struct router *r)
 	journal_free(r->plane.journal);
 	SSL_CTX_free(r->plane.tls);
 	tls_cert_free(r->plane.default_cert);
-	if (r->open_late != NULL)
-		event_free(r->open_late);
-	if (r->drained != NULL)
-		event_free(r->drained);
 	if (r->plane.drained_fd != -1)
 		close(r->plane.drained_fd);
 	free(r);

@@ -12,7 +12,7 @@
 #include "router/worker.h"
 
 struct cidr_list;
-struct event;
+struct doors;
 struct event_base;
 struct fl_discoverd;
 struct fl_err;
@@ -30,6 +30,7 @@ struct router_config {
 	int tcp_range_start, tcp_range_end; /* of ports that are allocated to TCP routes */
 	int n_threads; /* 0: one a core */
 	int head_timeout_s, answer_timeout_s;
+	int drain_timeout_s;
 	bool is_proxied;
 	char *trusted_proxies;
 	struct cidr_list *trusted; /* parsed of it; NULL: the option was not given */
@@ -56,10 +57,7 @@ struct router {
 	struct router_api *api;
 	struct requests *requests;
 	struct access_log *access_log; /* NULL: off */
-	int *http_fds, *https_fds; /* listening, until workers accept from them; NULL then */
-	struct event *open_late;
-	struct event *drained;
-	int n_draining; /* workers, API */
+	struct doors *doors;
 };
 
 /*

@@ -3,7 +3,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -17,10 +16,10 @@
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
-#include "router/listener.h"
 #include "router/plane.h"
 #include "router/reclaim.h"
 #include "router/route.h"
+#include "router/sockets.h"
 #include "router/table.h"
 #include "router/tally.h"
 #include "router/tls.h"
@@ -314,27 +313,30 @@ on_synced(void *arg)
 	publish_soon(s);
 }
 
-/* A listening socket for each worker, or none at all. */
+/* Let workers listen on a TCP route's port. */
 static int
 listen_all(struct sync *s, int port, struct fl_err *err)
 {
-	size_t n = s->cfg.n_workers, opened = 0;
-	int *fds = fl_xcalloc(n, sizeof(*fds)), ret = -1;
 	char *addr = fl_xasprintf("%s:%d", s->cfg.tcp_ip, port);
+	size_t n = 0;
+	int *fds = sockets_open(s->cfg.inherited, SOCKET_TCP, addr, s->cfg.n_workers, &n, err);
 
-	for (; opened < n; opened++)
-		if ((fds[opened] = listener_open(addr, err)) == -1)
-			goto out;
-	for (size_t i = 0; i < n; i++)
-		worker_listen(s->cfg.workers[i], fds[i], port, false, true);
-	opened = 0;
-	ret = 0;
-out:
-	while (opened > 0)
-		close(fds[--opened]);
-	free(fds);
 	free(addr);
-	return ret;
+	if (fds == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		worker_listen(s->cfg.workers[i % s->cfg.n_workers], fds[i], port, false, true);
+	sockets_add(s->cfg.listening, SOCKET_TCP, port, fds, n);
+	free(fds);
+	return 0;
+}
+
+static void
+unlisten_all(struct sync *s, int port)
+{
+	free(sockets_remove(s->cfg.listening, SOCKET_TCP, port));
+	for (size_t i = 0; i < s->cfg.n_workers; i++)
+		worker_unlisten(s->cfg.workers[i], port);
 }
 
 static void
@@ -365,8 +367,8 @@ free_dropped(struct sync *s)
 
 	while ((l = TAILQ_FIRST(&s->dropped)) != NULL) {
 		TAILQ_REMOVE(&s->dropped, l, link);
-		for (size_t i = 0; l->is_listening && i < s->cfg.n_workers; i++)
-			worker_unlisten(s->cfg.workers[i], l->route->port);
+		if (l->is_listening)
+			unlisten_all(s, l->route->port);
 		live_free(s, l);
 	}
 }

@@ -16,6 +16,7 @@ struct fl_etcd;
 struct fl_map;
 struct plane;
 struct route;
+struct sockets;
 struct sync;
 struct tally;
 struct worker;
@@ -30,6 +31,8 @@ struct sync_config {
 	struct fl_etcd *etcd;
 	struct fl_discoverd *discoverd;
 	const char *tcp_ip; /* that TCP routes listen on; "" is all */
+	struct sockets *listening; /* where their sockets are noted */
+	struct sockets *inherited; /* where some may be that are to be used */
 	/* Routes or the instances of services have changed, and workers go by it. May be NULL. */
 	void (*on_change)(void *arg);
 	void *arg;

@@ -37,7 +37,7 @@ struct worker_message {
 	STAILQ_ENTRY(worker_message) link;
 	enum order order;
 	int fd, port;
-	bool is_tls, is_tcp;
+	bool is_tls, is_tcp, is_gentle;
 };
 
 void
@@ -187,7 +187,7 @@ worker_check_drained(struct worker *w)
 }
 
 static void
-drain(struct worker *w)
+drain(struct worker *w, bool is_gentle)
 {
 	struct client *c, *next;
 	struct listener *l;
@@ -195,12 +195,17 @@ drain(struct worker *w)
 	LIST_FOREACH(l, &w->listeners, link)
 		listener_accept_all(l);
 	w->is_draining = true;
+	w->is_gentle = is_gentle;
 	close_listeners(w);
 	sweep(w);
 	LIST_FOREACH_SAFE(c, &w->clients, link, next) {
 		if (c->h2 != NULL)
 			h2_drain(c->h2);
-		else if (client_is_idle(c))
+		else if (!client_is_idle(c))
+			continue;
+		else if (is_gentle)
+			client_wait(c, c->wait, true); /* not for so long any more */
+		else
 			client_close(c, false);
 	}
 	worker_check_drained(w);
@@ -211,7 +216,10 @@ obey(struct worker *w, const struct worker_message *m)
 {
 	switch (m->order) {
 	case ORDER_LISTEN:
-		listener_start(w, m->fd, m->port, m->is_tls, m->is_tcp);
+		if (w->is_draining)
+			close(m->fd);
+		else
+			listener_start(w, m->fd, m->port, m->is_tls, m->is_tcp);
 		break;
 	case ORDER_UNLISTEN:
 		unlisten(w, m->port);
@@ -220,7 +228,7 @@ obey(struct worker *w, const struct worker_message *m)
 		sweep(w);
 		break;
 	case ORDER_DRAIN:
-		drain(w);
+		drain(w, m->is_gentle);
 		break;
 	case ORDER_STOP:
 		w->is_stopping = true;
@@ -287,9 +295,9 @@ worker_sweep(struct worker *w)
 }
 
 void
-worker_drain(struct worker *w)
+worker_drain(struct worker *w, bool is_gentle)
 {
-	send_message(w, (struct worker_message){ .order = ORDER_DRAIN });
+	send_message(w, (struct worker_message){ .order = ORDER_DRAIN, .is_gentle = is_gentle });
 }
 
 static void

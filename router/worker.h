@@ -68,7 +68,7 @@ struct worker {
 	struct timer_wheel timers;
 	struct block_pool blocks;
 	char *in, *out;
-	bool is_started, is_draining, is_drained, is_stopping;
+	bool is_started, is_draining, is_gentle, is_drained, is_stopping;
 
 	LIST_HEAD(, listener) listeners;
 	LIST_HEAD(, client) clients;
@@ -100,8 +100,11 @@ void worker_listen(struct worker *w, int fd, int port, bool is_tls, bool is_tcp)
 void worker_unlisten(struct worker *w, int port);
 /* Some backends were retired: close idle connections to them. */
 void worker_sweep(struct worker *w);
-/* Accept no more, end what is idle, and tell the plane when nothing is left. */
-void worker_drain(struct worker *w);
+/*
+ * Accept no more, end what is idle, and tell the plane when nothing is left. is_gentle: connections that
+ * are idle get a moment for one more request, whose answer tells of the end. May be called again without.
+ */
+void worker_drain(struct worker *w, bool is_gentle);
 uint64_t worker_counter(const struct worker *w, enum counter c);
 
 /* Its own thread. */
