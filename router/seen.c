@@ -232,6 +232,8 @@ seen_end(struct exchange *x)
 		r.flags |= RECORD_TLS;
 	if (x->is_tcp)
 		r.flags |= RECORD_TCP;
+	if (x->c->h2 != NULL)
+		r.flags |= RECORD_H2;
 	if (s->tally != NULL)
 		tally_end(s->tally, &r);
 	if ((x->w->plane->seen & SEEN_JOURNAL) != 0)

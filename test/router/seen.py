@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 
+from h2_client import H2
 from world import AUTH, LIMIT, Client, Instance, Router, answer, case, free_port, plain, read_request, wait_for
 
 
@@ -99,6 +100,24 @@ def https_and_ipv6_are_told(w):
         c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
     t = one(w.router, host=host)
     assert t["tls"] and t["client"] == "::1", t
+
+
+@case
+def streams_of_http2_are_told_each(w):
+    host, (inst,), _ = w.app()
+    with H2(w.router.http) as c:
+        for i in range(3):
+            s = c.get(host, f"/{i}?q=1")
+            assert s.status == 200
+        assert c.get("none.example.com", "/h2").status == 404
+    found = wait_told(w.router, 3, host=host)
+    assert [t["path"] for t in found] == ["/2", "/1", "/0"], found
+    for t in found:
+        assert t["protocol"] == "h2" and t["status"] == 200 and t["whole"] and t["instance"] == inst.addr, t
+    assert found[0]["bytes_down"] == len(s.body) and found[0]["request_id"] == s.get("x-request-id"), (found[0], s.headers)
+    t = next(t for t in told(w.router, host="none.example.com") if t["path"] == "/h2")
+    assert t["status"] == 404 and t["own"] and t["whole"] and t["bytes_down"] > 0, t
+    wait_for("the counts", lambda: series(w.router, "requests_total", host=host) == {("2xx",): 3})
 
 
 @case
