@@ -1,0 +1,2 @@
+build-tsan/obj/libflynn/clock.o: libflynn/clock.c libflynn/clock.h
+libflynn/clock.h:

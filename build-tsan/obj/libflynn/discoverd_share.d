@@ -1,0 +1,17 @@
+build-tsan/obj/libflynn/discoverd_share.o: libflynn/discoverd_share.c \
+ libflynn/attr.h libflynn/discoverd_internal.h libflynn/discoverd.h \
+ libflynn/list.h libflynn/retry.h libflynn/err.h libflynn/attr.h \
+ libflynn/json.h libflynn/log.h libflynn/map.h libflynn/sse_client.h \
+ libflynn/xmalloc.h
+libflynn/attr.h:
+libflynn/discoverd_internal.h:
+libflynn/discoverd.h:
+libflynn/list.h:
+libflynn/retry.h:
+libflynn/err.h:
+libflynn/attr.h:
+libflynn/json.h:
+libflynn/log.h:
+libflynn/map.h:
+libflynn/sse_client.h:
+libflynn/xmalloc.h:

@@ -1,0 +1,4 @@
+build-tsan/obj/libflynn/xmalloc.o: libflynn/xmalloc.c libflynn/xmalloc.h \
+ libflynn/attr.h
+libflynn/xmalloc.h:
+libflynn/attr.h:
