@@ -167,7 +167,8 @@ put(char *at, const char *text)
 static char *
 put_span(char *at, struct fl_span s)
 {
-	return mempcpy(at, s.p, s.len);
+	/* A missing host is NULL, which mempcpy(3) does not take. */
+	return s.len > 0 ? mempcpy(at, s.p, s.len) : at;
 }
 
 static char *
