@@ -99,6 +99,8 @@ client_close(struct client *c, bool abort)
 		return;
 	}
 	LIST_REMOVE(c, link);
+	if (c->is_tls)
+		worker_trim_later(w);
 	io_close(&c->io, abort);
 	worker_bury(w, c);
 	worker_count(w, COUNT_OPEN, -1);
@@ -347,6 +349,7 @@ client_run(struct client *c)
 			client_wait(c, WAIT_HANDSHAKE, false);
 			return;
 		}
+		worker_trim_later(c->w);
 		worker_count(c->w, ret == 1 ? COUNT_HANDSHAKES : COUNT_HANDSHAKE_FAILURES, 1);
 		if (ret != 1) {
 			client_close(c, false);

@@ -9,6 +9,7 @@
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
+#include "router/footprint.h"
 #include "router/handover.h"
 #include "router/listener.h"
 #include "router/predecessor.h"
@@ -174,6 +175,7 @@ open_up(struct doors *d)
 	evtimer_del(d->open_late);
 	hand_to_workers(d, &d->http_fds, d->n_http, r->cfg->http_addr, false);
 	hand_to_workers(d, &d->https_fds, d->n_https, r->cfg->https_addr, true);
+	footprint_trim_soon(r->base);
 	fl_log_info("ready", fl_str("http", r->cfg->http_addr), fl_str("https", r->cfg->https_addr),
 	    fl_int("threads", r->n_workers), fl_int("routes", sync_count(r->sync)));
 	if (d->predecessor_fd != -1)

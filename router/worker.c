@@ -1,6 +1,7 @@
 #include "router/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -28,6 +29,8 @@
 #include "router/upstream.h"
 
 #define EVENTS_A_TURN 128
+/* Without a TLS connection that begins or ends the heap is tidied after so long. */
+#define TRIM_MS 100
 /* OpenSSL's deepest calls and our own buffers need a quarter of it. */
 #define STACK_BYTES (256u << 10)
 
@@ -108,6 +111,25 @@ empty_graves(struct worker *w)
 {
 	while (w->n_graves > 0)
 		free(w->graves[--w->n_graves]);
+}
+
+void
+worker_trim_later(struct worker *w)
+{
+	w->trim_ms = w->now_ms + TRIM_MS;
+	if (w->trim.tick == 0)
+		timer_set(&w->timers, &w->trim, w->trim_ms);
+}
+
+static void
+on_trim(struct timer *t)
+{
+	struct worker *w = fl_container_of(t, struct worker, trim);
+
+	if (w->now_ms < w->trim_ms)
+		timer_set(&w->timers, t, w->trim_ms);
+	else
+		malloc_trim(0);
 }
 
 void
@@ -379,6 +401,7 @@ worker_new(struct plane *plane, size_t index, struct fl_err *err)
 	w->out = fl_xmalloc(WORKER_OUT_BYTES);
 	read_clocks(w);
 	timer_wheel_init(&w->timers, w->now_ms);
+	w->trim.on_due = on_trim;
 	w->wake = (struct io){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .on_ready = on_wake };
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (w->wake.fd == -1 || w->epoll_fd == -1 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake.fd, &in) == -1) {

@@ -67,6 +67,8 @@ struct worker {
 	uint64_t random[2];
 	struct timer_wheel timers;
 	struct block_pool blocks;
+	struct timer trim; /* a while after TLS connections began or ended */
+	int64_t trim_ms;   /* not before */
 	char *in, *out;
 	bool is_started, is_draining, is_gentle, is_drained, is_stopping;
 
@@ -110,6 +112,8 @@ uint64_t worker_counter(const struct worker *w, enum counter c);
 /* Its own thread. */
 int worker_poll(struct worker *w, struct io *io); /* register with the poller, once; -1 with errno */
 void worker_bury(struct worker *w, void *object);  /* free(3) it after this turn */
+/* TLS leaves holes in the heap: give their pages back once it is quiet. */
+void worker_trim_later(struct worker *w);
 void worker_again(struct worker *w, struct client *c);
 void worker_not_again(struct worker *w, struct client *c);
 uint64_t worker_random(struct worker *w);

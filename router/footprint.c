@@ -1,0 +1,57 @@
+#include "router/footprint.h"
+
+#include <event2/event.h>
+#include <link.h>
+#include <malloc.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "libflynn/attr.h"
+
+/* The code of TLS: the first clients would wait for it. */
+static bool
+is_wanted(uintptr_t start, uintptr_t end)
+{
+	const uintptr_t code[] = { (uintptr_t)SSL_accept, (uintptr_t)EVP_EncryptUpdate };
+
+	for (size_t i = 0; i < fl_nitems(code); i++)
+		if (code[i] >= start && code[i] < end)
+			return true;
+	return false;
+}
+
+/* Segments that nobody may write hold nothing that their file does not. */
+static int
+drop_pages(struct dl_phdr_info *info, FL_UNUSED size_t size, FL_UNUSED void *arg)
+{
+	uintptr_t mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+		uintptr_t start = (info->dlpi_addr + h->p_vaddr) & ~mask;
+		uintptr_t end = info->dlpi_addr + h->p_vaddr + h->p_memsz;
+
+		if (h->p_type == PT_LOAD && (h->p_flags & PF_W) == 0 && !is_wanted(start, end))
+			madvise((void *)start, end - start, MADV_DONTNEED); /* of no consequence where it fails, as for the vdso */
+	}
+	return 0;
+}
+
+static void
+on_settled(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, FL_UNUSED void *arg)
+{
+	malloc_trim(0);
+	dl_iterate_phdr(drop_pages, NULL);
+}
+
+void
+footprint_trim_soon(struct event_base *base)
+{
+	static const struct timeval settled = { .tv_usec = 100000 };
+
+	event_base_once(base, -1, EV_TIMEOUT, on_settled, NULL, &settled);
+}
