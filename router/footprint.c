@@ -12,11 +12,11 @@
 
 #include "libflynn/attr.h"
 
-/* The code of TLS: the first clients would wait for it. */
+/* The code that clients need, of TLS and of the C library: the first of them would wait for it. */
 static bool
 is_wanted(uintptr_t start, uintptr_t end)
 {
-	const uintptr_t code[] = { (uintptr_t)SSL_accept, (uintptr_t)EVP_EncryptUpdate };
+	const uintptr_t code[] = { (uintptr_t)SSL_accept, (uintptr_t)EVP_EncryptUpdate, (uintptr_t)malloc_trim };
 
 	for (size_t i = 0; i < fl_nitems(code); i++)
 		if (code[i] >= start && code[i] < end)
