@@ -20,6 +20,11 @@
 #define FRAMES_A_SECOND 200
 #define RESETS_BURST 500
 #define RESETS_A_SECOND 50
+/* And bytes of frames of which nghttp2 says nothing: unknown ones, and a window full of what we have stopped. */
+#define BYTES_BURST (4 << 20)
+#define BYTES_A_SECOND (256 << 10)
+/* The most bytes that a frame of use comes with. */
+#define BYTES_A_FRAME (48 << 10)
 /* What a DATA frame of ours is answered with at most: two WINDOW_UPDATEs, each maybe in halves. */
 #define FRAMES_A_DATA 4
 
@@ -37,22 +42,27 @@ h2_preface(const char *data, size_t len)
 
 /* False: the budget is exceeded. */
 static bool
-spend(const struct h2 *h2, struct h2_budget *b, int burst, int a_second)
+spend(const struct h2 *h2, struct h2_budget *b, int32_t n, int burst, int a_second)
 {
 	int64_t now = h2->w->now_ms, back;
 
-	if (++b->spent <= burst)
+	b->spent += n;
+	if (b->spent <= burst)
 		return true;
 	back = (now - b->since_ms) * a_second / 1000;
 	b->since_ms = now;
-	b->spent = back >= b->spent ? 1 : b->spent - (int32_t)back;
+	b->spent = back >= b->spent ? 0 : b->spent - (int32_t)back;
 	return b->spent <= burst;
 }
 
+/* Something of use came, or was sent. */
 static void
-earn(struct h2_budget *b, int32_t n)
+earn(struct h2 *h2, int32_t n_frames)
 {
-	b->spent = b->spent > n ? b->spent - n : 0;
+	struct h2_budget *f = &h2->frames, *b = &h2->bytes;
+
+	f->spent = f->spent > n_frames ? f->spent - n_frames : 0;
+	b->spent = b->spent > BYTES_A_FRAME ? b->spent - BYTES_A_FRAME : 0;
 }
 
 static int
@@ -69,11 +79,14 @@ find_stream(nghttp2_session *session, int32_t id)
 }
 
 static int
-on_begin_frame(FL_UNUSED nghttp2_session *session, FL_UNUSED const nghttp2_frame_hd *hd, void *arg)
+on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
 	struct h2 *h2 = arg;
 
-	return spend(h2, &h2->frames, FRAMES_BURST, FRAMES_A_SECOND) ? 0 : calm_down(h2);
+	/* As we said that priorities are nothing to us, nghttp2 does not look at them. */
+	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
+		nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+	return spend(h2, &h2->frames, 1, FRAMES_BURST, FRAMES_A_SECOND) ? 0 : calm_down(h2);
 }
 
 static int
@@ -107,7 +120,7 @@ on_headers(struct h2 *h2, struct h2_stream *s, const nghttp2_frame *frame)
 	bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
 	if (s != NULL && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-		earn(&h2->frames, 1);
+		earn(h2, 1);
 		h2->is_active = true;
 		s->is_ended = is_end;
 		h2_stream_begin(s);
@@ -161,7 +174,7 @@ on_data(nghttp2_session *session, FL_UNUSED uint8_t flags, int32_t id, const uin
 	struct h2 *h2 = arg;
 	struct h2_stream *s = find_stream(session, id);
 
-	earn(&h2->frames, 1);
+	earn(h2, 1);
 	if (s != NULL)
 		h2_stream_received(s, data, len);
 	else
@@ -183,7 +196,7 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 		return 0;
 	h2_stream_closed(s);
 	/* The client gave it up, or made us do so (CVE-2025-8671). */
-	if (code != NGHTTP2_NO_ERROR && !spend(h2, &h2->resets, RESETS_BURST, RESETS_A_SECOND))
+	if (code != NGHTTP2_NO_ERROR && !spend(h2, &h2->resets, 1, RESETS_BURST, RESETS_A_SECOND))
 		calm_down(h2);
 	return 0;
 }
@@ -195,7 +208,7 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 	struct h2 *h2 = arg;
 	struct h2_stream *s = find_stream(session, frame->hd.stream_id);
 
-	earn(&h2->frames, FRAMES_A_DATA);
+	earn(h2, FRAMES_A_DATA);
 	h2_add(h2, head, 9);
 	h2_stream_send(s, len);
 	return 0;
@@ -431,6 +444,8 @@ feed(struct h2 *h2, const char *data, size_t len)
 
 	if (n < 0)
 		break_off(h2);
+	else if (!spend(h2, &h2->bytes, (int32_t)len, BYTES_BURST, BYTES_A_SECOND))
+		calm_down(h2);
 	h2_wake(h2);
 }
 
@@ -494,7 +509,7 @@ h2_begin(struct client *c, const char *data, size_t len)
 		w->h2 = h2_pool_new();
 	h2->c = c;
 	h2->w = w;
-	h2->frames.since_ms = h2->resets.since_ms = w->now_ms;
+	h2->frames.since_ms = h2->bytes.since_ms = h2->resets.since_ms = w->now_ms;
 	LIST_INIT(&h2->streams);
 	c->h2 = h2;
 	nghttp2_session_server_new3(&h2->session, w->h2->callbacks, h2, w->h2->option, &w->h2->mem);

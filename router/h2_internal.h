@@ -49,7 +49,7 @@ struct h2 {
 	struct block *out;   /* frames that wait to be written */
 	struct h2_head head; /* coming in */
 	int32_t head_stream; /* whose it is; 0: none is coming in */
-	struct h2_budget frames, resets;
+	struct h2_budget frames, bytes, resets;
 	bool is_unsent;	    /* in the worker's queue */
 	bool is_greeted;    /* the client's SETTINGS have come */
 	bool is_active;	    /* requests began since the idle time did */

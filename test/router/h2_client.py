@@ -132,11 +132,11 @@ class H2:
                     for other in self.streams.values():
                         other.window += value - self.initial
                     self.initial = value
-            self.frame(SETTINGS, ACK)
+            self.reply(SETTINGS, ACK)
         elif kind == PING and flags & ACK:
             self.pongs.append(payload)
         elif kind == PING:
-            self.frame(PING, ACK, 0, payload)
+            self.reply(PING, ACK, 0, payload)
         elif kind == GOAWAY:
             self.goaway = struct.unpack(">II", payload[:8])
         elif kind == WINDOW_UPDATE:
@@ -174,8 +174,12 @@ class H2:
         s.ended |= bool(flags & END_STREAM)
 
     def give(self, stream, n):
+        self.reply(WINDOW_UPDATE, 0, stream, struct.pack(">I", n))
+
+    def reply(self, *frame):
+        """The router may have gone after what is being answered."""
         with contextlib.suppress(OSError):
-            self.frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", n))
+            self.frame(*frame)
 
     def until(self, true, what="frame"):
         while not true():
