@@ -15,6 +15,12 @@ struct fl_err;
 struct fl_http_client;
 struct fl_map;
 
+/*
+ * Behind a service's name it makes the name under which host registers instances that it starts and that are not healthy
+ * yet. Nobody else's concern but of those who would rather wait than be told that there is none.
+ */
+#define FL_DISCOVERD_STARTING "-starting"
+
 struct fl_instance {
 	char *id;   /* hex MD5 of "proto-addr" */
 	char *addr; /* ip:port */
@@ -38,6 +44,12 @@ struct fl_http_client *fl_discoverd_http(struct fl_discoverd *d);
  * (it has no "current" event before it has read etcd) changes nothing.
  */
 struct fl_discoverd_service *fl_discoverd_watch(struct fl_discoverd *d, const char *name,
+    void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg);
+/*
+ * The same, content at first with what the shared stream has told, if services are followed by one: an instance that was
+ * registered just before may come a moment later. Costs no request.
+ */
+struct fl_discoverd_service *fl_discoverd_watch_shared(struct fl_discoverd *d, const char *name,
     void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg);
 /* Before any watch: follow all services by one stream. For who follows many of them. */
 void fl_discoverd_share(struct fl_discoverd *d);

@@ -87,8 +87,8 @@ bool picture_apply(struct picture *p, const char *kind, const struct fl_json *v)
 /* discoverd_share.c */
 bool share_is_on(const struct fl_discoverd *d);
 void share_release(struct fl_discoverd *d);
-/* A watch begins, or ends. */
-void share_join(struct fl_discoverd_service *s);
+/* A watch begins, and asks for its service alone if the picture has none of it; or ends. */
+void share_join(struct fl_discoverd_service *s, bool asks);
 void share_leave(struct fl_discoverd_service *s);
 /* Its own stream has shown all: go on with the shared one, if that stands. */
 void share_fold(struct fl_discoverd_service *s);

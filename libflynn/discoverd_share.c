@@ -200,11 +200,11 @@ share_release(struct fl_discoverd *d)
 }
 
 void
-share_join(struct fl_discoverd_service *s)
+share_join(struct fl_discoverd_service *s, bool asks)
 {
 	const struct picture *p = share_find(s->d, s->name);
 
-	if (p != NULL && p->n > 0)
+	if ((p != NULL && p->n > 0) || (!asks && s->d->share.is_known))
 		announce(s);
 	else if (s->d->share.is_current)
 		watch_start(s);

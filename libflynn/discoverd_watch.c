@@ -85,8 +85,8 @@ watch_start(struct fl_discoverd_service *s)
 	s->sse = fl_sse_client_start(s->d->http, &ops, s);
 }
 
-struct fl_discoverd_service *
-fl_discoverd_watch(struct fl_discoverd *d, const char *name,
+static struct fl_discoverd_service *
+watch(struct fl_discoverd *d, const char *name, bool asks,
     void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg)
 {
 	struct fl_discoverd_service *s = fl_xcalloc(1, sizeof(*s));
@@ -97,10 +97,24 @@ fl_discoverd_watch(struct fl_discoverd *d, const char *name,
 	s->arg = arg;
 	TAILQ_INSERT_TAIL(&d->services, s, link);
 	if (share_is_on(d))
-		share_join(s);
+		share_join(s, asks);
 	else
 		watch_start(s);
 	return s;
+}
+
+struct fl_discoverd_service *
+fl_discoverd_watch(struct fl_discoverd *d, const char *name,
+    void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg)
+{
+	return watch(d, name, true, on_change, arg);
+}
+
+struct fl_discoverd_service *
+fl_discoverd_watch_shared(struct fl_discoverd *d, const char *name,
+    void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg)
+{
+	return watch(d, name, false, on_change, arg);
 }
 
 void

@@ -67,6 +67,8 @@ struct service_slot {
 struct service {
 	_Atomic(struct backend_set *) set; /* never NULL */
 	_Atomic bool is_known;		   /* discoverd has told its instances once */
+	_Atomic bool is_hopeful;	   /* it has none, and one is about to come */
+	_Atomic uint32_t n_waiting;	   /* requests that wait for that, of all workers */
 	char *name;
 	const unsigned char *sticky_key; /* of the ids that instances get; NULL: they get none. Borrowed */
 	size_t n_slots;

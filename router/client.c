@@ -48,6 +48,8 @@ wait_ms(const struct client *c, enum client_wait wait)
 		return DRAINED_MS;
 	if (wait == WAIT_HEAD)
 		return c->w->plane->head_timeout_ms;
+	if (wait == WAIT_START)
+		return c->w->plane->start_timeout_ms;
 	if (wait == WAIT_ANSWER)
 		return c->w->plane->answer_timeout_ms;
 	return times[wait];

@@ -33,6 +33,7 @@ enum client_wait {
 	WAIT_ANSWER,	/* a backend to answer */
 	WAIT_MORE,	/* a backend to go on with its answer */
 	WAIT_READER,	/* the client to take what was sent */
+	WAIT_START,	/* an instance to start */
 	WAIT_LINGER,	/* the client to end its side */
 	WAIT_MAX
 };

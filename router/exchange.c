@@ -39,6 +39,7 @@ exchange_free(struct exchange *x)
 	seen_end(x);
 	if (x->u != NULL)
 		upstream_close(x->u);
+	exchange_end_wait(x);
 	if (x->service != NULL)
 		service_unhold(x->service, x->w->index);
 	block_free(pool, x->head);
@@ -300,6 +301,8 @@ run_state(struct exchange *x)
 	switch (x->state) {
 	case STATE_DIAL:
 		return exchange_dial(x);
+	case STATE_AWAIT:
+		return exchange_await(x);
 	case STATE_ASK:
 		return exchange_ask(x);
 	case STATE_ANSWER:
@@ -331,6 +334,11 @@ exchange_expire(struct exchange *x, int wait)
 	switch ((enum client_wait)wait) {
 	case WAIT_CONNECT:
 		exchange_lost(x);
+		return;
+	case WAIT_START:
+		exchange_end_wait(x);
+		exchange_fail(x, 503, "no instance of %s came up within %d s, though one is starting", x->service->name,
+		    x->w->plane->start_timeout_ms / 1000);
 		return;
 	case WAIT_BODY:
 		exchange_fail(x, 408, "the request's body did not come in time");

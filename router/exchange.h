@@ -10,6 +10,7 @@
 struct client;
 struct exchange;
 struct fl_http_head;
+struct worker;
 
 enum exchange_result {
 	EXCHANGE_WAITS,	 /* for events or the client's timer, which is set */
@@ -31,5 +32,7 @@ enum exchange_result exchange_run(struct exchange *x);
 /* What the client waited for (enum client_wait) did not come in time; exchange_run() goes on from here. */
 void exchange_expire(struct exchange *x, int wait);
 void exchange_free(struct exchange *x);
+/* Let those that wait for an instance to start look again, at the end of this turn. */
+void exchange_rouse(struct worker *w);
 
 #endif

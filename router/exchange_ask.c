@@ -3,6 +3,7 @@
 #include "libflynn/err.h"
 #include "router/backend.h"
 #include "router/block.h"
+#include "router/plane.h"
 #include "router/sticky.h"
 #include "router/upstream.h"
 #include "router/worker.h"
@@ -26,10 +27,12 @@ no_instance(struct exchange *x)
 	if (x->n_tried == 1)
 		return exchange_fail(x, status, "the %s %s of %s %s", x->is_leader_only ? "leader" : "instance", x->tried[0]->name, s->name, how);
 	if (x->n_tried > 0)
-		return exchange_fail(x, status, "all instances of %s fail: %zu were tried, and the last, %s, %s", s->name, x->n_tried,
-		    x->tried[x->n_tried - 1]->name, how);
+		return exchange_fail(x, status, "%s%zu instances of %s fail; the last that was tried, %s, %s",
+		    x->n_tried >= atomic_load(&s->set)->n ? "all " : "", x->n_tried, s->name, x->tried[x->n_tried - 1]->name, how);
 	if (!atomic_load(&s->is_known))
 		return exchange_fail(x, 503, "discoverd has not said yet where %s runs", s->name);
+	if (atomic_load(&s->is_hopeful) && x->w->plane->start_timeout_ms > 0)
+		return exchange_begin_wait(x);
 	if (atomic_load(&s->set)->n > 0)
 		return exchange_fail(x, 503, "%s has no leader at the moment", s->name);
 	return exchange_fail(x, 503, "no instance of %s runs: it is scaled to 0, or its jobs end as soon as they start", s->name);
@@ -102,10 +105,11 @@ exchange_lost(struct exchange *x)
 	}
 	if (!is_used)
 		backend_failed(b, x->w->now_ms);
-	if (x->is_safe && x->n_resent < RESENT_MAX) {
-		worker_count(x->w, COUNT_RETRIES, 1);
-		x->n_resent++;
+	if (x->is_safe) {
 		x->tried[x->n_tried++] = b;
+		if (x->n_resent++ == RESENT_MAX)
+			return no_instance(x);
+		worker_count(x->w, COUNT_RETRIES, 1);
 		x->state = STATE_DIAL;
 		return STEP_NEXT;
 	}

@@ -1,6 +1,6 @@
 /*
  * exchange_internal - what the parts of exchange share: exchange.c begins and ends them, exchange_route.c
- * finds where they go, exchange_ask.c sends requests to instances, exchange_answer.c brings their answers back.
+ * finds where they go, exchange_await.c has them wait where there is no instance yet, exchange_ask.c sends requests to instances, exchange_answer.c brings their answers back.
  */
 #ifndef ROUTER_EXCHANGE_INTERNAL_H
 #define ROUTER_EXCHANGE_INTERNAL_H
@@ -10,6 +10,7 @@
 
 #include "libflynn/attr.h"
 #include "libflynn/http_parse.h"
+#include "libflynn/list.h"
 #include "router/client.h"
 #include "router/exchange.h"
 #include "router/flow.h"
@@ -27,6 +28,7 @@ struct upstream;
 
 enum exchange_state {
 	STATE_DIAL,   /* an instance is to be chosen, or to be chosen again */
+	STATE_AWAIT,  /* there is no instance, and one is about to come */
 	STATE_ASK,    /* the request is being sent; no answer yet */
 	STATE_ANSWER, /* the answer's head has been passed on */
 	STATE_TUNNEL, /* bytes both ways */
@@ -55,11 +57,13 @@ struct exchange {
 	size_t n_tried;
 	int n_resent; /* times that an instance got it and closed the connection */
 	enum exchange_state state;
+	TAILQ_ENTRY(exchange) waiting_link; /* in the worker's list while is_waiting */
 	int minor; /* the client's HTTP/1.minor */
 	int n_interim;
 	bool is_tcp, is_head, is_json;
 	struct sticky *sticky; /* NULL: the route is not */
 	bool is_leader_only; /* the route leads to nobody else */
+	bool is_waiting; /* in STATE_AWAIT, and counted as such */
 	bool is_safe;	 /* may be sent twice */
 	bool is_fresh;	 /* not over a pooled connection */
 	bool is_expecting; /* the client waits for 100 Continue */
@@ -92,10 +96,15 @@ int exchange_finish(struct exchange *x);
 
 /* The steps of the states; each returns a STEP_ or an exchange_result. */
 int exchange_dial(struct exchange *x);
+int exchange_await(struct exchange *x);
 int exchange_ask(struct exchange *x);
 int exchange_answer(struct exchange *x);
 int exchange_tunnel(struct exchange *x);
 
+/* Enter STATE_AWAIT, unless too many wait. Returns STEP_NEXT. */
+int exchange_begin_wait(struct exchange *x);
+/* It waits no more, if it did. */
+void exchange_end_wait(struct exchange *x);
 /* The connection ended before any byte of an answer came: try again, or say so. */
 int exchange_lost(struct exchange *x);
 /* Pass on more of the request's body. STEP_NEXT: go on with the answer; blocked says on whom it waits. */

@@ -34,6 +34,7 @@ static const struct fl_args_opt options[] = {
 	{ "proxy-protocol", "PROXY_PROTOCOL", NULL, FL_ARGS_BOOL, AT(is_proxied), "HTTP and HTTPS connections begin with a PROXY header" },
 	{ "default-cert", "DEFAULT_CERT", NULL, FL_ARGS_STR, AT(default_cert), "PEM file of the certificate and key for clients that name no host, or \"self\"; default: they are refused" },
 	{ "ticket-rotation", "TICKET_ROTATION", "28800", FL_ARGS_INT, AT(ticket_rotation_s), "seconds until TLS session tickets are sealed by a new key" },
+	{ "start-timeout", "START_TIMEOUT", "30", FL_ARGS_INT, AT(start_timeout_s), "seconds that requests wait for an instance that is starting; 0: not at all" },
 	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
 	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
 	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },
@@ -59,6 +60,8 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-route-metrics is on or off");
 	if (cfg->ticket_rotation_s < 2 || cfg->ticket_rotation_s > 172800)
 		return fl_err_set(err, FL_ERR_INVALID, "-ticket-rotation is 2 to 172800 s");
+	if (cfg->start_timeout_s < 0 || cfg->start_timeout_s > 3600)
+		return fl_err_set(err, FL_ERR_INVALID, "-start-timeout is 0 to 3600 s");
 	if (cfg->tcp_range_start < 1 || cfg->tcp_range_end > 65535 || cfg->tcp_range_start > cfg->tcp_range_end)
 		return fl_err_set(err, FL_ERR_INVALID, "-tcp-range-start to -tcp-range-end is no range of ports");
 	if (cfg->discoverd_addr == NULL)

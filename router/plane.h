@@ -28,6 +28,8 @@ struct plane {
 	_Atomic(const struct ticket_ring *) tickets; /* never NULL while workers run */
 	struct tls_cert *default_cert; /* of clients that name no host that has one; NULL: they are refused */
 	unsigned char sticky_key[STICKY_KEY_LEN];
+	_Atomic unsigned n_waiting; /* requests that wait for an instance to start */
+	int start_timeout_ms;	    /* for an instance to start; 0: nobody waits */
 	int https_port;	       /* where clients are sent that must come with TLS */
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */

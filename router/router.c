@@ -73,6 +73,7 @@ write_metrics(struct fl_buf *b, void *arg)
 		{ COUNT_DIALS, "connects", "counter", "_total", "Connections begun to instances." },
 		{ COUNT_DIAL_FAILURES, "connect_failures", "counter", "_total", "Connections that instances did not accept." },
 		{ COUNT_RETRIES, "retries", "counter", "_total", "Requests sent again as a kept connection had been closed." },
+		{ COUNT_WAITS, "start_waits", "counter", "_total", "Requests that waited for an instance to start." },
 		{ COUNT_TUNNELS, "tunnels", "counter", "_total", "Upgraded and TCP connections." },
 		{ COUNT_BAD_PROXIES, "proxy_protocol_failures", "counter", "_total", "Connections refused for want of a PROXY header." },
 	};
@@ -88,6 +89,8 @@ write_metrics(struct fl_buf *b, void *arg)
 	for (unsigned i = 0; i < 5; i++)
 		fl_buf_addf(b, "flynn_router_answers_total{class=\"%uxx\"} %llu\n", i + 1,
 		    (unsigned long long)router_counter(r, COUNT_ANSWERS + i));
+	fl_buf_addf(b, "# TYPE flynn_router_waiting gauge\n# HELP flynn_router_waiting Requests that wait for an instance to start now.\n"
+		       "flynn_router_waiting %u\n", atomic_load(&r->plane.n_waiting));
 	fl_buf_addf(b, "# TYPE flynn_router_routes gauge\n# HELP flynn_router_routes Routes known.\nflynn_router_routes %zu\n",
 	    sync_count(r->sync));
 	write_access_log(b, r);
@@ -158,6 +161,7 @@ start_plane(struct router *r, struct fl_err *err)
 	struct plane *plane = &r->plane;
 
 	plane->reclaim = reclaim_new(r->base, r->n_workers);
+	plane->start_timeout_ms = r->cfg->start_timeout_s * 1000;
 	sticky_derive_key(plane->sticky_key, r->cfg->key);
 	plane->https_port = listener_port(r->cfg->https_addr);
 	plane->head_timeout_ms = r->cfg->head_timeout_s * 1000;

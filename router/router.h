@@ -27,6 +27,7 @@ struct router_config {
 	char *http_addr, *https_addr, *api_addr, *tcp_ip;
 	char *etcd_urls, *discoverd_addr, *external_ip, *key;
 	int port; /* of the API, unless api_addr is given */
+	int start_timeout_s;
 	int tcp_range_start, tcp_range_end; /* of ports that are allocated to TCP routes */
 	int n_threads; /* 0: one a core */
 	int head_timeout_s, answer_timeout_s;

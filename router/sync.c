@@ -19,6 +19,7 @@
 #include "router/plane.h"
 #include "router/reclaim.h"
 #include "router/route.h"
+#include "router/starting.h"
 #include "router/sockets.h"
 #include "router/table.h"
 #include "router/tally.h"
@@ -35,6 +36,7 @@ struct watched {
 	struct sync *sync;
 	struct service *service;
 	struct fl_discoverd_service *watch;
+	struct starting *starting; /* while it has no instance; NULL: it has, or is not known */
 	size_t n_routes;
 };
 
@@ -72,6 +74,33 @@ publish_soon(struct sync *s)
 	event_active(s->publish, EV_TIMEOUT, 0);
 }
 
+/* Say whether there is hope for who comes while the service has no instance, and tell those who wait. */
+static void
+on_hope(void *arg)
+{
+	struct watched *w = arg;
+	const struct sync_config *cfg = &w->sync->cfg;
+
+	atomic_store(&w->service->is_hopeful, starting_is_hopeful(w->starting));
+	for (size_t i = 0; atomic_load(&w->service->n_waiting) > 0 && i < cfg->n_workers; i++)
+		worker_rouse(cfg->workers[i]);
+}
+
+/* The service has n instances, and had none before, or not. */
+static void
+set_hope(struct watched *w, size_t n, bool had_none)
+{
+	const struct sync_config *cfg = &w->sync->cfg;
+
+	if (n > 0) {
+		starting_free(w->starting);
+		w->starting = NULL;
+	} else if (w->starting == NULL) {
+		w->starting = starting_new(cfg->base, cfg->discoverd, w->service->name, !had_none, on_hope, w);
+	}
+	on_hope(w);
+}
+
 static void
 on_instances(struct fl_discoverd_service *service, void *arg)
 {
@@ -80,6 +109,7 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 	const struct fl_instance *leader = fl_discoverd_service_leader(service);
 	size_t n = fl_discoverd_service_count(service);
 	const char **addrs = fl_xcalloc(n + 1, sizeof(*addrs)), **releases = fl_xcalloc(n + 1, sizeof(*releases));
+	bool had_none;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct fl_instance *instance = fl_discoverd_service_at(service, i);
@@ -87,12 +117,14 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 		addrs[i] = instance->addr;
 		releases[i] = instance->meta != NULL ? fl_map_get(instance->meta, "FLYNN_RELEASE_ID") : NULL;
 	}
+	had_none = atomic_load(&w->service->set)->n == 0;
 	if (service_update(w->service, addrs, releases, n, leader != NULL ? leader->addr : NULL, cfg->plane->reclaim)) {
 		for (size_t i = 0; i < cfg->n_workers; i++)
 			worker_sweep(cfg->workers[i]);
 	}
 	if (!atomic_exchange(&w->service->is_known, true))
 		publish_soon(w->sync); /* TCP routes to it are listened on from now on */
+	set_hope(w, atomic_load(&w->service->set)->n, had_none);
 	fl_log_debug("instances", fl_str("service", w->service->name), fl_int("n", n));
 	free(addrs);
 	free(releases);
@@ -124,6 +156,9 @@ unwatch(struct sync *s, struct watched *w)
 	if (--w->n_routes > 0)
 		return;
 	fl_discoverd_unwatch(w->watch);
+	starting_free(w->starting);
+	w->starting = NULL;
+	on_hope(w); /* of those who still wait */
 	fl_map_remove(s->services, w->service->name);
 	service_retire(w->service, s->cfg.plane->reclaim);
 	free(w);

@@ -21,6 +21,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
 #include "router/client.h"
+#include "router/exchange.h"
 #include "router/h2.h"
 #include "router/listener.h"
 #include "router/plane.h"
@@ -34,7 +35,7 @@
 /* OpenSSL's deepest calls and our own buffers need a quarter of it. */
 #define STACK_BYTES (256u << 10)
 
-enum order { ORDER_LISTEN, ORDER_UNLISTEN, ORDER_SWEEP, ORDER_DRAIN, ORDER_STOP };
+enum order { ORDER_LISTEN, ORDER_UNLISTEN, ORDER_SWEEP, ORDER_ROUSE, ORDER_DRAIN, ORDER_STOP };
 
 struct worker_message {
 	STAILQ_ENTRY(worker_message) link;
@@ -249,6 +250,9 @@ obey(struct worker *w, const struct worker_message *m)
 	case ORDER_SWEEP:
 		sweep(w);
 		break;
+	case ORDER_ROUSE:
+		exchange_rouse(w);
+		break;
 	case ORDER_DRAIN:
 		drain(w, m->is_gentle);
 		break;
@@ -314,6 +318,12 @@ void
 worker_sweep(struct worker *w)
 {
 	send_message(w, (struct worker_message){ .order = ORDER_SWEEP });
+}
+
+void
+worker_rouse(struct worker *w)
+{
+	send_message(w, (struct worker_message){ .order = ORDER_ROUSE });
 }
 
 void
@@ -392,6 +402,7 @@ worker_new(struct plane *plane, size_t index, struct fl_err *err)
 	TAILQ_INIT(&w->again);
 	w->again_round = 1;
 	TAILQ_INIT(&w->unsent);
+	TAILQ_INIT(&w->waiting);
 	TAILQ_INIT(&w->idle);
 	STAILQ_INIT(&w->mail);
 	pthread_mutex_init(&w->mail_lock, NULL);

@@ -21,6 +21,7 @@
 #include "router/timer.h"
 
 struct client;
+struct exchange;
 struct fl_err;
 struct h2;
 struct h2_pool;
@@ -43,6 +44,7 @@ enum counter {
 	COUNT_DIALS,	/* connections to backends */
 	COUNT_DIAL_FAILURES,
 	COUNT_RETRIES,	/* requests tried again on another connection */
+	COUNT_WAITS,	/* requests that waited for an instance to start */
 	COUNT_TUNNELS,	/* upgraded and TCP connections */
 	COUNT_BAD_PROXIES, /* connections without the PROXY header they owe */
 	COUNT_ANSWERS,	/* answers by class: 1xx is COUNT_ANSWERS, ... 5xx is COUNT_ANSWERS + 4 */
@@ -78,6 +80,7 @@ struct worker {
 	uint8_t again_round;
 	TAILQ_HEAD(, h2) unsent; /* HTTP/2 connections that have something to write at the turn's end, or to think about */
 	struct h2_pool *h2;	 /* NULL: there was none yet */
+	TAILQ_HEAD(, exchange) waiting;		/* for an instance to start */
 	TAILQ_HEAD(, upstream) idle;		/* to all backends, longest idle first */
 	void **graves; /* freed once the turn is over: the poller may still hold events of them */
 	size_t n_graves, graves_cap;
@@ -102,6 +105,8 @@ void worker_listen(struct worker *w, int fd, int port, bool is_tls, bool is_tcp)
 void worker_unlisten(struct worker *w, int port);
 /* Some backends were retired: close idle connections to them. */
 void worker_sweep(struct worker *w);
+/* A service has changed that requests wait for. */
+void worker_rouse(struct worker *w);
 /*
  * Accept no more, end what is idle, and tell the plane when nothing is left. is_gentle: connections that
  * are idle get a moment for one more request, whose answer tells of the end. May be called again without.

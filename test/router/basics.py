@@ -650,7 +650,7 @@ def instances_that_refuse_are_passed_over(w):
     wait_for("all instances to be gone", lambda: w.get(host).status == 503)
     assert f"{dead[0]} of {service} does not accept connections".encode() in w.get(host).body
     w.discoverd.set(service, dead)
-    wait_for("the other sentence", lambda: b"5 were tried" in w.get(host).body)
+    wait_for("the other sentence", lambda: b"5 instances of" in w.get(host).body)
 
 
 @case
