@@ -94,6 +94,12 @@ fl_http_set_authorize(struct fl_http *h, bool (*authorize)(struct fl_http_req *r
 }
 
 void
+fl_http_set_cors(struct fl_http *h, bool on)
+{
+	h->cors = on;
+}
+
+void
 fl_http_set_metrics(struct fl_http *h, void (*metrics)(struct fl_buf *out, void *arg))
 {
 	h->metrics = metrics;
@@ -268,7 +274,7 @@ http_refuse(struct fl_http_req *req, int status, const struct fl_err *err)
 static bool
 method_matches(const struct fl_http_route *r, const struct fl_http_req *req)
 {
-	return strcmp(r->method, req->is_head ? "GET" : req->method) == 0;
+	return strcmp(r->method, req->is_head ? "GET" : req->method) == 0 || strcmp(r->method, "*") == 0;
 }
 
 /* The route, or NULL; allowed collects the methods that the path has. */
@@ -338,6 +344,24 @@ refuse_unknown(struct fl_http_req *req, const char *allowed, struct fl_err *err)
 	return 405;
 }
 
+/* What a browser asks before it lets a script ask, and wants to be told with each answer. Whether that was all. */
+static bool
+answer_browser(struct fl_http_req *req)
+{
+	if (fl_http_header(req, "Origin") != NULL) {
+		fl_http_add_header(req, "Access-Control-Allow-Origin", "*");
+		fl_http_add_header(req, "Access-Control-Expose-Headers", "X-Request-Id");
+	}
+	if (strcmp(req->method, "OPTIONS") != 0)
+		return false;
+	fl_http_add_header(req, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE");
+	fl_http_add_header(req, "Access-Control-Allow-Headers", "Authorization, Accept, Content-Type, Last-Event-Id, X-Request-Id");
+	fl_http_add_header(req, "Access-Control-Max-Age", "86400");
+	req->handed = true;
+	fl_http_reply(req, 200, NULL, NULL, 0);
+	return true;
+}
+
 int
 http_route(struct fl_http_req *req, const struct http_listener *l)
 {
@@ -346,6 +370,8 @@ http_route(struct fl_http_req *req, const struct http_listener *l)
 	int status = 0;
 
 	req->arg = l->arg;
+	if (req->http->cors && answer_browser(req))
+		return -1;
 	req->route = choose_route(req, l, &allowed);
 	if (req->route == NULL) {
 		status = refuse_unknown(req, fl_buf_cstr(&allowed), &err);

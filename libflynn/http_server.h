@@ -39,7 +39,7 @@ enum fl_http_route_flags {
 };
 
 struct fl_http_route {
-	const char *method; /* HEAD is answered by GET's handler, its body left out */
+	const char *method; /* "*": any; HEAD is answered by GET's handler, its body left out */
 	const char *path;   /* "/apps/:app/routes/:type/:id"; a last "*" segment takes the rest */
 	fl_http_handler handler;
 	unsigned flags;
@@ -60,6 +60,11 @@ void fl_http_set_max_body(struct fl_http *h, size_t max_bytes);
 void fl_http_set_refuse(struct fl_http *h, void (*refuse)(struct fl_http_req *req, const struct fl_err *err));
 /* The key check, when Basic alone is not enough: instead of it, returns whether the request may pass; arg is listen's. Asked for unknown paths too. */
 void fl_http_set_authorize(struct fl_http *h, bool (*authorize)(struct fl_http_req *req, void *arg));
+/*
+ * Let scripts of all origins ask (WHATWG Fetch, CORS protocol): every answer to one says so, and OPTIONS is answered
+ * without a key. Right for servers whose clients send a key, which no browser adds by itself.
+ */
+void fl_http_set_cors(struct fl_http *h, bool on);
 /* Appended to GET /metrics: OpenMetrics text without the final # EOF. */
 void fl_http_set_metrics(struct fl_http *h, void (*metrics)(struct fl_buf *out, void *arg));
 /*

@@ -56,6 +56,7 @@ struct fl_http {
 	size_t n_events;       /* event streams */
 	struct event *tick;    /* keeps event streams alive; pending only while there are any */
 	struct event *drained; /* calls on_drained from the loop */
+	bool cors;
 	bool draining;
 	void (*on_drained)(void *arg);
 	void *drained_arg;
@@ -158,7 +159,7 @@ struct fl_http_req {
 };
 
 /* http_server.c */
-/* Find the request's route and check who asks; returns -1 when it has been refused (and answered). */
+/* Find the request's route and check who asks; returns -1 when it is answered already, most likely refused. */
 int http_route(struct fl_http_req *req, const struct http_listener *l);
 /* Answer for the server itself: by the refuse hook, or in the default shape. */
 void http_refuse(struct fl_http_req *req, int status, const struct fl_err *err);
