@@ -87,6 +87,28 @@ answer_err(struct fl_http_req *req, const char *field, const struct fl_err *err)
 }
 
 void
+answer_unbound(struct fl_http_req *req, const char *type_error, const struct fl_err *err)
+{
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
+
+	fl_jsonw_open(&w, NULL, '{');
+	if (err != NULL)
+		fl_jsonw_str(&w, "message", err->msg);
+	fl_jsonw_open(&w, "overall", '{');
+	if (err != NULL)
+		fl_jsonw_str(&w, "DeserializationError", err->msg);
+	else
+		fl_jsonw_str(&w, "ContentTypeError", type_error);
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_open(&w, "fields", '{');
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_close(&w, '}');
+	fl_http_reply_json(req, err != NULL ? 400 : 415, &b);
+	fl_buf_release(&b);
+}
+
+void
 answer_refused(struct fl_http_req *req, const struct fl_err *err)
 {
 	static const char no_page[] = "404 page not found";

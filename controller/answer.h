@@ -2,7 +2,8 @@
  * answer - the controller's replies in the shapes that its clients know.
  *
  * Success is always 200. 400 is {"field","message"}, 401 and 404 are empty, everything else is
- * {"code","message"}.
+ * {"code","message"}; but what the layer that bound bodies to routes refused in 2014 is {"overall","fields"}, to which a
+ * 400 adds the message that people are shown.
  */
 #ifndef CONTROLLER_ANSWER_H
 #define CONTROLLER_ANSWER_H
@@ -20,6 +21,8 @@ void answer_not_found(struct fl_http_req *req);
 /* An error of any kind; field names what was wrong in an INVALID one and may be NULL. */
 void answer_err(struct fl_http_req *req, const char *field, const struct fl_err *err);
 void answer_invalid(struct fl_http_req *req, const char *field, const char *fmt, ...) FL_PRINTF(3, 4);
+/* A body that could not be bound to its route: 415 for its type (err NULL), else 400. */
+void answer_unbound(struct fl_http_req *req, const char *type_error, const struct fl_err *err);
 /* What the HTTP server itself refuses: unknown paths, wrong keys, bodies too big. */
 void answer_refused(struct fl_http_req *req, const struct fl_err *err);
 

@@ -76,7 +76,7 @@ app_release_set(struct fl_http_req *req, void *arg)
 	char id[FL_UUID_LEN + 1];
 	struct tx *tx;
 
-	if (body_object_or_empty(req, &in) == -1 || body_id(req, in, "id", id) == -1)
+	if (body_bind(req, &in) == -1 || body_id(req, in, "id", id) == -1)
 		return;
 	if (*id == '\0') {
 		answer_invalid(req, "id", "is missing: send the release's id");

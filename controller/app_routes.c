@@ -262,7 +262,9 @@ create_of_app(const struct app *app, void *arg)
 void
 app_routes_create(struct fl_http_req *req, void *arg)
 {
-	if (body_object(req, BODY_MAX) != NULL)
+	const struct fl_json *in;
+
+	if (body_bind(req, &in) == 0)
 		route_op_start(req, arg, create_of_app);
 }
 

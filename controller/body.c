@@ -10,39 +10,56 @@
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 
-const struct fl_json *
-body_object(struct fl_http_req *req, size_t max_bytes)
+/* The body, an object; NULL with INVALID or TOO_BIG. */
+static const struct fl_json *
+read_object(struct fl_http_req *req, size_t max_bytes, struct fl_err *err)
 {
 	const struct fl_json *v;
-	struct fl_err err = { 0 };
+	struct fl_err why = { 0 };
 	size_t len = 0;
 
 	fl_http_body(req, &len);
 	if (len > max_bytes) {
-		answer_invalid(req, NULL, "The provided JSON input is too big: %zu bytes, and at most %zu are taken",
+		fl_err_set(err, FL_ERR_TOO_BIG, "The provided JSON input is too big: %zu bytes, and at most %zu are taken",
 		    len, max_bytes);
 		return NULL;
 	}
-	v = fl_http_json(req, &err);
-	if (v == NULL)
-		answer_invalid(req, NULL, "The provided JSON input is invalid: %s", err.msg);
-	else if (fl_json_type(v) != FL_JSON_OBJECT)
-		answer_invalid(req, NULL, "The provided JSON input is invalid: it is no object");
-	else
+	v = fl_http_json(req, &why);
+	if (v != NULL && fl_json_type(v) == FL_JSON_OBJECT)
 		return v;
+	fl_err_set(err, FL_ERR_INVALID, "The provided JSON input is invalid: %s", v == NULL ? why.msg : "it is no object");
 	return NULL;
 }
 
-int
-body_object_or_empty(struct fl_http_req *req, const struct fl_json **out)
+const struct fl_json *
+body_object(struct fl_http_req *req, size_t max_bytes)
 {
+	struct fl_err err = { 0 };
+	const struct fl_json *v = read_object(req, max_bytes, &err);
+
+	if (v == NULL)
+		answer_err(req, NULL, &err);
+	return v;
+}
+
+int
+body_bind(struct fl_http_req *req, const struct fl_json **out)
+{
+	const char *type = fl_http_header(req, "Content-Type");
+	struct fl_err err = { 0 };
 	size_t len = 0;
 
 	*out = NULL;
+	if (type == NULL || strstr(type, "json") == NULL) {
+		answer_unbound(req, type == NULL || *type == '\0' ? "Empty Content-Type" : "Unsupported Content-Type", NULL);
+		return -1;
+	}
 	fl_http_body(req, &len);
 	if (len == 0)
 		return 0;
-	*out = body_object(req, BODY_MAX);
+	*out = read_object(req, BODY_MAX, &err);
+	if (*out == NULL)
+		answer_unbound(req, NULL, &err);
 	return *out == NULL ? -1 : 0;
 }
 

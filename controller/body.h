@@ -17,8 +17,11 @@ struct fl_json;
 
 /* The body, an object of at most max_bytes; NULL: answered. */
 const struct fl_json *body_object(struct fl_http_req *req, size_t max_bytes);
-/* The same for routes on which an empty body is an empty object: that is NULL, which readers of JSON take. -1: answered. */
-int body_object_or_empty(struct fl_http_req *req, const struct fl_json **out);
+/*
+ * The same for the routes that insist on a Content-Type of JSON and answer in another shape, as in 2014. An empty body is
+ * an empty object there: that is NULL, which readers of JSON take. -1: answered.
+ */
+int body_bind(struct fl_http_req *req, const struct fl_json **out);
 /* An optional id: out is "" without one. -1: answered. */
 int body_id(struct fl_http_req *req, const struct fl_json *obj, const char *key, char out[FL_UUID_LEN + 1]);
 /* An optional string without control characters, of at most max bytes; *out is untouched without one. -1: answered. */

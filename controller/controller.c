@@ -29,18 +29,27 @@
 /* Clients are promised an answer within 5 s while PostgreSQL is away. */
 #define DATABASE_WAIT_MS 4000
 
+/* Browsers send no header of ours when they open an event stream, so its key may be in the query. */
+static const char *
+key_of_query(struct fl_http_req *req)
+{
+	if (fl_http_header(req, "Authorization") != NULL || !fl_http_accepts(req, "text/event-stream"))
+		return NULL;
+	return fl_http_query(req, "key");
+}
+
 /* Any key of the list will do, so that keys can be changed one after the other. */
 static bool
 authorize(struct fl_http_req *req, void *arg)
 {
 	const struct controller *c = arg;
-	const char *sent = fl_http_header(req, "Authorization");
+	const char *sent = fl_http_header(req, "Authorization"), *query = key_of_query(req);
 	bool ok = false;
 
 	for (const char *p = c->cfg->auth_key; *p != '\0'; p += *p == ',') {
 		char *key = fl_xstrndup(p, strcspn(p, ","));
 
-		ok |= *key != '\0' && sent != NULL && fl_sign_basic_ok(sent, key);
+		ok |= *key != '\0' && (fl_sign_basic_ok(sent, key) || fl_sign_key_eq(query, key));
 		p += strlen(key);
 		free(key);
 	}
@@ -80,6 +89,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->http = fl_http_new(base, NULL);
 	fl_http_set_max_body(c->http, BODY_MAX_RELEASE);
 	fl_http_set_refuse(c->http, answer_refused);
+	fl_http_set_cors(c->http, true);
 	fl_http_set_authorize(c->http, authorize);
 	if (routes_listen(c, addr, err) == -1) {
 		controller_free(c);

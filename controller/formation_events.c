@@ -6,12 +6,8 @@
 #include <string.h>
 
 #include "controller/answer.h"
-#include "controller/apps.h"
-#include "controller/artifacts.h"
 #include "controller/controller.h"
-#include "controller/formations.h"
-#include "controller/releases.h"
-#include "controller/row.h"
+#include "controller/expanded_formation.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -99,29 +95,6 @@ subscriber_got(struct subscriber *s, const struct fl_err *err)
 	return true;
 }
 
-/* Columns of an ExpandedFormation, in the order of write_expanded(). */
-#define EXPANDED_COLUMNS                                                                     \
-	APP_COLUMNS("a") ", " RELEASE_COLUMNS("r") ", " ARTIFACT_COLUMNS("t")                \
-	", f.processes, micros(f.updated_at)"
-enum {
-	RELEASE_COL = APP_N_COLUMNS,
-	ARTIFACT_COL = RELEASE_COL + RELEASE_N_COLUMNS,
-	PROCESSES_COL = ARTIFACT_COL + ARTIFACT_N_COLUMNS,
-	UPDATED_COL,
-};
-
-static void
-write_expanded(struct fl_jsonw *w, const PGresult *res, int row)
-{
-	fl_jsonw_open(w, NULL, '{');
-	apps_write_at(w, "app", res, row, 0);
-	releases_write_at(w, "release", res, row, RELEASE_COL);
-	artifacts_write_at(w, "artifact", res, row, ARTIFACT_COL);
-	formations_write_counts(w, res, row, PROCESSES_COL);
-	row_time(w, "updated_at", res, row, UPDATED_COL);
-	fl_jsonw_close(w, '}');
-}
-
 static void
 on_formation(const PGresult *res, const struct fl_err *err, void *arg)
 {
@@ -133,8 +106,8 @@ on_formation(const PGresult *res, const struct fl_err *err, void *arg)
 	if (!subscriber_got(s, err))
 		return;
 	if (PQntuples(res) > 0) {
-		write_expanded(&w, res, 0);
-		updated_us = fl_pg_int(res, 0, UPDATED_COL, 0);
+		expanded_formation_write(&w, NULL, res, 0);
+		updated_us = fl_pg_int(res, 0, EXPANDED_UPDATED_COL, 0);
 		s->newest_us = updated_us > s->newest_us ? updated_us : s->newest_us;
 		fl_http_sse_send(s->req, NULL, NULL, b.data);
 	}
@@ -148,9 +121,7 @@ read_formation(struct subscriber *s, const char *key)
 	char *app = fl_xstrndup(key, strcspn(key, ":")), *release = fl_xstrdup(key + strcspn(key, ":") + 1);
 
 	s->busy = true;
-	fl_pg_query(s->events->c->pg, "SELECT " EXPANDED_COLUMNS " FROM formations f"
-				      " JOIN apps a ON a.app_id = f.app_id JOIN releases r ON r.release_id = f.release_id"
-				      " JOIN artifacts t ON t.artifact_id = r.artifact_id"
+	fl_pg_query(s->events->c->pg, "SELECT " EXPANDED_COLUMNS " FROM " EXPANDED_TABLES
 				      " WHERE f.app_id = $1 AND f.release_id = $2",
 	    (const char *[]){ app, release }, 2, on_formation, s);
 	free(app);

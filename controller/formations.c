@@ -5,6 +5,8 @@
 
 #include "controller/answer.h"
 #include "controller/body.h"
+#include "controller/expanded_formation.h"
+#include "controller/formation_events.h"
 #include "controller/process_type.h"
 #include "controller/query.h"
 #include "controller/tx.h"
@@ -13,6 +15,7 @@
 #include "libflynn/json.h"
 #include "libflynn/pg.h"
 
+#define WHERE_MINE " WHERE f.app_id = find_app($1) AND f.release_id = $2 AND f.deleted_at IS NULL"
 #define COLUMNS "f.app_id, f.release_id, f.processes, micros(f.created_at), micros(f.updated_at)"
 
 void
@@ -77,9 +80,28 @@ formations_get(struct fl_http_req *req, void *arg)
 		answer_not_found(req);
 		return;
 	}
-	query_one(arg, req, "SELECT " COLUMNS " FROM formations f"
-			    " WHERE f.app_id = find_app($1) AND f.release_id = $2 AND f.deleted_at IS NULL",
-	    (const char *[]){ fl_http_param(req, "app"), release }, 2, formations_write);
+	if (fl_http_query(req, "expand") != NULL && strcmp(fl_http_query(req, "expand"), "true") == 0)
+		query_one(arg, req, "SELECT " EXPANDED_COLUMNS " FROM " EXPANDED_TABLES WHERE_MINE,
+		    (const char *[]){ fl_http_param(req, "app"), release }, 2, expanded_formation_write);
+	else
+		query_one(arg, req, "SELECT " COLUMNS " FROM formations f" WHERE_MINE,
+		    (const char *[]){ fl_http_param(req, "app"), release }, 2, formations_write);
+}
+
+void
+formations_list_all(struct fl_http_req *req, void *arg)
+{
+	const char *active = fl_http_query(req, "active");
+
+	if (active == NULL || strcmp(active, "true") != 0) {
+		formation_events_stream(req, arg);
+		return;
+	}
+	query_all(arg, req, "SELECT " EXPANDED_COLUMNS " FROM " EXPANDED_TABLES
+			    " WHERE f.deleted_at IS NULL"
+			    " AND EXISTS (SELECT FROM json_each_text(f.processes) p WHERE p.value::integer > 0)"
+			    " ORDER BY f.updated_at DESC",
+	    NULL, 0, expanded_formation_write);
 }
 
 enum { APP, RELEASE, COUNTS };
@@ -139,7 +161,7 @@ formations_put(struct fl_http_req *req, void *arg)
 	char release[FL_UUID_LEN + 1], *counts;
 	struct tx *tx;
 
-	if (body_object_or_empty(req, &in) == -1)
+	if (body_bind(req, &in) == -1)
 		return;
 	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
 		answer_not_found(req);

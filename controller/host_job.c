@@ -22,22 +22,41 @@ struct find {
 	struct fl_http_req *req;
 	unsigned flags;
 	char app[FL_UUID_LEN + 1];
-	char *host_addr;
+	char *job_id, *host_addr;
 	void (*cb)(const struct host_job *job, void *arg);
 	void *arg;
 };
+
+char *
+host_job_id(const struct fl_http_req *req)
+{
+	const char *given = fl_http_param(req, "job");
+	int host_len = (int)strcspn(given, "-");
+	char uuid[FL_UUID_LEN + 1];
+
+	if (given[host_len] == '\0' || !fl_uuid_parse(given + host_len + 1, uuid))
+		return fl_xstrdup(given);
+	return fl_xasprintf("%.*s-%s", host_len, given, uuid);
+}
+
+static void
+find_free(struct find *f)
+{
+	free(f->job_id);
+	free(f->host_addr);
+	free(f);
+}
 
 /* known: whether the host has it; err: why there is none to be found, answered here. */
 static void
 find_end(struct find *f, bool known, const struct fl_err *err)
 {
-	struct host_job job = { fl_http_param(f->req, "job"), f->host_addr, known };
+	struct host_job job = { f->job_id, f->host_addr, known };
 
 	if (err != NULL)
-		answer_err(f->req, NULL, err); /* frees what job borrows */
+		answer_err(f->req, NULL, err);
 	f->cb(err == NULL ? &job : NULL, f->arg);
-	free(f->host_addr);
-	free(f);
+	find_free(f);
 }
 
 static int
@@ -81,9 +100,9 @@ on_job(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 }
 
 static void
-ask_host(struct find *f, const char *job_id)
+ask_host(struct find *f)
 {
-	char *quoted = fl_url_encode(job_id), *url = fl_xasprintf("http://%s/host/jobs/%s", f->host_addr, quoted);
+	char *quoted = fl_url_encode(f->job_id), *url = fl_xasprintf("http://%s/host/jobs/%s", f->host_addr, quoted);
 	struct fl_http_call_opts opts = { .url = url };
 
 	fl_http_client_start(f->c->client, &opts, on_job, f);
@@ -95,27 +114,26 @@ static void
 on_app(const struct app *app, void *arg)
 {
 	struct find *f = arg;
-	const char *job_id, *addr = NULL;
+	const char *addr = NULL;
 	struct fl_err err = { 0 };
 	char *host_id;
 
 	if (app == NULL) { /* the request is answered, and gone */
 		f->cb(NULL, f->arg);
-		free(f);
+		find_free(f);
 		return;
 	}
 	memcpy(f->app, app->id, sizeof(f->app));
-	job_id = fl_http_param(f->req, "job");
-	host_id = fl_job_id_host(job_id);
+	host_id = fl_job_id_host(f->job_id);
 	if (host_id == NULL)
-		fl_err_set(&err, FL_ERR_NOT_FOUND, "%s is no job id", job_id);
+		fl_err_set(&err, FL_ERR_NOT_FOUND, "%s is no job id", f->job_id);
 	else
 		addr = hosts_addr(f->c, host_id, &err);
 	if (addr == NULL) {
 		find_end(f, false, &err);
 	} else {
 		f->host_addr = fl_xstrdup(addr);
-		ask_host(f, job_id);
+		ask_host(f);
 	}
 	free(host_id);
 }
@@ -126,6 +144,6 @@ host_job_find(struct controller *c, struct fl_http_req *req, unsigned flags,
 {
 	struct find *f = fl_xcalloc(1, sizeof(*f));
 
-	*f = (struct find){ .c = c, .req = req, .flags = flags, .cb = cb, .arg = arg };
+	*f = (struct find){ .c = c, .req = req, .flags = flags, .job_id = host_job_id(req), .cb = cb, .arg = arg };
 	apps_find(c, req, on_app, f);
 }

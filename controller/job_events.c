@@ -32,6 +32,7 @@ struct subscriber {
 	struct fl_http_req *req; /* NULL: gone, freed when its query ends */
 	char app[FL_UUID_LEN + 1]; /* "" until it is known */
 	int64_t last_id;	   /* event that was sent, or that the client has */
+	bool counts;		   /* wants the last so many, of those behind last_id */
 	bool started;
 	bool busy;  /* a query is under way */
 	bool dirty; /* there may be events behind last_id */
@@ -167,7 +168,7 @@ on_app(const PGresult *res, const struct fl_err *err, void *arg)
 	row_get_id(res, 0, 0, s->app);
 	newest = fl_pg_int(res, 0, 1, 0);
 	from = fl_pg_int(res, 0, 2, newest + 1) - 1; /* what ?count= asks for comes behind it */
-	if (s->last_id == 0)
+	if (s->last_id == 0 || (s->counts && s->last_id < from))
 		s->last_id = from;
 	s->dirty = true;
 	s->started = true;
@@ -206,7 +207,8 @@ job_events_stream(struct fl_http_req *req, void *arg)
 		return;
 	}
 	s = fl_xcalloc(1, sizeof(*s));
-	*s = (struct subscriber){ .events = c->job_events, .req = req, .last_id = last_id, .busy = true };
+	*s = (struct subscriber){ .events = c->job_events, .req = req, .last_id = last_id,
+		.counts = count > 0, .busy = true };
 	TAILQ_INSERT_TAIL(&s->events->subscribers, s, link);
 	fl_http_on_close(req, on_close, s);
 	fl_http_stream_on_drain(req, on_drain, s);

@@ -14,8 +14,8 @@ void job_events_listen(struct job_events *je);
 void job_events_free(struct job_events *je);
 
 /*
- * Each event: its number as id, the job's state as event, the job as data. From now on; after the Last-Event-Id
- * that the request names, when it is not 0; and before these the last ?count= ones.
+ * Each event: its number as id, the job's state as event, the job as data. From now on; or after the Last-Event-Id
+ * that the request names, when it is not 0; or the last ?count= ones first, of those after Last-Event-Id if both are given.
  */
 void job_events_stream(struct fl_http_req *req, void *arg);
 

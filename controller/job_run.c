@@ -415,7 +415,7 @@ job_run(struct fl_http_req *req, void *arg)
 	const struct fl_json *in;
 	struct run start = { .c = c, .req = req }, *r;
 
-	if (body_object_or_empty(req, &in) == -1 || check_body(req, in, &start) == -1)
+	if (body_bind(req, &in) == -1 || check_body(req, in, &start) == -1)
 		return;
 	start.attached = wants_attach(req);
 	r = fl_xmemdup(&start, sizeof(start));

@@ -69,8 +69,11 @@ jobs_list(struct fl_http_req *req, void *arg)
 void
 jobs_get(struct fl_http_req *req, void *arg)
 {
+	char *id = host_job_id(req);
+
 	query_one(arg, req, "SELECT " COLUMNS " FROM jobs j WHERE j.job_id = $2 AND j.app_id = find_app($1)",
-	    (const char *[]){ fl_http_param(req, "app"), fl_http_param(req, "job") }, 2, jobs_write);
+	    (const char *[]){ fl_http_param(req, "app"), id }, 2, jobs_write);
+	free(id);
 }
 
 enum { APP, JOB, RELEASE, HOST, TYPE, STATE, CMD, EXIT_STATUS, HOST_ERROR, RESTARTS, RUN_AT, N_PARAMS };
@@ -166,6 +169,7 @@ put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 	*p = (struct put){ .id = fl_http_param(req, "job"), .type = "", .state = "" };
 	if (body_id(req, in, "release", p->release) == -1 || body_str(req, in, "id", ID_MAX, &p->id) == -1 ||
 	    body_str(req, in, "type", TYPE_MAX, &p->type) == -1 || body_str(req, in, "state", TYPE_MAX, &p->state) == -1 ||
+	    (*p->state == '\0' && body_str(req, in, "State", TYPE_MAX, &p->state) == -1) || /* the first clients' */
 	    body_str(req, in, "host_error", ERROR_MAX, &p->host_error) == -1 ||
 	    body_str(req, in, "run_at", TYPE_MAX, &p->run_at) == -1)
 		return -1;
@@ -190,12 +194,12 @@ put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 void
 jobs_put(struct fl_http_req *req, void *arg)
 {
-	const struct fl_json *in = body_object(req, BODY_MAX);
+	const struct fl_json *in;
 	struct put p;
 	struct tx *tx;
 	char *cmd;
 
-	if (in == NULL || put_read(req, in, &p) == -1)
+	if (body_bind(req, &in) == -1 || put_read(req, in, &p) == -1)
 		return;
 	tx = tx_new(arg, req, put_steps, fl_nitems(put_steps));
 	cmd = body_text(fl_json_get(in, "cmd"), NULL);

@@ -140,13 +140,13 @@ read_apps(struct fl_http_req *req, const struct fl_json *in)
 void
 resources_put(struct fl_http_req *req, void *arg)
 {
-	const struct fl_json *in = body_object(req, BODY_MAX);
+	const struct fl_json *in;
 	const char *external_id = "";
 	char id[FL_UUID_LEN + 1], *apps, *env;
 	struct fl_err err = { 0 };
 	struct tx *tx;
 
-	if (in == NULL || body_str(req, in, "external_id", EXTERNAL_ID_MAX, &external_id) == -1)
+	if (body_bind(req, &in) == -1 || body_str(req, in, "external_id", EXTERNAL_ID_MAX, &external_id) == -1)
 		return;
 	if (!fl_uuid_parse(fl_http_param(req, "resource"), id)) {
 		answer_not_found(req);
@@ -236,7 +236,7 @@ resources_create(struct fl_http_req *req, void *arg)
 	struct create *cr;
 	char *apps;
 
-	if (body_object_or_empty(req, &in) == -1 || (apps = read_apps(req, in)) == NULL)
+	if (body_bind(req, &in) == -1 || (apps = read_apps(req, in)) == NULL)
 		return;
 	cr = fl_xcalloc(1, sizeof(*cr));
 	*cr = (struct create){ .c = c, .req = req, .apps = apps, .config = body_text(fl_json_get(in, "config"), "{}") };

@@ -1,11 +1,11 @@
 #include "controller/routes.h"
 
+#include "controller/answer.h"
 #include "controller/app_release.h"
 #include "controller/app_routes.h"
 #include "controller/apps.h"
 #include "controller/artifacts.h"
 #include "controller/controller.h"
-#include "controller/formation_events.h"
 #include "controller/formations.h"
 #include "controller/job_log.h"
 #include "controller/job_run.h"
@@ -17,8 +17,17 @@
 #include "libflynn/attr.h"
 #include "libflynn/http_server.h"
 
+/* Bootstraps and load balancers of all times ask for it, with any method; the answer is empty. */
+static void
+ping(struct fl_http_req *req, FL_UNUSED void *arg)
+{
+	answer_empty(req);
+}
+
 /* :app and :provider are a name or an id, all others an id. */
 static const struct fl_http_route routes[] = {
+	{ "*", "/ping", ping, FL_HTTP_OPEN },
+
 	{ "GET", "/apps", apps_list, 0 },
 	{ "POST", "/apps", apps_create, 0 },
 	{ "GET", "/apps/:app", apps_get, 0 },
@@ -35,7 +44,7 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/apps/:app/release", app_release_get, 0 },
 	{ "PUT", "/apps/:app/release", app_release_set, 0 },
 
-	{ "GET", "/formations", formation_events_stream, 0 },
+	{ "GET", "/formations", formations_list_all, 0 },
 	{ "GET", "/apps/:app/formations", formations_list, 0 },
 	{ "GET", "/apps/:app/formations/:release", formations_get, 0 },
 	{ "PUT", "/apps/:app/formations/:release", formations_put, 0 },

@@ -2,7 +2,7 @@
 # fake_host.pl PORT KEY - what the controller needs of flynn-host: jobs that echo their input.
 #
 # A job that is attached answers each line of stdin with "you said: ...", and exits 3 at its end.
-# Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
+# GET /attaches tells of all that were attached. Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
 use strict;
 use warnings;
 use IO::Select;
@@ -14,7 +14,7 @@ my ($port, $key) = @ARGV;
 my $json = JSON::PP->new->canonical;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
 my $select = IO::Select->new($server);
-my (%clients, %jobs, %waiting);
+my (%clients, %jobs, %waiting, @attaches);
 
 sub reply {
 	my ($c, $status, $value) = @_;
@@ -45,6 +45,7 @@ sub attached {
 sub attach {
 	my ($c, $in) = @_;
 
+	push @attaches, $in;
 	$c->{job} = $in->{job_id};
 	$c->{flags} = $in->{flags};
 	print {$c->{sock}} "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
@@ -70,6 +71,7 @@ sub request {
 
 	return reply($c, 401) if decode_base64($sent // '') ne ":$key";
 	return attach($c, $in) if $path eq '/attach';
+	return reply($c, 200, \@attaches) if $path eq '/attaches';
 	my ($id) = $path =~ m{^/host/jobs/(.+)$} or return reply($c, 404, { code => 'not_found', message => 'nothing there' });
 	return put_job($c, $id, $in) if $method eq 'PUT';
 	return reply($c, 404, { code => 'not_found', message => "unknown job $id" }) if !$jobs{$id};

@@ -12,13 +12,17 @@ my ($port, $key) = @ARGV;
 my $json = JSON::PP->new->canonical;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
 my (%routes, $made);
+my $last_port = 2999;
 
 sub post_route {
 	my ($in) = @_;
-	my $id = "$in->{type}/" . md5_hex($in->{config}{domain} // '');
 
-	return (400, { field => 'config.domain', message => 'must not be blank' }) if !length($in->{config}{domain} // '');
-	return (409, { code => 'conflict', message => "route $in->{config}{domain} exists already" }) if $routes{$id};
+	$in->{config}{port} ||= ++$last_port if $in->{type} eq 'tcp';
+	my $key = $in->{type} eq 'tcp' ? $in->{config}{port} : $in->{config}{domain} // '';
+	my $id = "$in->{type}/" . md5_hex($key);
+
+	return (400, { field => 'config.domain', message => 'must not be blank' }) if !length $key;
+	return (409, { code => 'conflict', message => "route $key exists already" }) if $routes{$id};
 	$in->{id} = $id;
 	$routes{$id} = $in;
 	return (200, $in);
@@ -27,12 +31,13 @@ sub post_route {
 sub answer {
 	my ($method, $path, $in) = @_;
 
-	return (200, { id => '/databases/' . ++$made, env => { FLYNN_POSTGRES => 'postgres', PGUSER => 'u' } }) if $path eq '/databases';
+	return (200, { id => '/databases/' . ++$made, env => { FLYNN_POSTGRES => 'postgres', PGUSER => 'u' } }) if $path =~ m{^/databases};
 	return post_route($in) if $method eq 'POST' && $path eq '/routes';
 	if ($path =~ m{^/routes\?parent_ref=(.*)$}) {
 		my $parent = $1;
 		return (200, [grep { $_->{parent_ref} eq $parent } map { $routes{$_} } sort keys %routes]);
 	}
+	return (200, [map { $routes{$_} } sort keys %routes]) if $path eq '/routes';
 	my ($id) = $path =~ m{^/routes/(.+)$};
 	return (404, {}) if !defined $id || !$routes{$id};
 	return (200, $routes{$id}) if $method eq 'GET';

@@ -1,0 +1,32 @@
+/*
+ * expanded_formation - a formation with its app, release and artifact: what schedulers follow and newer clients ask for.
+ */
+#ifndef CONTROLLER_EXPANDED_FORMATION_H
+#define CONTROLLER_EXPANDED_FORMATION_H
+
+#include <libpq-fe.h>
+
+#include "controller/apps.h"
+#include "controller/artifacts.h"
+#include "controller/releases.h"
+
+struct fl_jsonw;
+
+/* What expanded_formation_write() reads, of EXPANDED_TABLES. */
+#define EXPANDED_COLUMNS                                                      \
+	APP_COLUMNS("a") ", " RELEASE_COLUMNS("r") ", " ARTIFACT_COLUMNS("t") \
+	", f.processes, micros(f.updated_at)"
+#define EXPANDED_TABLES                                                                          \
+	"formations f JOIN apps a ON a.app_id = f.app_id JOIN releases r ON r.release_id = f.release_id" \
+	" JOIN artifacts t ON t.artifact_id = r.artifact_id"
+
+enum {
+	EXPANDED_RELEASE_COL = APP_N_COLUMNS,
+	EXPANDED_ARTIFACT_COL = EXPANDED_RELEASE_COL + RELEASE_N_COLUMNS,
+	EXPANDED_PROCESSES_COL = EXPANDED_ARTIFACT_COL + ARTIFACT_N_COLUMNS,
+	EXPANDED_UPDATED_COL,
+};
+
+void expanded_formation_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row);
+
+#endif

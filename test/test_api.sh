@@ -1,0 +1,20 @@
+#!/bin/bash
+# test_api.sh - the controller's API by its contract, route by route: the cases are in api/. Arguments choose topics or
+# cases.
+# shellcheck source=test/lib_controller.sh
+. "$(dirname "$0")/lib_controller.sh"
+
+command -v python3 >/dev/null || skip_all "python3 is not installed"
+
+# shellcheck disable=SC2154 # lib_controller.sh sets them
+start_controller a "$a_port" PGHOST=127.0.0.1 PGPORT="$pg_port"
+start_controller b "$b_port" FLYNN_POSTGRES=database
+for port in "$a_port" "$b_port"; do
+	wait_until 10 "a controller" listens "$port" || die "$(cat "$TMP/a.log" "$TMP/b.log")"
+done
+
+# The cases have a plan of their own.
+_tests=-1
+# shellcheck disable=SC2154
+API_PORT=$a_port OTHER_API_PORT=$b_port API_KEY=$AUTH HOST_PORT=$host_port ROUTER_PORT=$router_port HOST_ID=$HOST_ID \
+	CLUSTER_KEY=$CLUSTER PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/test/api/suite.py" "$@"
