@@ -42,6 +42,15 @@ const struct command commands[] = {
 	    "  -t TYPE  of the artifact: docker\n"
 	    "The image is NAME, NAME:TAG or a URI such as https://registry.hub.docker.com/NAME?id=ID.\n",
 	    cmd_release_add },
+	{ "requests", NULL, "[-f] [-n N] [--status STATUS] [--slow TIME] [--host HOST] [--json]", "show the last requests that the app had",
+	    "  -f, --follow         go on showing what comes\n"
+	    "  -n, --number N       so many; default 100, with -f 10\n"
+	    "      --status STATUS  of this status, as 404, or class, as 5xx\n"
+	    "      --slow TIME      that took so long at least, as 500ms or 2s\n"
+	    "      --host HOST      to this host\n"
+	    "      --json           as JSON; with -f one object a line\n"
+	    "The newest is at the end. Bytes are those of the answer's body.\n",
+	    cmd_requests },
 	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
 	{ "route", "routes", "", "list the routes of the app", NULL, cmd_route },
 	{ "route add", NULL, "[-s SERVICE] [-c CERT -k KEY] [--sticky] DOMAIN", "as route add http", NULL, cmd_route_add_http },

@@ -16,8 +16,6 @@
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 
-#define PARENT "controller/apps/"
-
 struct outcome {
 	void (*cb)(const struct fl_err *err, void *arg);
 	void *arg;
@@ -42,7 +40,7 @@ app_routes_add_default(struct controller *c, const char *app_id, const char *app
 
 	*o = (struct outcome){ cb, arg };
 	fl_jsonw_open(&w, NULL, '{');
-	fl_buf_addf(&text, PARENT "%s", app_id);
+	fl_buf_addf(&text, APP_ROUTES_PARENT "%s", app_id);
 	fl_jsonw_str(&w, "parent_ref", text.data);
 	fl_jsonw_str(&w, "type", "http");
 	fl_jsonw_open(&w, "config", '{');
@@ -116,7 +114,7 @@ app_routes_remove_all(struct controller *c, const char *app_id,
     void (*cb)(const struct fl_err *err, void *arg), void *arg)
 {
 	struct removal *r = fl_xcalloc(1, sizeof(*r));
-	char *path = fl_xasprintf("/routes?parent_ref=" PARENT "%s", app_id);
+	char *path = fl_xasprintf("/routes?parent_ref=" APP_ROUTES_PARENT "%s", app_id);
 
 	*r = (struct removal){ .c = c, .outcome = { cb, arg } };
 	router_call(c, "GET", path, NULL, on_all_listed, r);
@@ -145,8 +143,9 @@ static bool
 is_mine(const struct route_op *op, const struct fl_json *route)
 {
 	const char *parent = fl_json_str(fl_json_get(route, "parent_ref"), "");
+	size_t len = sizeof(APP_ROUTES_PARENT) - 1;
 
-	return strncmp(parent, PARENT, sizeof(PARENT) - 1) == 0 && strcmp(parent + sizeof(PARENT) - 1, op->id) == 0;
+	return strncmp(parent, APP_ROUTES_PARENT, len) == 0 && strcmp(parent + len, op->id) == 0;
 }
 
 static void
@@ -217,7 +216,7 @@ list_of_app(const struct app *app, void *arg)
 
 	if (!route_op_has_app(op, app))
 		return;
-	path = fl_xasprintf("/routes?parent_ref=" PARENT "%s", op->id);
+	path = fl_xasprintf("/routes?parent_ref=" APP_ROUTES_PARENT "%s", op->id);
 	router_call(op->c, "GET", path, NULL, on_list, op);
 	free(path);
 }
@@ -241,7 +240,7 @@ create_of_app(const struct app *app, void *arg)
 	if (!route_op_has_app(op, app))
 		return;
 	in = fl_http_json(op->req, NULL);
-	parent = fl_xasprintf(PARENT "%s", op->id);
+	parent = fl_xasprintf(APP_ROUTES_PARENT "%s", op->id);
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_str(&w, "parent_ref", parent);
 	for (size_t i = 0; i < fl_json_len(in); i++) {

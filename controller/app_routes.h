@@ -4,6 +4,9 @@
 #ifndef CONTROLLER_APP_ROUTES_H
 #define CONTROLLER_APP_ROUTES_H
 
+/* What the parent_ref of its routes begins with; the app's id follows. */
+#define APP_ROUTES_PARENT "controller/apps/"
+
 struct controller;
 struct fl_err;
 struct fl_http_req;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/answer.h"
+#include "controller/app_requests.h"
 #include "controller/body.h"
 #include "controller/database.h"
 #include "controller/formation_events.h"
@@ -14,6 +15,7 @@
 #include "controller/job_log.h"
 #include "controller/job_run.h"
 #include "controller/retention.h"
+#include "controller/router_client.h"
 #include "controller/routes.h"
 #include "controller/schema.h"
 #include "libflynn/attr.h"
@@ -77,11 +79,13 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->cfg = cfg;
 	LIST_INIT(&c->runs);
 	LIST_INIT(&c->logs);
+	LIST_INIT(&c->askings);
 	c->discoverd = fl_discoverd_new(base, cfg->discoverd, cfg->cluster_key);
 	c->client = fl_http_client_new(base, cfg->cluster_key);
 	if (cfg->pg_host == NULL)
 		c->postgres = fl_discoverd_watch(c->discoverd, cfg->postgres, NULL, NULL);
 	c->hosts = fl_discoverd_watch(c->discoverd, HOSTS_SERVICE, NULL, NULL);
+	c->routers = fl_discoverd_watch(c->discoverd, ROUTER_SERVICE, app_requests_routers_changed, c);
 	c->pg = fl_pg_new(base, &pg);
 	c->formation_events = formation_events_new(c);
 	c->job_events = job_events_new(c);
@@ -125,6 +129,7 @@ controller_free(struct controller *c)
 	fl_http_free(c->http); /* tells streams that their readers are gone */
 	job_run_free_all(c);
 	job_log_free_all(c);
+	app_requests_free_all(c);
 	retention_free(c->retention);
 	schema_free(c->schema);
 	fl_pg_free(c->pg);
@@ -134,6 +139,7 @@ controller_free(struct controller *c)
 	if (c->postgres != NULL)
 		fl_discoverd_unwatch(c->postgres);
 	fl_discoverd_unwatch(c->hosts);
+	fl_discoverd_unwatch(c->routers);
 	fl_discoverd_free(c->discoverd);
 	free(c);
 }

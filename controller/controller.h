@@ -44,6 +44,7 @@ struct controller {
 	struct retention *retention;
 	LIST_HEAD(, run) runs; /* one-off jobs being started or attached */
 	LIST_HEAD(, log) logs; /* being sent */
+	LIST_HEAD(, asking) askings; /* for requests that routers had */
 };
 
 /* Connects, migrates and listens; cfg must outlive it. NULL: INVALID or SYSTEM. */

@@ -10,7 +10,6 @@
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 
-#define SERVICE "router-api"
 #define FIND_MS 2000
 #define CALL_MS 5000
 
@@ -79,5 +78,5 @@ router_call(struct controller *c, const char *method, const char *path, const ch
 	struct call *call = fl_xcalloc(1, sizeof(*call));
 
 	*call = (struct call){ c, fl_xstrdup(method), fl_xstrdup(path), fl_xstrdup_null(body), cb, arg };
-	fl_discoverd_find(c->discoverd, SERVICE, FIND_MS, on_found, call);
+	fl_discoverd_find(c->discoverd, ROUTER_SERVICE, FIND_MS, on_found, call);
 }

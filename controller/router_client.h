@@ -4,6 +4,9 @@
 #ifndef CONTROLLER_ROUTER_CLIENT_H
 #define CONTROLLER_ROUTER_CLIENT_H
 
+/* What routers are found by. */
+#define ROUTER_SERVICE "router-api"
+
 struct controller;
 struct fl_err;
 struct fl_json;

@@ -2,6 +2,7 @@
 
 #include "controller/answer.h"
 #include "controller/app_release.h"
+#include "controller/app_requests.h"
 #include "controller/app_routes.h"
 #include "controller/apps.h"
 #include "controller/artifacts.h"
@@ -61,6 +62,7 @@ static const struct fl_http_route routes[] = {
 	{ "POST", "/apps/:app/routes", app_routes_create, 0 },
 	{ "GET", "/apps/:app/routes/:type/:id", app_routes_get, 0 },
 	{ "DELETE", "/apps/:app/routes/:type/:id", app_routes_delete, 0 },
+	{ "GET", "/apps/:app/requests", app_requests, 0 },
 
 	{ "GET", "/keys", keys_list, 0 },
 	{ "POST", "/keys", keys_create, 0 },

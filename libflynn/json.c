@@ -495,6 +495,14 @@ fl_json_int(const struct fl_json *v, int64_t def)
 	return fl_json_type(v) == FL_JSON_NUMBER && v->is_int ? v->i : def;
 }
 
+double
+fl_json_double(const struct fl_json *v, double def)
+{
+	if (fl_json_type(v) != FL_JSON_NUMBER)
+		return def;
+	return v->is_int ? (double)v->i : strtod(v->str, NULL);
+}
+
 bool
 fl_json_bool(const struct fl_json *v, bool def)
 {

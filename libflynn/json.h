@@ -45,6 +45,7 @@ const char *fl_json_key_at(const struct fl_json *obj, size_t i);
 /* The value when it has the type, else the default. Strings are borrowed. */
 const char *fl_json_str(const struct fl_json *v, const char *def);
 int64_t fl_json_int(const struct fl_json *v, int64_t def);
+double fl_json_double(const struct fl_json *v, double def); /* any number, whole or not */
 bool fl_json_bool(const struct fl_json *v, bool def);
 
 /*

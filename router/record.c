@@ -32,6 +32,7 @@ record_pack(const struct record *r, void *out)
 	const struct fl_span *texts[N_TEXTS] = { &r->method, &r->host, &r->path, &r->id, &r->instance, &r->release };
 	struct packed *p = out;
 	char *at = (char *)(p + 1);
+	struct fl_span run = { (const char *)p, 0 }; /* those that lie one behind the other are copied together */
 
 	p->start_us = r->start_us;
 	p->up_bytes = r->up_bytes;
@@ -46,9 +47,17 @@ record_pack(const struct record *r, void *out)
 	p->client = r->client;
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		p->len[i] = (uint8_t)texts[i]->len;
-		if (texts[i]->len > 0)
-			at = mempcpy(at, texts[i]->p, texts[i]->len);
+		if (texts[i]->len == 0)
+			continue;
+		if (texts[i]->p != run.p + run.len) {
+			if (run.len > 0)
+				at = mempcpy(at, run.p, run.len);
+			run = (struct fl_span){ texts[i]->p, 0 };
+		}
+		run.len += texts[i]->len;
 	}
+	if (run.len > 0)
+		at = mempcpy(at, run.p, run.len);
 	return (size_t)(at - (char *)out);
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# fake_discoverd.pl PORT SERVICE=ADDR[=ID] ... - services that never change: one instance each, whose meta has the id.
+# fake_discoverd.pl PORT SERVICE=ADDR[,ADDR...][=ID] ... - services that never change: their instances, whose meta has the id.
 use strict;
 use warnings;
 use Digest::MD5 qw(md5_hex);
@@ -13,17 +13,26 @@ my @streams; # kept open
 
 $SIG{PIPE} = 'IGNORE';
 while (my $c = $server->accept) {
-	my ($name) = (<$c> // '') =~ m{^GET /services/([^/? ]+)} or next;
+	my ($name) = (<$c> // '') =~ m{^GET /services/([^/? ]+)};
 
 	while (my $line = <$c>) {
 		last if $line eq "\r\n";
 	}
 	$c->autoflush(1);
+	if (!defined $name) { # no stream of all services: clients follow each
+		print {$c} "HTTP/1.1 404 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+		next;
+	}
 	print {$c} "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 	if (my $s = $services{$name}) {
-		my $instance = { id => md5_hex("tcp-$s->[0]"), addr => $s->[0], proto => 'tcp', index => 1, meta => { id => $s->[1] // '' } };
+		my $index = 0;
 
-		print {$c} 'data: ' . encode_json({ service => $name, kind => $_, instance => $instance }) . "\n\n" for qw(up leader);
+		for my $addr (split /,/, $s->[0]) {
+			my $instance = { id => md5_hex("tcp-$addr"), addr => $addr, proto => 'tcp', index => ++$index, meta => { id => $s->[1] // '' } };
+
+			print {$c} 'data: ' . encode_json({ service => $name, kind => $_, instance => $instance }) . "\n\n"
+			    for $index == 1 ? qw(up leader) : 'up';
+		}
 	}
 	print {$c} 'data: ' . encode_json({ service => $name, kind => 'current' }) . "\n\n";
 	push @streams, $c;
