@@ -10,9 +10,12 @@
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/http_parse.h"
+#include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
+#include "router/admission.h"
 #include "router/block.h"
 #include "router/exchange.h"
+#include "router/forwarded.h"
 #include "router/h2.h"
 #include "router/listener.h"
 #include "router/plane.h"
@@ -32,27 +35,36 @@
 static int
 wait_ms(const struct client *c, enum client_wait wait)
 {
-	static const int times[WAIT_MAX] = {
-		[WAIT_NOTHING] = 0,
-		[WAIT_HANDSHAKE] = 10000,
-		[WAIT_FIRST] = 30000,
-		[WAIT_IDLE] = 75000,
-		[WAIT_BODY] = 60000,
-		[WAIT_CONNECT] = 3000,
-		[WAIT_MORE] = 3600000,
-		[WAIT_READER] = 60000,
-		[WAIT_LINGER] = 2000,
-	};
+	const struct plane *plane = c->w->plane;
 
-	if (wait == WAIT_IDLE && c->w->is_draining)
-		return DRAINED_MS;
-	if (wait == WAIT_HEAD)
-		return c->w->plane->head_timeout_ms;
-	if (wait == WAIT_START)
-		return c->w->plane->start_timeout_ms;
-	if (wait == WAIT_ANSWER)
-		return c->w->plane->answer_timeout_ms;
-	return times[wait];
+	switch (wait) {
+	case WAIT_HANDSHAKE:
+		return 10000;
+	case WAIT_FIRST:
+		return 30000;
+	case WAIT_IDLE:
+		return c->w->is_draining ? DRAINED_MS : plane->idle_timeout_ms;
+	case WAIT_HEAD:
+		return plane->head_timeout_ms;
+	case WAIT_BODY:
+		return plane->body_timeout_ms;
+	case WAIT_CONNECT:
+		return 3000;
+	case WAIT_START:
+		return plane->start_timeout_ms;
+	case WAIT_ANSWER:
+		return plane->answer_timeout_ms;
+	case WAIT_MORE:
+		return 3600000;
+	case WAIT_READER:
+		return c->x != NULL ? plane->send_timeout_ms / 2 : plane->send_timeout_ms; /* see pace.h */
+	case WAIT_LINGER:
+		return 2000;
+	case WAIT_NOTHING:
+	case WAIT_MAX:
+		break;
+	}
+	return 0;
 }
 
 void
@@ -67,6 +79,12 @@ client_wait(struct client *c, enum client_wait wait, bool moved)
 		timer_clear(&c->timer);
 	else
 		timer_set(&c->w->timers, &c->timer, c->w->now_ms + ms);
+}
+
+int64_t
+client_waited_ms(const struct client *c)
+{
+	return c->w->now_ms - (c->timer.deadline_ms - wait_ms(c, c->wait));
 }
 
 void
@@ -103,6 +121,9 @@ client_close(struct client *c, bool abort)
 	LIST_REMOVE(c, link);
 	if (c->is_tls)
 		worker_trim_later(w);
+	if (c->is_counted)
+		admission_leave_client(w->plane->admission, &c->peer);
+	admission_leave(w->plane->admission);
 	io_close(&c->io, abort);
 	worker_bury(w, c);
 	worker_count(w, COUNT_OPEN, -1);
@@ -326,6 +347,26 @@ chose_h2(const struct client *c)
 	return len == 2 && memcmp(chosen, "h2", 2) == 0;
 }
 
+/* False: its client has as many connections as it may. The trusted pass on those of many. */
+static bool
+enter(struct client *c)
+{
+	struct worker *w = c->w;
+	char peer[INET6_ADDRSTRLEN];
+	uint64_t muted;
+
+	if (!admission_has_clients(w->plane->admission) || c->trust == FORWARDED_KEEP)
+		return true;
+	c->is_counted = admission_enter_client(w->plane->admission, &c->peer);
+	if (c->is_counted)
+		return true;
+	worker_count(w, COUNT_REFUSED, 1);
+	if (complaint_due(&w->complaints[COMPLAINT_CLIENT], w->now_ms, &muted))
+		fl_log_warn("connection refused: its client has -max-connections-per-client",
+		    fl_str("peer", inet_ntop(AF_INET6, &c->peer, peer, sizeof(peer))), fl_int("more", muted));
+	return false;
+}
+
 void
 client_run(struct client *c)
 {
@@ -343,6 +384,10 @@ client_run(struct client *c)
 		if (ret != 1)
 			return;
 		c->is_announced = false;
+		if (!enter(c)) {
+			client_close(c, true);
+			return;
+		}
 	}
 	if ((c->io.flags & IO_HANDSHAKE) != 0) {
 		int ret = io_handshake(&c->io);
@@ -448,6 +493,10 @@ client_accept(struct worker *w, const struct listener *l, int fd, const struct s
 	LIST_INSERT_HEAD(&w->clients, c, link);
 	worker_count(w, COUNT_CLIENTS, 1);
 	worker_count(w, COUNT_OPEN, 1);
+	if (!c->is_announced && !enter(c)) {
+		client_close(c, true);
+		return;
+	}
 	if (l->is_tls) {
 		c->io.flags |= IO_HANDSHAKE;
 		if ((c->io.ssl = SSL_new(w->plane->tls)) == NULL || SSL_set_fd(c->io.ssl, fd) != 1) {

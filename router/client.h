@@ -52,6 +52,7 @@ struct client {
 	uint8_t wait;	    /* enum client_wait */
 	uint8_t trust;	    /* enum forwarded_trust */
 	bool is_tls, is_tcp;
+	bool is_counted;   /* as one of its client's */
 	bool is_announced; /* its PROXY header is to come first */
 	bool is_stream;	   /* of an HTTP/2 connection: h2_stream has it */
 	bool had_request;  /* no HTTP/2 preface can follow */
@@ -68,6 +69,8 @@ void client_accept(struct worker *w, const struct listener *l, int fd, const str
 void client_run(struct client *c);
 /* moved: something happened since the last call, so that the time starts anew. */
 void client_wait(struct client *c, enum client_wait wait, bool moved);
+/* How long it has waited for what it waits for now. */
+int64_t client_waited_ms(const struct client *c);
 /* Keep bytes for later; in must be NULL. */
 void client_stash(struct client *c, const void *data, size_t len);
 /* It has no request under way, not even a part of one. */

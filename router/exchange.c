@@ -235,7 +235,7 @@ exchange_wait(struct exchange *x, enum client_wait wait)
 	bool moved = x->up.moved || x->down.moved;
 
 	x->up.moved = x->down.moved = false;
-	client_wait(x->c, wait, moved);
+	pace_wait(x, wait, moved);
 	return EXCHANGE_WAITS;
 }
 
@@ -331,6 +331,8 @@ exchange_run(struct exchange *x)
 void
 exchange_expire(struct exchange *x, int wait)
 {
+	if (pace_is_kept(x, (enum client_wait)wait))
+		return;
 	switch ((enum client_wait)wait) {
 	case WAIT_CONNECT:
 		exchange_lost(x);
@@ -341,7 +343,7 @@ exchange_expire(struct exchange *x, int wait)
 		    x->w->plane->start_timeout_ms / 1000);
 		return;
 	case WAIT_BODY:
-		exchange_fail(x, 408, "the request's body did not come in time");
+		exchange_fail(x, 408, "the request's body did not come in time, or too slowly");
 		return;
 	case WAIT_ANSWER:
 		backend_failed(x->u->backend, x->w->now_ms);

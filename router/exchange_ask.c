@@ -1,9 +1,14 @@
 #include "router/exchange_internal.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "libflynn/err.h"
+#include "libflynn/log.h"
 #include "router/backend.h"
 #include "router/block.h"
 #include "router/plane.h"
+#include "router/spare.h"
 #include "router/sticky.h"
 #include "router/upstream.h"
 #include "router/worker.h"
@@ -65,11 +70,25 @@ choose(struct exchange *x)
 	return service_pick(x->service, x->w->now_ms, worker_random(x->w), x->tried, x->n_tried);
 }
 
+/* We lack what a connection needs: no instance is to blame. */
+static int
+short_of(struct exchange *x, int why)
+{
+	const char *what = why == EMFILE || why == ENFILE ? "file descriptors" : "memory for sockets";
+	struct worker *w = x->w;
+	uint64_t muted;
+
+	if (complaint_due(&w->complaints[COMPLAINT_DESCRIPTORS], w->now_ms, &muted))
+		fl_log_error("cannot connect to an instance", fl_str("err", strerror(why)), fl_int("more", muted));
+	return exchange_fail(x, 503, "the router is out of %s", what);
+}
+
 int
 exchange_dial(struct exchange *x)
 {
 	struct worker *w = x->w;
 	struct backend *b = choose(x);
+	int why;
 
 	if (b == NULL)
 		return no_instance(x);
@@ -77,9 +96,10 @@ exchange_dial(struct exchange *x)
 		x->u = upstream_reuse(w, b, x->c, x->is_safe ? INT64_MAX : STALE_MS);
 	if (x->u == NULL)
 		x->u = upstream_dial(w, b, x->c);
+	why = errno;
 	seen_dial(x, b);
 	if (x->u == NULL)
-		return refused(x, b);
+		return spare_is_short(why) ? short_of(x, why) : refused(x, b);
 	x->head_sent = 0;
 	x->state = x->is_tcp ? STATE_TUNNEL : STATE_ASK;
 	return STEP_NEXT;

@@ -14,6 +14,7 @@
 #include "router/client.h"
 #include "router/exchange.h"
 #include "router/flow.h"
+#include "router/pace.h"
 #include "router/seen.h"
 
 struct backend;
@@ -52,6 +53,7 @@ struct exchange {
 	struct block *answer; /* part of the answer's head */
 	struct block *excess; /* what the backend sent behind its answer */
 	struct flow up, down;
+	struct pace pace;
 	struct fl_span id; /* in head */
 	const struct backend *tried[EXCHANGE_TRIED_MAX];
 	size_t n_tried;

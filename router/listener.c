@@ -16,7 +16,10 @@
 #include "libflynn/log.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
+#include "router/admission.h"
 #include "router/client.h"
+#include "router/plane.h"
+#include "router/spare.h"
 #include "router/worker.h"
 
 #define BACKLOG 4096
@@ -150,15 +153,22 @@ listener_adopt(int fd, const char *addr)
 	return set_options(fd) == 0;
 }
 
-/* No descriptor or memory is free: the poller would tell us of the same connection for ever. */
+/*
+ * No more can be accepted now: the poller would tell us of the same connection for ever. It waits in the
+ * kernel's queue meanwhile.
+ */
 static void
-pause_accepting(struct listener *l)
+pause_accepting(struct listener *l, const char *why)
 {
 	struct epoll_event none = { .events = 0, .data.ptr = &l->io };
+	struct worker *w = l->w;
+	uint64_t muted;
 
-	fl_log_warn("cannot accept connections", fl_int("port", l->port), fl_str("err", strerror(errno)));
-	epoll_ctl(l->w->epoll_fd, EPOLL_CTL_MOD, l->io.fd, &none);
-	timer_set(&l->w->timers, &l->timer, l->w->now_ms + PAUSE_MS);
+	worker_count(w, COUNT_PAUSES, 1);
+	if (complaint_due(&w->complaints[COMPLAINT_ACCEPT], w->now_ms, &muted))
+		fl_log_warn("connections wait to be accepted", fl_int("port", l->port), fl_str("err", why), fl_int("more", muted));
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, l->io.fd, &none);
+	timer_set(&w->timers, &l->timer, w->now_ms + PAUSE_MS);
 }
 
 static void
@@ -170,25 +180,42 @@ on_due(struct timer *t)
 	epoll_ctl(l->w->epoll_fd, EPOLL_CTL_MOD, l->io.fd, &in);
 }
 
-/* Accept at most max connections. False: none is left, or none can be accepted now. */
-static bool
+/* Accept one connection: 1; 0: none is left, or none can be accepted now; IO_AGAIN: try again. */
+static int
+accept_one(struct listener *l)
+{
+	struct worker *w = l->w;
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	int fd, why;
+
+	if (!admission_enter(w->plane->admission)) {
+		if (spare_clients(w))
+			return IO_AGAIN;
+		worker_spare_others(w);
+		pause_accepting(l, "-max-connections are open");
+		return 0;
+	}
+	fd = accept4(l->io.fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1) {
+		client_accept(w, l, fd, &addr);
+		return 1;
+	}
+	why = errno;
+	admission_leave(w->plane->admission);
+	if (why == ECONNABORTED || why == EINTR || (spare_is_short(why) && (spare_upstream(w) || spare_clients(w))))
+		return IO_AGAIN;
+	if (spare_is_short(why))
+		pause_accepting(l, strerror(why));
+	return 0;
+}
+
+/* Accept at most max connections. */
+static void
 accept_some(struct listener *l, int max)
 {
-	for (int i = 0; i < max; i++) {
-		struct sockaddr_storage addr;
-		socklen_t len = sizeof(addr);
-		int fd = accept4(l->io.fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd != -1) {
-			client_accept(l->w, l, fd, &addr);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_accepting(l);
-		if (errno != ECONNABORTED && errno != EINTR)
-			return false;
-	}
-	return true;
+	while (max-- > 0 && accept_one(l) != 0)
+		;
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libflynn/args.h"
+#include "libflynn/attr.h"
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
@@ -25,6 +26,12 @@ static const struct fl_args_opt options[] = {
 	{ "threads", "THREADS", "0", FL_ARGS_INT, AT(n_threads), "event loops; 0: one a core" },
 	{ "head-timeout", "HEAD_TIMEOUT", "30", FL_ARGS_INT, AT(head_timeout_s), "seconds for a client to send a request's head" },
 	{ "answer-timeout", "ANSWER_TIMEOUT", "300", FL_ARGS_INT, AT(answer_timeout_s), "seconds for an instance to begin its answer" },
+	{ "idle-timeout", "IDLE_TIMEOUT", "75", FL_ARGS_INT, AT(idle_timeout_s), "seconds that a connection is kept for another request" },
+	{ "body-timeout", "BODY_TIMEOUT", "60", FL_ARGS_INT, AT(body_timeout_s), "seconds for a client to send more of a request's body" },
+	{ "send-timeout", "SEND_TIMEOUT", "60", FL_ARGS_INT, AT(send_timeout_s), "seconds for a client to take more of what it is sent" },
+	{ "min-rate", "MIN_RATE", "0", FL_ARGS_INT, AT(min_rate), "bytes a second that bodies must move at least; 0: any" },
+	{ "max-connections", "MAX_CONNECTIONS", "0", FL_ARGS_INT, AT(max_connections), "clients' connections at once; 0: by the limit of descriptors" },
+	{ "max-connections-per-client", "MAX_CONNECTIONS_PER_CLIENT", "0", FL_ARGS_INT, AT(max_connections_per_client), "of one address, or IPv6 network of 64 bits; 0: any" },
 	{ "drain-timeout", "DRAIN_TIMEOUT", "10", FL_ARGS_INT, AT(drain_timeout_s), "seconds for connections to end once told to stop" },
 	{ "trusted-proxies", "TRUSTED_PROXIES", NULL, FL_ARGS_STR, AT(trusted_proxies), "networks whose X-Forwarded headers are believed, by comma, or none" },
 	{ "access-log", "ACCESS_LOG", "off", FL_ARGS_STR, AT(access_log), "requests to log: off, all, errors, or 1/N of them" },
@@ -42,6 +49,28 @@ static const struct fl_args_opt options[] = {
 	{ NULL, "CLUSTER_KEY", NULL, FL_ARGS_STR, AT(key), "what callers of the API must know, and etcd and discoverd ask for" },
 	{ 0 },
 };
+
+static int
+check_bounds(const struct router_config *cfg, struct fl_err *err)
+{
+	const struct {
+		const char *name;
+		int s;
+	} times[] = {
+		{ "idle-timeout", cfg->idle_timeout_s },
+		{ "body-timeout", cfg->body_timeout_s },
+		{ "send-timeout", cfg->send_timeout_s },
+	};
+
+	for (size_t i = 0; i < fl_nitems(times); i++)
+		if (times[i].s < 1 || times[i].s > 86400)
+			return fl_err_set(err, FL_ERR_INVALID, "-%s is 1 to 86400 s", times[i].name);
+	if (cfg->max_connections < 0 || cfg->max_connections_per_client < 0)
+		return fl_err_set(err, FL_ERR_INVALID, "-max-connections and -max-connections-per-client are 0, or how many");
+	if (cfg->min_rate < 0)
+		return fl_err_set(err, FL_ERR_INVALID, "-min-rate is 0, or bytes a second");
+	return 0;
+}
 
 static int
 check(struct router_config *cfg, struct fl_err *err)
@@ -66,6 +95,8 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-tcp-range-start to -tcp-range-end is no range of ports");
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
+	if (check_bounds(cfg, err) == -1)
+		return -1;
 	if (cfg->drain_timeout_s < 0 || cfg->drain_timeout_s > 86400)
 		return fl_err_set(err, FL_ERR_INVALID, "-drain-timeout is 0 to 86400 s");
 	if (cfg->trusted_proxies != NULL && (cfg->trusted = cidr_list_parse(cfg->trusted_proxies, &why)) == NULL)

@@ -19,6 +19,7 @@
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
+#include "router/admission.h"
 #include "router/api.h"
 #include "router/doors.h"
 #include "router/journal.h"
@@ -75,6 +76,8 @@ write_metrics(struct fl_buf *b, void *arg)
 		{ COUNT_RETRIES, "retries", "counter", "_total", "Requests sent again as a kept connection had been closed." },
 		{ COUNT_WAITS, "start_waits", "counter", "_total", "Requests that waited for an instance to start." },
 		{ COUNT_TUNNELS, "tunnels", "counter", "_total", "Upgraded and TCP connections." },
+		{ COUNT_PAUSES, "accept_pauses", "counter", "_total", "Times that connections had to wait to be accepted." },
+		{ COUNT_REFUSED, "clients_refused", "counter", "_total", "Connections closed as their client had enough." },
 		{ COUNT_BAD_PROXIES, "proxy_protocol_failures", "counter", "_total", "Connections refused for want of a PROXY header." },
 	};
 	const struct router *r = arg;
@@ -155,17 +158,37 @@ start_seeing(struct router *r, struct fl_err *err)
 	return r->access_log != NULL ? 0 : -1;
 }
 
+static struct admission *
+start_admission(const struct router_config *cfg)
+{
+	struct rlimit limit = { 0 };
+	size_t max = (size_t)cfg->max_connections, can;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	can = admission_default_max(limit.rlim_cur);
+	if (max > can)
+		fl_log_warn("-max-connections is more than there are descriptors for", fl_int("max", max), fl_int("enough_for", can));
+	return admission_new(max > 0 ? max : can, (unsigned)cfg->max_connections_per_client);
+}
+
 static int
 start_plane(struct router *r, struct fl_err *err)
 {
 	struct plane *plane = &r->plane;
 
+	plane->workers = r->workers;
+	plane->n_workers = r->n_workers;
 	plane->reclaim = reclaim_new(r->base, r->n_workers);
 	plane->start_timeout_ms = r->cfg->start_timeout_s * 1000;
 	sticky_derive_key(plane->sticky_key, r->cfg->key);
 	plane->https_port = listener_port(r->cfg->https_addr);
 	plane->head_timeout_ms = r->cfg->head_timeout_s * 1000;
 	plane->answer_timeout_ms = r->cfg->answer_timeout_s * 1000;
+	plane->idle_timeout_ms = r->cfg->idle_timeout_s * 1000;
+	plane->body_timeout_ms = r->cfg->body_timeout_s * 1000;
+	plane->send_timeout_ms = r->cfg->send_timeout_s * 1000;
+	plane->min_rate = r->cfg->min_rate;
+	plane->admission = start_admission(r->cfg);
 	plane->trusted = r->cfg->trusted;
 	plane->is_proxied = r->cfg->is_proxied;
 	atomic_init(&plane->table, table_new(0, 0));
@@ -257,6 +280,8 @@ router_free(struct router *r)
 	if (r == NULL)
 		return;
 	for (size_t i = 0; i < r->n_workers; i++)
+		worker_stop(r->workers[i]);
+	for (size_t i = 0; i < r->n_workers; i++)
 		worker_free(r->workers[i]);
 	doors_free(r->doors);
 	free(r->workers);
@@ -271,6 +296,7 @@ router_free(struct router *r)
 	reclaim_free(r->plane.reclaim);
 	access_log_free(r->access_log);
 	journal_free(r->plane.journal);
+	admission_free(r->plane.admission);
 	SSL_CTX_free(r->plane.tls);
 	tls_cert_free(r->plane.default_cert);
 	if (r->plane.drained_fd != -1)

@@ -31,7 +31,10 @@ struct router_config {
 	int tcp_range_start, tcp_range_end; /* of ports that are allocated to TCP routes */
 	int n_threads; /* 0: one a core */
 	int head_timeout_s, answer_timeout_s;
-	int drain_timeout_s;
+	int idle_timeout_s, body_timeout_s, send_timeout_s, drain_timeout_s;
+	int min_rate; /* bytes a second */
+	int max_connections; /* 0: as many as there are descriptors for */
+	int max_connections_per_client; /* 0: any */
 	bool is_proxied;
 	char *trusted_proxies;
 	struct cidr_list *trusted; /* parsed of it; NULL: the option was not given */

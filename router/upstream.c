@@ -11,6 +11,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
 #include "router/client.h"
+#include "router/spare.h"
 #include "router/worker.h"
 
 /* An idle connection is kept for so long; and at most so many by each worker to each backend. */
@@ -77,11 +78,23 @@ upstream_reuse(struct worker *w, struct backend *b, struct client *c, int64_t ma
 	return u;
 }
 
+/* If no descriptor is free, one that idles gives its own. */
 static int
-connect_socket(const struct backend *b)
+new_socket(struct worker *w, int family)
+{
+	int fd;
+
+	do
+		fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	while (fd == -1 && (errno == EMFILE || errno == ENFILE) && spare_upstream(w));
+	return fd;
+}
+
+static int
+connect_socket(struct worker *w, const struct backend *b)
 {
 	static const int on = 1, keep_idle_s = 60, keep_interval_s = 15, keep_count = 4;
-	int fd = socket(b->addr.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = new_socket(w, b->addr.sa.sa_family);
 
 	if (fd == -1)
 		return -1;
@@ -91,7 +104,10 @@ connect_socket(const struct backend *b)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_interval_s, sizeof(keep_interval_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &keep_count, sizeof(keep_count));
 	if (connect(fd, &b->addr.sa, b->addr_len) == -1 && errno != EINPROGRESS) {
+		int why = errno;
+
 		close(fd);
+		errno = why;
 		return -1;
 	}
 	return fd;
@@ -101,7 +117,7 @@ struct upstream *
 upstream_dial(struct worker *w, struct backend *b, struct client *c)
 {
 	struct upstream *u;
-	int fd = connect_socket(b);
+	int fd = connect_socket(w, b);
 
 	worker_count(w, COUNT_DIALS, 1);
 	if (fd == -1)
@@ -116,7 +132,10 @@ upstream_dial(struct worker *w, struct backend *b, struct client *c)
 	backend_hold(b, w->index);
 	backend_begin(b, w->index);
 	if (worker_poll(w, &u->io) == -1) {
+		int why = errno;
+
 		upstream_close(u);
+		errno = why;
 		return NULL;
 	}
 	return u;

@@ -31,7 +31,7 @@ struct upstream {
  * An idle connection to b that has said nothing since, idle for at most max_idle_ms, or NULL. It works for c from now on.
  */
 struct upstream *upstream_reuse(struct worker *w, struct backend *b, struct client *c, int64_t max_idle_ms);
-/* Begin to connect. NULL when that fails at once. */
+/* Begin to connect. NULL with errno when that fails at once: see spare_is_short(). */
 struct upstream *upstream_dial(struct worker *w, struct backend *b, struct client *c);
 /* It has done its work and can be used again: into the pool. */
 void upstream_park(struct upstream *u);

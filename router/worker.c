@@ -26,6 +26,7 @@
 #include "router/listener.h"
 #include "router/plane.h"
 #include "router/reclaim.h"
+#include "router/spare.h"
 #include "router/seen.h"
 #include "router/upstream.h"
 
@@ -35,7 +36,7 @@
 /* OpenSSL's deepest calls and our own buffers need a quarter of it. */
 #define STACK_BYTES (256u << 10)
 
-enum order { ORDER_LISTEN, ORDER_UNLISTEN, ORDER_SWEEP, ORDER_ROUSE, ORDER_DRAIN, ORDER_STOP };
+enum order { ORDER_LISTEN, ORDER_UNLISTEN, ORDER_SWEEP, ORDER_ROUSE, ORDER_SPARE, ORDER_DRAIN, ORDER_STOP };
 
 struct worker_message {
 	STAILQ_ENTRY(worker_message) link;
@@ -253,6 +254,9 @@ obey(struct worker *w, const struct worker_message *m)
 	case ORDER_ROUSE:
 		exchange_rouse(w);
 		break;
+	case ORDER_SPARE:
+		spare_clients(w);
+		break;
 	case ORDER_DRAIN:
 		drain(w, m->is_gentle);
 		break;
@@ -324,6 +328,16 @@ void
 worker_rouse(struct worker *w)
 {
 	send_message(w, (struct worker_message){ .order = ORDER_ROUSE });
+}
+
+void
+worker_spare_others(const struct worker *w)
+{
+	const struct plane *plane = w->plane;
+
+	for (size_t i = 0; i < plane->n_workers; i++)
+		if (plane->workers[i] != NULL && plane->workers[i] != w)
+			send_message(plane->workers[i], (struct worker_message){ .order = ORDER_SPARE });
 }
 
 void
@@ -460,16 +474,23 @@ close_all(struct worker *w)
 }
 
 void
+worker_stop(struct worker *w)
+{
+	if (w == NULL || !w->is_started)
+		return;
+	send_message(w, (struct worker_message){ .order = ORDER_STOP });
+	pthread_join(w->thread, NULL);
+	w->is_started = false;
+}
+
+void
 worker_free(struct worker *w)
 {
 	struct worker_message *m;
 
 	if (w == NULL)
 		return;
-	if (w->is_started) {
-		send_message(w, (struct worker_message){ .order = ORDER_STOP });
-		pthread_join(w->thread, NULL);
-	}
+	worker_stop(w);
 	w->is_stopping = true;
 	while ((m = next_message(w)) != NULL) {
 		if (m->order == ORDER_LISTEN)

@@ -46,13 +46,15 @@ enum counter {
 	COUNT_RETRIES,	/* requests tried again on another connection */
 	COUNT_WAITS,	/* requests that waited for an instance to start */
 	COUNT_TUNNELS,	/* upgraded and TCP connections */
+	COUNT_PAUSES,  /* times that accepting was put off */
+	COUNT_REFUSED, /* connections of clients that have enough */
 	COUNT_BAD_PROXIES, /* connections without the PROXY header they owe */
 	COUNT_ANSWERS,	/* answers by class: 1xx is COUNT_ANSWERS, ... 5xx is COUNT_ANSWERS + 4 */
 	COUNT_MAX = COUNT_ANSWERS + 5
 };
 
 /* What is logged once a second at most. */
-enum complaint_about { COMPLAINT_PROXY, COMPLAINT_MAX };
+enum complaint_about { COMPLAINT_PROXY, COMPLAINT_ACCEPT, COMPLAINT_CLIENT, COMPLAINT_DESCRIPTORS, COMPLAINT_MAX };
 
 struct worker_message;
 
@@ -97,7 +99,9 @@ struct worker {
 /* Control thread. start: in the thread, all signals blocked. */
 struct worker *worker_new(struct plane *plane, size_t index, struct fl_err *err);
 int worker_start(struct worker *w, struct fl_err *err);
-/* End its thread at once, close all it has. */
+/* End its thread at once. Before any is freed all are stopped: they write to one another. */
+void worker_stop(struct worker *w);
+/* Close all it has. */
 void worker_free(struct worker *w);
 /* Accept from a listening socket, which it owns from now on. is_tls: HTTPS. is_tcp: a TCP route's. port is what clients see. */
 void worker_listen(struct worker *w, int fd, int port, bool is_tls, bool is_tcp);
@@ -107,6 +111,8 @@ void worker_unlisten(struct worker *w, int port);
 void worker_sweep(struct worker *w);
 /* A service has changed that requests wait for. */
 void worker_rouse(struct worker *w);
+/* Any thread: let all workers but this one close clients that idle, see spare.h. */
+void worker_spare_others(const struct worker *w);
 /*
  * Accept no more, end what is idle, and tell the plane when nothing is left. is_gentle: connections that
  * are idle get a moment for one more request, whose answer tells of the end. May be called again without.

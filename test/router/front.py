@@ -3,12 +3,15 @@ proxies, the PROXY protocol, slow clients, limits."""
 
 import contextlib
 import json
+import os
+import resource
 import socket
 import ssl
 import struct
+import subprocess
 import time
 
-from world import Client, Router, answer, case, read_head, read_request, wait_for
+from world import KEY, Client, Router, answer, case, free_port, read_head, read_request, wait_for
 
 
 @contextlib.contextmanager
@@ -220,3 +223,259 @@ def proxy_header_is_taken_from_trusted_proxies_only(w):
         with Client(r.http, host="::1") as c:
             a = c.send(header + f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).read_answer()
             assert a.status == 400, a.line
+
+
+# ---- slow clients ---------------------------------------------------------------------------
+
+def trickle(c, data, gap=0.1, limit=8.0):
+    """Send it byte by byte until the router answers or ends; seconds that it took."""
+    began = time.monotonic()
+    with contextlib.suppress(OSError):
+        while time.monotonic() - began < limit:
+            c.send(data)
+            c.sock.settimeout(gap)
+            with contextlib.suppress(TimeoutError):
+                c.sock.recv(1, socket.MSG_PEEK)
+                break
+    c.sock.settimeout(10)
+    return time.monotonic() - began
+
+
+@case
+def head_that_trickles_is_cut_in_bounded_time(w):
+    """The world's router gives a head 2 seconds, however often something comes."""
+    with w.client() as c:
+        c.send("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert 1 < trickle(c, "a") < 6
+        a = c.read_answer()
+        assert a.status == 408 and a.get("Connection") == "close" and c.ended(), a.line
+    with w.client() as c:  # one that never ends its first line
+        assert 1 < trickle(c, "G") < 6
+        assert c.read_answer().status == 408
+
+
+@case
+def body_that_stops_is_cut(w):
+    host, (inst,), _ = w.app()
+    with router(w, "-body-timeout", "1") as r:
+        for framing, part in (("Content-Length: 100", "abc"), ("Transfer-Encoding: chunked", "5\r\nab")):
+            with Client(r.http) as c:
+                a = c.send(f"POST / HTTP/1.1\r\nHost: {host}\r\n{framing}\r\n\r\n{part}").read_answer()
+                assert a.status == 408 and b"body" in a.body and a.get("Connection") == "close" and c.ended(), a.line
+        # While it goes on, it has time.
+        with Client(r.http) as c:
+            c.send(f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 20\r\n\r\n")
+            for _ in range(20):
+                c.send("x")
+                time.sleep(0.1)
+            assert c.read_answer().json["length"] == 20
+    wait_for("the instance to be rid of them", lambda: not inst.open)
+
+
+@case
+def body_below_the_minimal_rate_is_cut(w):
+    host, _, _ = w.app()
+    with router(w, "-body-timeout", "1", "-min-rate", "500") as r:
+        with Client(r.http) as c:
+            c.send(f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\n")
+            assert trickle(c, "x") < 6
+            assert c.read_answer().status == 408
+        with Client(r.http) as c:
+            c.send(f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10000\r\n\r\n")
+            for _ in range(25):
+                c.send("x" * 400)
+                time.sleep(0.1)
+            assert c.read_answer().json["length"] == 10000
+
+
+def endless(inst, c, f):
+    read_request(f)
+    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: x\r\n\r\n")
+    with contextlib.suppress(OSError):
+        while True:
+            c.sendall(b"x" * 65536)
+
+
+def small_reader(port, host, tls=False):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.settimeout(10)
+    s.connect(("127.0.0.1", port))
+    s.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    return s
+
+
+@case
+def reader_that_stops_or_is_too_slow_is_cut(w):
+    host, (inst,), _ = w.app(endless)
+    with router(w, "-send-timeout", "1") as r, small_reader(r.http, host):
+        wait_for("the request to arrive", lambda: inst.open)
+        wait_for("the instance to be rid of it", lambda: not inst.open)
+        wait_for("the client to be gone", lambda: r.metric("flynn_router_clients_open") == 0)
+    with router(w, "-send-timeout", "1", "-min-rate", "1000000") as r, small_reader(r.http, host) as s:
+        with contextlib.suppress(ConnectionResetError):
+            for _ in range(100):  # that is 40 KB a second
+                assert s.recv(4096)
+                time.sleep(0.1)
+            raise AssertionError("a slow reader was not cut")
+    with router(w, "-send-timeout", "1", "-min-rate", "1000") as r, small_reader(r.http, host) as s:
+        for _ in range(30):
+            assert s.recv(4096)
+            time.sleep(0.1)
+
+
+@case
+def idle_connection_is_closed(w):
+    host, _, _ = w.app()
+    with router(w, "-idle-timeout", "1") as r, Client(r.http) as c:
+        assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
+        began = time.monotonic()
+        assert c.ended() and time.monotonic() - began < 5
+
+
+# ---- limits ---------------------------------------------------------------------------------
+
+def ask(c, host):
+    return c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
+
+
+@case
+def connections_beyond_the_maximum_wait(w):
+    """In the kernel's queue, as with HAProxy; when one ends, the next is served."""
+    host, _, _ = w.app()
+    with router(w, "-max-connections", "8", threads=2) as r:
+        first = [Client(r.http) for _ in range(8)]
+        wait_for("all to be let in", lambda: r.metric("flynn_router_clients_open") == 8)
+        late = Client(r.http)
+        late.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        wait_for("it to have to wait", lambda: r.metric("flynn_router_accept_pauses_total") > 2)
+        assert r.metric("flynn_router_clients_open") == 8
+        # Those that are in are served all the while.
+        assert ask(first[0], host).status == 200
+        first[1].close()
+        assert late.read_answer().status == 200
+        # One that idles goes for a new one.
+        with Client(r.http) as c:
+            assert ask(c, host).status == 200
+        for c in first[2:] + [late]:
+            c.close()
+        assert "-max-connections are open" in open(r.log.name).read()
+
+
+@case
+def one_client_has_so_many_connections(w):
+    host, _, _ = w.app()
+    with router(w, "-max-connections-per-client", "3", threads=2) as r:
+        wait_for("nobody to be there", lambda: r.metric("flynn_router_clients_open") == 0)
+        mine = [Client(r.http) for _ in range(3)]
+        for c in mine:
+            assert ask(c, host).status == 200
+        for _ in range(5):
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError), Client(r.http) as c:
+                c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+                assert c.ended()
+        wait_for("them to be counted", lambda: r.metric("flynn_router_clients_refused_total") >= 5)
+        with Client(r.http, host="::1") as c:
+            assert ask(c, host).status == 200
+        mine[0].close()
+        wait_for("one to be served again", lambda: serves(r, host))
+        for c in mine:
+            c.close()
+
+
+def serves(r, host):
+    with contextlib.suppress(OSError, AssertionError), Client(r.http) as c:
+        return ask(c, host).status == 200
+    return False
+
+
+@case
+def trusted_proxies_may_have_more_and_their_clients_are_counted(w):
+    host, _, _ = w.app()
+    flags = ("-max-connections-per-client", "1", "-trusted-proxies", "127.0.0.1")
+    with router(w, *flags) as r:
+        clients = [Client(r.http) for _ in range(10)]
+        assert all(ask(c, host).status == 200 for c in clients)
+    with router(w, *flags, "-proxy-protocol") as r:
+        line = "PROXY TCP4 203.0.113.{} 198.51.100.1 40000 8443\r\n"
+        clients = [Client(r.http).send(line.format(i)) for i in range(10)]
+        assert all(ask(c, host).status == 200 for c in clients)
+        with Client(r.http) as c:
+            assert c.send(line.format(3)).ended()
+
+
+@contextlib.contextmanager
+def few_descriptors(r, more):
+    """It may open so many more, besides what it has."""
+    n = len(os.listdir(f"/proc/{r.proc.pid}/fd"))
+    old = resource.prlimit(r.proc.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(r.proc.pid, resource.RLIMIT_NOFILE, (n + more, old[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(r.proc.pid, resource.RLIMIT_NOFILE, old)
+
+
+@case
+def running_out_of_descriptors_is_survived(w):
+    host, _, _ = w.app()
+    other, _, _ = w.app()
+    with router(w) as r:
+        with Client(r.http) as kept:
+            assert ask(kept, host).status == 200  # leaves an idle connection to the instance
+            with few_descriptors(r, 0):
+                # The idle one gives its descriptor for one to another instance; and that one again.
+                for h in (other, host, other):
+                    assert ask(kept, h).status == 200
+        with few_descriptors(r, 3):
+            clients = [Client(r.http) for _ in range(10)]
+            answers = []
+            for c in clients[:1]:
+                answers.append(ask(c, host))
+            wait_for("accepting to pause", lambda: "Too many open files" in open(r.log.name).read())
+            for c in clients[1:3]:
+                c.sock.settimeout(2)
+                with contextlib.suppress(TimeoutError):
+                    answers.append(ask(c, host))
+            assert answers and all(a.status == 200 or b"out of file descriptors" in a.body for a in answers), answers
+            for c in clients:
+                c.close()
+        for _ in range(3):
+            with Client(r.http) as c:
+                assert ask(c, host).status == 200
+
+
+@case
+def no_descriptor_for_an_instance_is_told(w):
+    host, (inst,), _ = w.app()
+    with router(w) as r, Client(r.http) as c:
+        assert ask(c, "none.example.com").status == 404
+        with few_descriptors(r, 0):
+            a = ask(c, host)
+            assert a.status == 503 and b"out of file descriptors" in a.body, a.body
+        # The instance is not to blame for it.
+        assert ask(c, host).status == 200 and r.metric("flynn_router_connect_failures_total") == 0
+
+
+@case
+def maximum_follows_the_limit_of_descriptors(w):
+    host, _, _ = w.app()
+    prlimit = ["prlimit", "--nofile=160:160"]
+    r = Router.__new__(Router)
+    r.http, r.https, r.api, r.log = free_port(), free_port(), free_port(), open(os.path.join(os.environ["TMP"], "few.log"), "ab")
+    r.proc = subprocess.Popen(prlimit + ["flynn-router", "-httpaddr", f":{r.http}", "-httpsaddr", f":{r.https}", "-threads", "1"],
+                              env=dict(os.environ, CLUSTER_KEY=KEY, ETCD=w.etcd.url, DISCOVERD=f"127.0.0.1:{w.discoverd.port}",
+                                       EXTERNAL_IP="127.0.0.1", PORT=str(r.api)), stdout=r.log, stderr=r.log)
+    try:
+        wait_for("it to serve", lambda: serves(r, host))
+        clients = [Client(r.http) for _ in range(30)]  # (160 - 128) / 2 are let in
+        wait_for("accepting to pause", lambda: r.metric("flynn_router_accept_pauses_total") > 0)
+        assert r.metric("flynn_router_clients_open") == 16
+        assert all(ask(c, host).status == 200 for c in clients[:3])
+        for c in clients:
+            c.close()
+        wait_for("it to serve again", lambda: serves(r, host))
+        assert "max-connections are open" in open(r.log.name).read() and "Too many" not in open(r.log.name).read()
+    finally:
+        r.proc.kill()
+        r.proc.wait()
