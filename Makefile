@@ -133,25 +133,29 @@ $(foreach m,$(MODULES),$(eval $(call test_rules,$(m),$(BUILD)/obj/$(m).a)))
 tests: $(TESTS)
 
 # Fuzzers: test/fuzz/x_fuzz.c defines LLVMFuzzerTestOneInput. `make test` runs each over its corpus
-# with a plain main; `make fuzz` builds it, and all it reaches, with clang's libFuzzer.
+# with a plain main; `make fuzz` builds it, and all it reaches, with clang's libFuzzer. Its folder, which
+# its name begins with, goes first: another's function of the same name is not for it.
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*_fuzz.c))
+fuzz_own = $(filter %/$(firstword $(subst _, ,$(@F))).a,$^)
+fuzz_inputs = $(filter %.o,$^) $(fuzz_own) $(filter-out %.o $(fuzz_own),$^)
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/%_fuzz: $(BUILD)/obj/test/fuzz/%_fuzz.o $(BUILD)/obj/test/fuzz/replay.o \
 		$(MODULES:%=$(BUILD)/obj/%.a) $(BUILD)/lib/libflynn.a
 	@mkdir -p $(@D)
-	$(call q,LINK) $(LINK) -pie -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
+	$(call q,LINK) $(LINK) -pie -o $@ $(fuzz_inputs) $(call pkg_libs,$(ALL_PKGS))
 
-FUZZ_SRCS := $(filter-out %main.c %_test.c,$(wildcard libflynn/*.c $(MODULES:%=%/*.c)))
-FUZZ_OBJS := $(FUZZ_SRCS:%.c=$(BUILD)/libfuzzer/obj/%.o)
 FUZZ_FLAGS := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 $(BUILD)/libfuzzer/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call q,CLANG) $(CLANG) $(DIALECT) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP $(pkg_cflags) -c -o $@ $<
-$(BUILD)/libfuzzer/all.a: $(FUZZ_OBJS)
-	@rm -f $@
-	$(call q,AR) $(AR) rcs $@ $^
-$(BUILD)/libfuzzer/%_fuzz: $(BUILD)/libfuzzer/obj/test/fuzz/%_fuzz.o $(BUILD)/libfuzzer/all.a
-	$(call q,CLANG) $(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(call pkg_libs,$(ALL_PKGS))
+define fuzz_archive_rules
+$(BUILD)/libfuzzer/$(1).a: $(patsubst %.c,$(BUILD)/libfuzzer/obj/%.o,$(filter-out %main.c %_test.c,$(wildcard $(1)/*.c)))
+	@rm -f $$@
+	$$(call q,AR) $(AR) rcs $$@ $$^
+endef
+$(foreach m,$(MODULES) libflynn,$(eval $(call fuzz_archive_rules,$(m))))
+$(BUILD)/libfuzzer/%_fuzz: $(BUILD)/libfuzzer/obj/test/fuzz/%_fuzz.o $(MODULES:%=$(BUILD)/libfuzzer/%.a) $(BUILD)/libfuzzer/libflynn.a
+	$(call q,CLANG) $(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $(fuzz_inputs) $(call pkg_libs,$(ALL_PKGS))
 fuzz: $(BUILD)/libfuzzer/$(T)_fuzz
 	mkdir -p $(BUILD)/libfuzzer/found/$(T)
 	$< -max_total_time=$(SECONDS) -artifact_prefix=$(BUILD)/libfuzzer/ \

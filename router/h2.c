@@ -68,6 +68,9 @@ earn(struct h2 *h2, int32_t n_frames)
 static int
 calm_down(struct h2 *h2)
 {
+	if (!h2->is_calmed)
+		worker_count(h2->w, COUNT_H2_FLOODS, 1);
+	h2->is_calmed = true;
 	nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
 	return 0;
 }
@@ -195,8 +198,11 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 	if (s == NULL)
 		return 0;
 	h2_stream_closed(s);
+	if (code == NGHTTP2_NO_ERROR)
+		return 0;
 	/* The client gave it up, or made us do so (CVE-2025-8671). */
-	if (code != NGHTTP2_NO_ERROR && !spend(h2, &h2->resets, 1, RESETS_BURST, RESETS_A_SECOND))
+	worker_count(h2->w, COUNT_H2_RESETS, 1);
+	if (!spend(h2, &h2->resets, 1, RESETS_BURST, RESETS_A_SECOND))
 		calm_down(h2);
 	return 0;
 }
@@ -512,6 +518,7 @@ h2_begin(struct client *c, const char *data, size_t len)
 	h2->frames.since_ms = h2->bytes.since_ms = h2->resets.since_ms = w->now_ms;
 	LIST_INIT(&h2->streams);
 	c->h2 = h2;
+	worker_count(w, COUNT_H2, 1);
 	nghttp2_session_server_new3(&h2->session, w->h2->callbacks, h2, w->h2->option, &w->h2->mem);
 	nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings, fl_nitems(settings));
 	nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW);

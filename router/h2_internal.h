@@ -56,6 +56,7 @@ struct h2 {
 	bool has_written;   /* since the time for it began */
 	bool is_stalled;    /* somebody waits for room in the output */
 	bool is_eof;	    /* the client has ended its side */
+	bool is_calmed;	    /* was told to calm down */
 	bool is_broken;	    /* frames can be neither read nor made any more */
 	bool is_draining, is_last_told; /* GOAWAY: that there will be an end, and with which stream */
 };

@@ -383,21 +383,25 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 	empty_graves(w);
 }
 
+void
+worker_turn(struct worker *w, int wait_ms)
+{
+	struct epoll_event events[EVENTS_A_TURN];
+	int n;
+
+	reclaim_sleep(w->plane->reclaim, w->index);
+	n = epoll_wait(w->epoll_fd, events, EVENTS_A_TURN, wait_ms);
+	reclaim_wake(w->plane->reclaim, w->index);
+	turn(w, events, n);
+}
+
 static void *
 run(void *arg)
 {
 	struct worker *w = arg;
-	struct epoll_event events[EVENTS_A_TURN];
 
-	while (!w->is_stopping) {
-		int wait_ms = TAILQ_EMPTY(&w->again) ? timer_wheel_wait_ms(&w->timers, w->now_ms) : 0;
-		int n;
-
-		reclaim_sleep(w->plane->reclaim, w->index);
-		n = epoll_wait(w->epoll_fd, events, EVENTS_A_TURN, wait_ms);
-		reclaim_wake(w->plane->reclaim, w->index);
-		turn(w, events, n);
-	}
+	while (!w->is_stopping)
+		worker_turn(w, TAILQ_EMPTY(&w->again) ? timer_wheel_wait_ms(&w->timers, w->now_ms) : 0);
 	reclaim_sleep(w->plane->reclaim, w->index);
 	OPENSSL_thread_stop();
 	return NULL;

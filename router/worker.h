@@ -45,6 +45,9 @@ enum counter {
 	COUNT_DIAL_FAILURES,
 	COUNT_RETRIES,	/* requests tried again on another connection */
 	COUNT_WAITS,	/* requests that waited for an instance to start */
+	COUNT_H2,	/* connections that spoke HTTP/2 */
+	COUNT_H2_RESETS, /* requests that their clients gave up, or made us give up */
+	COUNT_H2_FLOODS, /* connections ended for doing so too often, or sending too much that is of no use */
 	COUNT_TUNNELS,	/* upgraded and TCP connections */
 	COUNT_PAUSES,  /* times that accepting was put off */
 	COUNT_REFUSED, /* connections of clients that have enough */
@@ -121,6 +124,7 @@ void worker_drain(struct worker *w, bool is_gentle);
 uint64_t worker_counter(const struct worker *w, enum counter c);
 
 /* Its own thread. */
+void worker_turn(struct worker *w, int wait_ms); /* wait for at most so long, and do all there is to do */
 int worker_poll(struct worker *w, struct io *io); /* register with the poller, once; -1 with errno */
 void worker_bury(struct worker *w, void *object);  /* free(3) it after this turn */
 /* TLS leaves holes in the heap: give their pages back once it is quiet. */

@@ -1015,3 +1015,34 @@ def idle_connections_hold_little(w):
     assert os.environ.get("SAN") or kib < 40, kib
     for c in clients:
         c.close()
+
+
+# ---- as for every other client --------------------------------------------------------------
+
+@case
+def routes_say_the_same_to_http2(w):
+    host, insts, service = w.app(None, None, sticky=True)
+    with connect(w) as c:
+        s = c.get(host)
+        cookie = s.get("set-cookie").split(";")[0]
+        assert {c.get(host, headers=[("cookie", "a=b"), ("cookie", cookie)]).get("x-instance") for _ in range(20)} == {s.get("x-instance")}
+    host, _, _ = w.app(redirect_https=True)
+    with connect(w) as c:
+        s = c.get(host, "/a?b")
+        assert s.status == 301 and s.get("location") == f"https://{host}:{w.router.https}/a?b", s.headers
+    host, _, _ = w.app(maintenance=True)
+    with connect(w) as c:
+        s = c.get(host)
+        assert s.status == 503 and s.get("retry-after"), s.headers
+
+
+@case
+def http2_is_counted_and_told(w):
+    host, _, _ = w.app()
+    before = [w.router.metric(f"flynn_router_http2{x}_total") for x in ("", "_resets", "_floods")]
+    with connect(w) as c:
+        assert c.get(host, "/seen").status == 200
+        c.head([(":method", "GET"), (":scheme", "http"), (":authority", host), (":path", "/"), ("connection", "close")])
+        c.ping()
+    after = [w.router.metric(f"flynn_router_http2{x}_total") for x in ("", "_resets", "_floods")]
+    assert [b - a for a, b in zip(before, after)] == [1, 1, 0], (before, after)
