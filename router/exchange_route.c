@@ -88,6 +88,7 @@ exchange_route(struct exchange *x, const struct fl_http_head *h)
 	if (len > 0)
 		target = table_find_route(atomic_load(&x->w->plane->table), host, len, path_of(h), &is_ambiguous);
 	seen_request(x, target, h->method, (struct fl_span){ host, len }, h->target);
+	seen_client(x, h);
 	if (h->expect_other) {
 		exchange_fail(x, 417, "the request expects something other than 100-continue");
 	} else if (len == 0) {

@@ -1,11 +1,14 @@
 #include "router/seen.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
+#include "router/cidr.h"
 #include "router/exchange_internal.h"
+#include "router/forwarded.h"
 #include "router/journal.h"
 #include "router/plane.h"
 #include "router/table.h"
@@ -14,6 +17,8 @@
 
 /* Notes that a worker keeps for reuse. */
 #define NOTES_MAX 256
+/* Proxies that one request may have come through before we stop to ask where from. */
+#define PROXIES_MAX 16
 
 static float
 since_start(const struct exchange *x)
@@ -112,12 +117,69 @@ seen_request(struct exchange *x, const struct target *target, struct fl_span met
 	if ((x->w->plane->seen & SEEN_JOURNAL) == 0)
 		return;
 	x->seen.note = n = note_new(x->w);
+	n->client = x->c->peer;
 	at = n->text;
 	n->method_len = put(&at, method, RECORD_METHOD);
 	n->host_len = put(&at, host, RECORD_HOST);
 	n->id_len = (uint8_t)(x->id.len < RECORD_ID ? x->id.len : RECORD_ID);
 	n->path_len = put(&at, path_of(path), (size_t)(n->text + RECORD_NOTE - at) - n->id_len);
 	put(&at, x->id, n->id_len);
+}
+
+static bool
+parse_address(struct fl_span text, struct in6_addr *out)
+{
+	struct in_addr v4;
+	char copy[INET6_ADDRSTRLEN];
+
+	while (text.len > 0 && (*text.p == ' ' || *text.p == '\t'))
+		text = (struct fl_span){ text.p + 1, text.len - 1 };
+	while (text.len > 0 && (text.p[text.len - 1] == ' ' || text.p[text.len - 1] == '\t'))
+		text.len--;
+	if (text.len == 0 || text.len >= sizeof(copy))
+		return false;
+	memcpy(copy, text.p, text.len);
+	copy[text.len] = '\0';
+	if (inet_pton(AF_INET, copy, &v4) != 1)
+		return inet_pton(AF_INET6, copy, out) == 1;
+	memset(out, 0, 10);
+	memset(&out->s6_addr[10], 0xff, 2);
+	memcpy(&out->s6_addr[12], &v4, sizeof(v4));
+	return true;
+}
+
+/* Go back in one list from the proxy that is nearest to us. False: the client was found, or the list cannot be read on. */
+static bool
+go_back(struct exchange *x, struct fl_span list, int *left)
+{
+	const struct cidr_list *trusted = x->w->plane->trusted;
+
+	while (list.len > 0) {
+		const char *comma = memrchr(list.p, ',', list.len);
+		const char *entry = comma != NULL ? comma + 1 : list.p;
+		struct in6_addr addr;
+
+		if ((*left)-- == 0 || !parse_address((struct fl_span){ entry, (size_t)(list.p + list.len - entry) }, &addr))
+			return false;
+		x->seen.note->client = addr;
+		if (!cidr_list_has(trusted, &addr))
+			return false;
+		list.len = comma != NULL ? (size_t)(comma - list.p) : 0;
+	}
+	return true;
+}
+
+void
+seen_client(struct exchange *x, const struct fl_http_head *h)
+{
+	int left = PROXIES_MAX;
+	bool more = true;
+
+	if (x->seen.note == NULL || x->c->trust != FORWARDED_KEEP)
+		return;
+	for (size_t i = h->n_headers; more && i > 0; i--)
+		if (fl_span_ieq(h->headers[i - 1].name, "X-Forwarded-For"))
+			more = go_back(x, h->headers[i - 1].value, &left);
 }
 
 void
@@ -199,7 +261,7 @@ write_journal(const struct exchange *x, struct record *r)
 {
 	const struct seen *s = &x->seen;
 
-	r->client = x->c->peer;
+	r->client = s->note != NULL ? s->note->client : x->c->peer;
 	if (s->note != NULL)
 		take_texts(r, s->note);
 	if (s->backend != NULL) {

@@ -16,6 +16,7 @@
 struct backend;
 struct client;
 struct exchange;
+struct fl_http_head;
 struct target;
 struct tally_slot;
 struct worker;
@@ -25,6 +26,7 @@ enum seen_use { SEEN_JOURNAL = 1, SEEN_TALLY = 2 };
 /* The texts of a request, as its head does not stay. Each worker keeps some for reuse. */
 struct seen_note {
 	struct seen_note *next;
+	struct in6_addr client;
 	uint8_t method_len, host_len, path_len, id_len;
 	char text[RECORD_NOTE]; /* method, host, path, id */
 };
@@ -46,6 +48,8 @@ void seen_begin(struct exchange *x, int64_t head_us);
 /* What it is for, as far as is known: target may be NULL, host and the exchange's id empty. path may have a query. */
 void seen_request(struct exchange *x, const struct target *target, struct fl_span method, struct fl_span host,
     struct fl_span path);
+/* Whom the trusted proxies before us, if that is where it came from, name as the client. After seen_request(). */
+void seen_client(struct exchange *x, const struct fl_http_head *h);
 /* An instance is asked, maybe after others. */
 void seen_dial(struct exchange *x, struct backend *b);
 /* The answer is our own page, written so. */

@@ -103,6 +103,19 @@ def https_and_ipv6_are_told(w):
 
 
 @case
+def client_of_a_trusted_proxy_is_told(w):
+    host, _, _ = w.app()
+    with router(w, "-trusted-proxies", "127.0.0.0/8,10.0.0.0/8") as r:
+        for n, (list, want) in enumerate({"192.0.2.7": "192.0.2.7", "6.6.6.6, 192.0.2.7": "192.0.2.7", "192.0.2.7, 10.0.0.1": "192.0.2.7",
+                                          "6.6.6.6\r\nX-Forwarded-For: 2001:db8::7 , 10.1.2.3": "2001:db8::7", "10.0.0.1": "10.0.0.1",
+                                          "nonsense, 10.0.0.1": "10.0.0.1", "nonsense": "127.0.0.1", "": "127.0.0.1"}.items(), 1):
+            get(r, host, headers=f"X-Forwarded-For: {list}\r\n")
+            assert wait_told(r, n, host=host)[0]["client"] == want, (list, told(r, host=host)[0])
+    w.get(host, path="/own", headers="X-Forwarded-For: 192.0.2.7\r\n")
+    assert wait_told(w.router, host=host)[0]["client"] == "127.0.0.1"
+
+
+@case
 def streams_of_http2_are_told_each(w):
     host, (inst,), _ = w.app()
     with H2(w.router.http) as c:
