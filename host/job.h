@@ -48,6 +48,7 @@ struct job {
 	bool was_up;		/* has been up once in its life */
 	bool renew_container;	/* the one that is there must not be used again */
 	bool registered;	/* its services are in discoverd */
+	bool announced;		/* discoverd was told that they are starting */
 	bool stop_requested;	/* by a person or the scheduler, so its end is no crash */
 	bool container_removed; /* nothing is left of it at the engine */
 	bool launching;		/* takes one of the launcher's places */

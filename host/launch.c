@@ -366,10 +366,12 @@ launch_with_other_ports(struct job *j, const struct fl_err *complaint)
 	struct fl_err err = { 0 };
 
 	fl_log_info("a port is taken, trying another", fl_str("job", job_id(j)), fl_str("err", complaint->msg));
+	services_unannounce(j);
 	if (ports_replace(j->host->ports, j, complaint->msg, &err) == -1) {
 		launch_failed(j, &err);
 		return;
 	}
+	services_announce(j);
 	job_enter(j, JOB_CREATING);
 	launch_renew(j, j->active->container_id);
 }
@@ -451,9 +453,12 @@ launch_start(struct job *j)
 
 	if (launch_given_up(j))
 		return;
-	if (ports_take(j->host->ports, j, &err) == -1)
+	if (ports_take(j->host->ports, j, &err) == -1) {
 		launch_failed(j, &err);
-	else if (j->active->container_id != NULL && !j->renew_container)
+		return;
+	}
+	services_announce(j);
+	if (j->active->container_id != NULL && !j->renew_container)
 		launch_run(j);
 	else
 		launch_make(j);

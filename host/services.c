@@ -50,6 +50,42 @@ fill_meta(const struct job *j, const char *meta[2 * META_PAIRS + 1])
 	meta[n] = NULL;
 }
 
+/* Tell discoverd, or take back, that an instance of that port's service is starting. */
+static void
+announce_port(struct job *j, size_t i, const char *const *meta)
+{
+	char *name = fl_xasprintf("%s%s", job_spec(j)->ports[i].service, FL_DISCOVERD_STARTING);
+	char *addr = instance_addr(j, i);
+
+	if (meta != NULL)
+		fl_discoverd_register(j->host->discoverd, name, addr, meta);
+	else
+		fl_discoverd_unregister(j->host->discoverd, name, addr, NULL, NULL);
+	free(addr);
+	free(name);
+}
+
+void
+services_announce(struct job *j)
+{
+	const char *meta[2 * META_PAIRS + 1];
+
+	fill_meta(j, meta);
+	for (size_t i = 0; i < job_spec(j)->n_ports; i++)
+		if (job_spec(j)->ports[i].service != NULL)
+			announce_port(j, i, meta);
+	j->announced = true;
+}
+
+void
+services_unannounce(struct job *j)
+{
+	for (size_t i = 0; i < job_spec(j)->n_ports && j->announced; i++)
+		if (job_spec(j)->ports[i].service != NULL)
+			announce_port(j, i, NULL);
+	j->announced = false;
+}
+
 void
 services_register(struct job *j)
 {
@@ -67,6 +103,7 @@ services_register(struct job *j)
 		free(addr);
 	}
 	j->registered = true;
+	services_unannounce(j); /* behind it: whoever waits must not think that it will not come */
 }
 
 static void
@@ -105,6 +142,7 @@ services_unregister(struct job *j, void (*cb)(struct job *))
 	struct leaving *l = NULL;
 	size_t n = 0;
 
+	services_unannounce(j);
 	for (size_t i = 0; i < job_spec(j)->n_ports; i++)
 		n += job_spec(j)->ports[i].service != NULL;
 	if (!j->registered || n == 0) {

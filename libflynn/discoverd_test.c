@@ -420,6 +420,30 @@ service_that_no_stream_has_told_of_is_asked_for(void **state)
 }
 
 static void
+who_is_content_with_the_shared_stream_asks_for_nothing(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	w.has_all = true;
+	fl_discoverd_share(w.d);
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event_of(&w, "", "current", "");
+	loop_settle(*state);
+	w.s = fl_discoverd_watch_shared(w.d, "s", on_change, &w);
+	assert_int_equal(w.changes, 0); /* not before the watch has returned */
+	await_change(&w);
+	assert_true(fl_discoverd_service_known(w.s));
+	assert_int_equal(fl_discoverd_service_count(w.s), 0);
+	send_event_of(&w, "s", "up", "a");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 1);
+	assert_int_equal(w.n_streams, 1);
+	fl_discoverd_unwatch(w.s);
+	world_close(&w);
+}
+
+static void
 services_have_their_own_streams_where_none_is_shared(void **state)
 {
 	struct world w;
@@ -622,6 +646,7 @@ main(void)
 		cmocka_unit_test(id_is_the_digest_of_proto_and_address),
 		cmocka_unit_test(services_share_a_stream),
 		cmocka_unit_test(service_that_no_stream_has_told_of_is_asked_for),
+		cmocka_unit_test(who_is_content_with_the_shared_stream_asks_for_nothing),
 		cmocka_unit_test(services_have_their_own_streams_where_none_is_shared),
 		cmocka_unit_test(service_is_shown_once_it_is_whole),
 		cmocka_unit_test(picture_stays_while_discoverd_is_away_or_knows_nothing),

@@ -190,6 +190,18 @@ for event in create start up; do
 done
 is "the same id again is refused" "$(add "$web" true)" 409
 
+starts=$(new_id)
+add "$starts" "until [ -e /tmp/go ]; do sleep 0.1; done; $SERVER" "$(service late-web)" "$(app web)" >/dev/null
+runs() { becomes "$starts" starting && docker exec "$(of "$starts" .container_id)" true; }
+wait_until 10 "it to run" runs
+late_port=$(of "$starts" '.ports[0]')
+ok "one that is starting is announced" wait_until 5 "the announcement" instances_are late-web-starting "$HOST:$late_port"
+is "and not registered" "$(instances late-web)" ""
+docker exec "$(of "$starts" .container_id)" touch /tmp/go
+ok "it is registered once it is healthy" wait_until 10 "the instance" instances_are late-web "$HOST:$late_port"
+ok "and announced no more" wait_until 5 "the announcement's end" instances_are late-web-starting ""
+api DELETE "/host/jobs/$starts" >/dev/null
+
 env_of=$(new_id)
 add "$env_of" 'env; sleep 600' "$(service env '{"type":"none"}')" "$(app env)" >/dev/null
 wait_until 10 "the job" is_healthy "$env_of"
@@ -222,6 +234,7 @@ failed "listens on the wrong port" '^web listens on 3000, but PORT is 550[0-9]+$
 failed "listens on loopback only" '^web listens only on 127\.0\.0\.1, so nobody can reach it: listen on 0\.0\.0\.0$' \
 	"AT=127.0.0.1; export AT; $SERVER" "$(service x "$short")"
 failed "never listens" '^web did not listen on PORT 550[0-9]+ within 2 s$' 'sleep 600' "$(service x "$short")"
+ok "none of those is announced any more" wait_until 5 "the announcements' end" instances_are x-starting ""
 failed "answers badly" '^web did not become healthy on port 550[0-9]+ within 2 s: GET /nope gave status 404$' \
 	"exec perl -e 'use IO::Socket::INET; my \$s = IO::Socket::INET->new(LocalPort => \$ENV{PORT}, Listen => 9); while (my \$c = \$s->accept) { sysread \$c, my \$x, 999; print \$c \"HTTP/1.0 404 No\\r\\n\\r\\n\"; close \$c }'" \
 	"$(service x '{"type":"http","path":"/nope","timeout_s":2}')"
