@@ -252,7 +252,7 @@ next_request(struct client *c)
 	for (;;) {
 		enum fl_http_parse_result r;
 		struct fl_http_head head;
-		struct fl_err err = { 0 };
+		struct fl_err err;
 
 		if (len == parsed && !read_more(c, &len))
 			return false;

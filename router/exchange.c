@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
@@ -14,6 +15,7 @@
 #include "router/head.h"
 #include "router/page.h"
 #include "router/plane.h"
+#include "router/put.h"
 #include "router/table.h"
 #include "router/upstream.h"
 #include "router/worker.h"
@@ -21,10 +23,12 @@
 static struct exchange *
 exchange_new(struct client *c)
 {
-	struct exchange *x = fl_xcalloc(1, sizeof(*x));
+	struct worker *w = c->w;
+	struct exchange *x = w->n_exchanges > 0 ? w->exchanges[--w->n_exchanges] : fl_xmalloc(sizeof(*x));
 
+	memset(x, 0, sizeof(*x));
 	x->c = c;
-	x->w = c->w;
+	x->w = w;
 	x->up.ended = true;
 	seen_begin(x, c->head_us);
 	c->head_us = 0;
@@ -34,7 +38,8 @@ exchange_new(struct client *c)
 void
 exchange_free(struct exchange *x)
 {
-	struct block_pool *pool = &x->w->blocks;
+	struct worker *w = x->w;
+	struct block_pool *pool = &w->blocks;
 
 	seen_end(x);
 	if (x->u != NULL)
@@ -48,7 +53,10 @@ exchange_free(struct exchange *x)
 	flow_release(&x->up, pool);
 	flow_release(&x->down, pool);
 	free(x->sticky);
-	free(x);
+	if (w->n_exchanges < fl_nitems(w->exchanges))
+		w->exchanges[w->n_exchanges++] = x;
+	else
+		free(x);
 }
 
 void
@@ -135,15 +143,22 @@ accepts_json(const struct fl_http_head *h)
 	static const char json[] = "application/json";
 	const struct fl_http_header *accept = fl_http_head_find(h, "Accept");
 
-	return accept != NULL && memmem(accept->value.p, accept->value.len, json, sizeof(json) - 1) != NULL;
+	/* What browsers say has no "j". */
+	return accept != NULL && memchr(accept->value.p, 'j', accept->value.len) != NULL &&
+	    memmem(accept->value.p, accept->value.len, json, sizeof(json) - 1) != NULL;
 }
 
 static void
 write_peer(const struct client *c, char out[INET6_ADDRSTRLEN])
 {
-	if (IN6_IS_ADDR_V4MAPPED(&c->peer))
-		inet_ntop(AF_INET, &c->peer.s6_addr[12], out, INET6_ADDRSTRLEN);
-	else
+	if (IN6_IS_ADDR_V4MAPPED(&c->peer)) {
+		const uint8_t *ip = &c->peer.s6_addr[12];
+
+		for (size_t i = 0; i < 4; i++) {
+			out = put_number(out, ip[i]);
+			*out++ = i < 3 ? '.' : '\0';
+		}
+	} else
 		inet_ntop(AF_INET6, &c->peer, out, INET6_ADDRSTRLEN);
 }
 
@@ -179,7 +194,7 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 {
 	struct exchange *x = exchange_new(c);
 	const struct fl_span none = { NULL, 0 };
-	struct fl_err err = { 0 };
+	struct fl_err err;
 
 	x->minor = h->minor;
 	x->is_head = fl_span_eq(h->method, "HEAD");

@@ -123,7 +123,7 @@ begin_answer(struct exchange *x, struct fl_http_head *h, char *rest, size_t len)
 {
 	bool has_body = !x->is_head && h->status != 204 && h->status != 304;
 	struct head_answer to = { .client_minor = x->minor, .id = x->id };
-	struct fl_err err = { 0 };
+	struct fl_err err;
 	size_t used = 0, pass = 0, n;
 	char cookie[STICKY_VALUE_MAX];
 
@@ -157,7 +157,7 @@ take_answer(struct exchange *x, size_t len)
 
 	for (;;) {
 		struct fl_http_head h;
-		struct fl_err err = { 0 };
+		struct fl_err err;
 		enum fl_http_parse_result r = fl_http_parse_response(at, (size_t)(end - at), &h, &err);
 
 		if (r == FL_HTTP_PARSE_ERROR)
@@ -218,7 +218,7 @@ exchange_read_answer(struct exchange *x)
 int
 exchange_answer(struct exchange *x)
 {
-	struct fl_err err = { 0 };
+	struct fl_err err;
 	enum flow_result body;
 	int step = exchange_send_body(x, &body);
 
@@ -244,16 +244,16 @@ exchange_answer(struct exchange *x)
 	return EXCHANGE_BROKEN;
 }
 
-/* One direction of a tunnel; an end is passed on. */
+/* One direction of a tunnel; an end is passed on, unless the other direction has ended, too: then both sides are closed. */
 static enum flow_result
-run_direction(struct exchange *x, struct flow *f, struct io *from, struct io *to)
+run_direction(struct exchange *x, struct flow *f, const struct flow *other, struct io *from, struct io *to)
 {
 	struct fl_err err;
 	struct block *none = NULL; /* such a flow has no end that bytes could follow */
 	enum flow_result r = flow_pump(f, from, to, &x->w->blocks, x->w->in, WORKER_IN_BYTES, &none, &err);
 
 	/* A shutdown(2) before the connection stands would cancel it. */
-	if (r == FLOW_DONE && (to->flags & IO_CONNECTED) != 0)
+	if (r == FLOW_DONE && (to->flags & IO_CONNECTED) != 0 && (!other->ended || flow_holds(other)))
 		io_shut(to);
 	return r;
 }
@@ -266,12 +266,12 @@ exchange_tunnel(struct exchange *x)
 
 	if ((backend->flags & IO_CONNECTED) == 0 && (backend->flags & (IO_HUP | IO_BROKEN)) != 0)
 		return exchange_lost(x);
-	up = run_direction(x, &x->up, client, backend);
+	up = run_direction(x, &x->up, &x->down, client, backend);
 	if ((backend->flags & IO_CONNECTED) == 0)
 		return (backend->flags & IO_BROKEN) != 0 ? exchange_lost(x) : exchange_wait(x, WAIT_CONNECT);
 	if (x->is_tcp)
 		backend_works(x->u->backend);
-	down = run_direction(x, &x->down, backend, client);
+	down = run_direction(x, &x->down, &x->up, backend, client);
 	if (down == FLOW_CUT || down == FLOW_UNWRITABLE || up == FLOW_CUT)
 		return EXCHANGE_BROKEN;
 	if (down == FLOW_DONE && (up == FLOW_DONE || up == FLOW_UNWRITABLE)) {

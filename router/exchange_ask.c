@@ -170,7 +170,7 @@ int
 exchange_send_body(struct exchange *x, enum flow_result *blocked)
 {
 	bool moved = x->up.moved;
-	struct fl_err err = { 0 };
+	struct fl_err err;
 
 	*blocked = FLOW_DONE;
 	if (x->up_lost)

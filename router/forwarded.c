@@ -1,34 +1,13 @@
 #include "router/forwarded.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "router/head.h"
+#include "router/put.h"
 
 /* The most that X-Request-Start may say: "t=" and microseconds with a fraction are some 24 bytes. */
 #define START_MAX 32
-
-static char *
-put(char *at, const char *text)
-{
-	return mempcpy(at, text, strlen(text));
-}
-
-static char *
-put_span(char *at, struct fl_span s)
-{
-	return mempcpy(at, s.p, s.len);
-}
-
-static char *
-put_number(char *at, int64_t n)
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%lld", (long long)n);
-
-	return mempcpy(at, digits, (size_t)len);
-}
 
 /* RFC 9110 5.6.2. */
 static bool

@@ -24,13 +24,31 @@ leave_pool(struct upstream *u)
 	LIST_REMOVE(u, slot_link);
 	TAILQ_REMOVE(&u->w->idle, u, idle_link);
 	u->backend->slots[u->w->index].n_idle--;
-	timer_clear(&u->timer);
 }
 
+/* The kernel finds out, in two minutes, that the other machine has gone. */
 static void
-on_idle_due(struct timer *t)
+watch_peer(struct upstream *u)
 {
-	upstream_close(fl_container_of(t, struct upstream, timer));
+	static const int on = 1, idle_s = 60, interval_s = 15, count = 4;
+
+	setsockopt(u->io.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(u->io.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(u->io.fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	setsockopt(u->io.fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	u->is_watched = true;
+}
+
+/* Idle for too long; or at work for a long time, which most are not: only then the calls above are worth it. */
+static void
+on_due(struct timer *t)
+{
+	struct upstream *u = fl_container_of(t, struct upstream, timer);
+
+	if (u->client == NULL)
+		upstream_close(u);
+	else if (!u->is_watched)
+		watch_peer(u);
 }
 
 /*
@@ -93,16 +111,12 @@ new_socket(struct worker *w, int family)
 static int
 connect_socket(struct worker *w, const struct backend *b)
 {
-	static const int on = 1, keep_idle_s = 60, keep_interval_s = 15, keep_count = 4;
+	static const int on = 1;
 	int fd = new_socket(w, b->addr.sa.sa_family);
 
 	if (fd == -1)
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof(keep_idle_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_interval_s, sizeof(keep_interval_s));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &keep_count, sizeof(keep_count));
 	if (connect(fd, &b->addr.sa, b->addr_len) == -1 && errno != EINPROGRESS) {
 		int why = errno;
 
@@ -125,12 +139,13 @@ upstream_dial(struct worker *w, struct backend *b, struct client *c)
 	u = fl_xcalloc(1, sizeof(*u));
 	/* Over loopback it is connected already: the first write is tried at once. */
 	u->io = (struct io){ .fd = fd, .flags = IO_WRITABLE, .on_ready = on_ready };
-	u->timer.on_due = on_idle_due;
+	u->timer.on_due = on_due;
 	u->w = w;
 	u->backend = b;
 	u->client = c;
 	backend_hold(b, w->index);
 	backend_begin(b, w->index);
+	timer_set(&w->timers, &u->timer, w->now_ms + IDLE_MS);
 	if (worker_poll(w, &u->io) == -1) {
 		int why = errno;
 
@@ -168,6 +183,7 @@ upstream_close(struct upstream *u)
 	else
 		leave_pool(u);
 	u->client = NULL;
+	timer_clear(&u->timer);
 	io_close(&u->io, false);
 	backend_unhold(u->backend, u->w->index);
 	worker_bury(u->w, u);

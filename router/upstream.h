@@ -22,7 +22,8 @@ struct upstream {
 	struct client *client;	 /* on whose behalf it works; NULL: idle */
 	bool is_used; /* has answered a request before: it may have been closed meanwhile */
 	int64_t idle_since_ms;
-	struct timer timer; /* while idle */
+	struct timer timer; /* it is idle for too long, or at work for long */
+	bool is_watched;    /* by the kernel's keep-alive */
 	LIST_ENTRY(upstream) slot_link; /* while idle: in the backend's slot */
 	TAILQ_ENTRY(upstream) idle_link;
 };

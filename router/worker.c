@@ -79,14 +79,29 @@ worker_clock_us(struct worker *w)
 	return w->clock_us;
 }
 
+/* Eight hexadecimal digits at once: a nibble to each byte, then what is above 9 moved on to "a". */
+static void
+put_hex(char *at, uint32_t n)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t x = n;
+
+	x = (x << 16 | x) & UINT64_C(0x0000ffff0000ffff);
+	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
+	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	x += ones * '0' + ((x + ones * 6) >> 4 & ones) * ('a' - '0' - 10);
+	memcpy(at, &x, sizeof(x));
+}
+
 void
 worker_new_id(struct worker *w, char id[33])
 {
-	static const char digits[] = "0123456789abcdef";
-	uint64_t bits[2] = { worker_random(w), worker_random(w) };
+	for (size_t i = 0; i < 32; i += 16) {
+		uint64_t bits = worker_random(w);
 
-	for (size_t i = 0; i < 32; i++)
-		id[i] = digits[bits[i / 16] >> i % 16 * 4 & 15];
+		put_hex(id + i, (uint32_t)bits);
+		put_hex(id + i + 8, (uint32_t)(bits >> 32));
+	}
 	id[32] = '\0';
 }
 
@@ -510,6 +525,8 @@ worker_free(struct worker *w)
 	h2_pool_free(w->h2);
 	block_pool_release(&w->blocks);
 	seen_release(w);
+	while (w->n_exchanges > 0)
+		free(w->exchanges[--w->n_exchanges]);
 	EVP_MAC_CTX_free(w->sticky_mac);
 	free(w->graves);
 	free(w->in);

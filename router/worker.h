@@ -22,6 +22,7 @@
 
 struct client;
 struct exchange;
+struct exchange;
 struct fl_err;
 struct h2;
 struct h2_pool;
@@ -92,6 +93,8 @@ struct worker {
 	EVP_MAC_CTX *sticky_mac; /* NULL until a sticky route is first asked for */
 	struct seen_note *notes; /* for reuse */
 	size_t n_notes;
+	struct exchange *exchanges[16]; /* for reuse, the last one first */
+	size_t n_exchanges;
 	_Atomic uint64_t counters[COUNT_MAX];
 	struct complaint complaints[COMPLAINT_MAX];
 
