@@ -243,7 +243,8 @@ put_id(char *at, const struct fl_span ids[], size_t n, const char *new_id, struc
 bool
 head_wants_upgrade(const struct fl_http_head *h)
 {
-	return h->upgrade && !fl_http_head_has_token(h, "Upgrade", "h2c");
+	/* An old client's is ignored, RFC 9110 7.8. */
+	return h->upgrade && h->minor > 0 && !fl_http_head_has_token(h, "Upgrade", "h2c");
 }
 
 size_t

@@ -21,6 +21,19 @@ broken(struct io *io)
 	return IO_ERROR;
 }
 
+/*
+ * A write has failed. An answer that came before the peer has gone says why, maybe (RFC 9112 9.5): so only
+ * a connection that never stood is broken at once.
+ */
+static int
+unwritable(struct io *io)
+{
+	if ((io->flags & IO_CONNECTED) == 0)
+		return broken(io);
+	io->flags |= IO_UNWRITABLE;
+	return IO_ERROR;
+}
+
 void
 io_note(struct io *io, uint32_t events)
 {
@@ -89,7 +102,7 @@ tls_read(struct io *io, void *data, size_t len)
 static ssize_t
 nothing_read(struct io *io, ssize_t n)
 {
-	if (n == -1 && errno != EAGAIN)
+	if ((n == -1 && errno != EAGAIN) || (n == 0 && (io->flags & IO_UNWRITABLE) != 0))
 		return broken(io);
 	io->flags &= ~(unsigned)IO_READABLE;
 	if (n == -1)
@@ -201,6 +214,8 @@ io_write(struct io *io, const struct iovec *parts, int n)
 	assert(n <= IO_MAX_PARTS);
 	if ((io->flags & (IO_BROKEN | IO_SHUT)) != 0)
 		return broken(io);
+	if ((io->flags & IO_UNWRITABLE) != 0)
+		return IO_ERROR;
 	if (io->ssl != NULL)
 		return tls_write(io, parts, n);
 	if (io->ops != NULL)
@@ -211,7 +226,7 @@ io_write(struct io *io, const struct iovec *parts, int n)
 		sent = n == 1 ? send(io->fd, parts->iov_base, len, MSG_NOSIGNAL) : sendmsg(io->fd, &msg, MSG_NOSIGNAL);
 	while (sent == -1 && errno == EINTR);
 	if (sent == -1 && errno != EAGAIN)
-		return broken(io);
+		return unwritable(io);
 	if (sent < (ssize_t)len)
 		io->flags &= ~(unsigned)IO_WRITABLE;
 	if (sent == -1)
@@ -227,11 +242,13 @@ io_splice_out(struct io *io, int pipe_fd, size_t len)
 
 	if ((io->flags & (IO_BROKEN | IO_SHUT)) != 0)
 		return broken(io);
+	if ((io->flags & IO_UNWRITABLE) != 0)
+		return IO_ERROR;
 	do
 		sent = splice(pipe_fd, NULL, io->fd, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	while (sent == -1 && errno == EINTR);
 	if (sent == -1 && errno != EAGAIN)
-		return broken(io);
+		return unwritable(io);
 	if (sent == -1) {
 		io->flags &= ~(unsigned)IO_WRITABLE;
 		return IO_AGAIN;

@@ -24,7 +24,8 @@ enum io_flags {
 	IO_BROKEN = 16,	  /* an error: neither side works any more */
 	IO_SHUT = 32,	  /* our side was ended */
 	IO_HANDSHAKE = 64,  /* TLS: not yet through */
-	IO_CONNECTED = 128 /* a connect of ours has come through */
+	IO_CONNECTED = 128, /* a connect of ours has come through */
+	IO_UNWRITABLE = 256 /* the peer takes no more: what it said before is still there to be read, but no proper end */
 };
 
 struct io;

@@ -60,7 +60,7 @@ is_quiet(struct upstream *u)
 {
 	char byte;
 
-	if ((u->io.flags & (IO_HUP | IO_EOF | IO_BROKEN | IO_SHUT)) != 0)
+	if ((u->io.flags & (IO_HUP | IO_EOF | IO_BROKEN | IO_SHUT | IO_UNWRITABLE)) != 0)
 		return false;
 	if ((u->io.flags & IO_READABLE) == 0)
 		return true;

@@ -533,9 +533,9 @@ table("an early answer", [(f"{how[1:]} to a body with {name}", "9112 9.3; 9.6", 
 def early_answer_reaches_a_client_that_sends_much(w):
     """9112 9.6: in stages, so that no RST overtakes it."""
     host, _, _ = w.app(early)
-    for _ in range(10):
+    for how in ("/413", "/413reset") * 10:
         with w.client() as c:
-            c.send(f"POST /413 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000000\r\n\r\n")
+            c.send(f"POST {how} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000000\r\n\r\n")
             a = []
             t = threading.Thread(target=lambda: a.append(c.read_answer()))
             t.start()

@@ -454,6 +454,9 @@ def run(cases, world):
                 print(f"# {line}")
             sys.stdout.flush()
         if world.router.proc.poll() is not None:
+            with open(world.router.log.name, errors="replace") as log:
+                for line in log.readlines()[-40:]:
+                    print(f"# {line.rstrip()}")
             print(f"Bail out! the router ended with {world.router.proc.returncode}")
             return 1
     return 1 if failed else 0
