@@ -220,7 +220,7 @@ def unknown_fields_are_ignored(w):
             continue  # its own case
         m, p, b = filled(w, method, path, body)
         a = w.ask(m, p, {**b, "nonsense": {"a": [1, None]}, "created_at": "2001-01-01T00:00:00Z", "updated_at": "x"})
-        assert a.status == 200 and "nonsense" not in a.text and "2001" not in a.text, (m, p, a)
+        assert a.status == 200 and "nonsense" not in a.text and '"2001-' not in a.text, (m, p, a)
 
 
 @case
