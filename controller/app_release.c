@@ -56,6 +56,7 @@ static const struct tx_step set_steps[] = {
 	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
 	{ "UPDATE apps SET release_id = $2, updated_at = clock_timestamp() WHERE app_id = $1", 2, { APP, RELEASE }, NULL },
+	{ "INSERT INTO app_releases (app_id, release_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, { APP, RELEASE }, NULL },
 	{ "INSERT INTO formations (app_id, release_id, processes)"
 	  " SELECT f.app_id, r.release_id,"
 	  "  (SELECT coalesce(json_object_agg(p.key, p.value), '{}') FROM json_each(f.processes) p"

@@ -9,6 +9,7 @@
 #include "controller/app_requests.h"
 #include "controller/body.h"
 #include "controller/database.h"
+#include "controller/events.h"
 #include "controller/formation_events.h"
 #include "controller/hosts.h"
 #include "controller/job_events.h"
@@ -65,6 +66,7 @@ on_schema(void *arg)
 
 	formation_events_listen(c->formation_events);
 	job_events_listen(c->job_events);
+	events_listen(c->events);
 	c->retention = retention_start(c);
 }
 
@@ -89,6 +91,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->pg = fl_pg_new(base, &pg);
 	c->formation_events = formation_events_new(c);
 	c->job_events = job_events_new(c);
+	c->events = events_new(c);
 	c->schema = schema_start(base, database_conninfo, on_schema, c);
 	c->http = fl_http_new(base, NULL);
 	fl_http_set_max_body(c->http, BODY_MAX_RELEASE);
@@ -135,6 +138,7 @@ controller_free(struct controller *c)
 	fl_pg_free(c->pg);
 	formation_events_free(c->formation_events);
 	job_events_free(c->job_events);
+	events_free(c->events);
 	fl_http_client_free(c->client);
 	if (c->postgres != NULL)
 		fl_discoverd_unwatch(c->postgres);

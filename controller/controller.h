@@ -7,6 +7,7 @@
 #include "libflynn/list.h"
 
 struct event_base;
+struct events;
 struct fl_discoverd;
 struct fl_discoverd_service;
 struct fl_err;
@@ -41,6 +42,7 @@ struct controller {
 	struct schema *schema;
 	struct formation_events *formation_events;
 	struct job_events *job_events;
+	struct events *events;
 	struct retention *retention;
 	LIST_HEAD(, run) runs; /* one-off jobs being started or attached */
 	LIST_HEAD(, log) logs; /* being sent */

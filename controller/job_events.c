@@ -1,6 +1,5 @@
 #include "controller/job_events.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "controller/answer.h"
 #include "controller/controller.h"
+#include "controller/number.h"
 #include "controller/row.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -176,20 +176,6 @@ on_app(const PGresult *res, const struct fl_err *err, void *arg)
 	subscriber_pump(s);
 }
 
-/* A number of a header or query, 0 when it is not given. -1: it is none. */
-static int
-read_number(const char *text, int64_t max, int64_t *n)
-{
-	char *end;
-
-	*n = 0;
-	if (text == NULL || *text == '\0')
-		return 0;
-	errno = 0;
-	*n = strtoll(text, &end, 10);
-	return errno != 0 || *end != '\0' || *n < 0 || *n > max ? -1 : 0;
-}
-
 void
 job_events_stream(struct fl_http_req *req, void *arg)
 {
@@ -198,14 +184,9 @@ job_events_stream(struct fl_http_req *req, void *arg)
 	int64_t last_id, count;
 	char text[24];
 
-	if (read_number(fl_http_header(req, "Last-Event-Id"), INT64_MAX, &last_id) == -1) {
-		answer_invalid(req, "Last-Event-Id", "is no number of an event");
+	if (number_header(req, "Last-Event-Id", INT64_MAX, &last_id) == -1 ||
+	    number_query(req, "count", COUNT_MAX, &count) == -1)
 		return;
-	}
-	if (read_number(fl_http_query(req, "count"), COUNT_MAX, &count) == -1) {
-		answer_invalid(req, "count", "must be a number from 0 to %d", COUNT_MAX);
-		return;
-	}
 	s = fl_xcalloc(1, sizeof(*s));
 	*s = (struct subscriber){ .events = c->job_events, .req = req, .last_id = last_id,
 		.counts = count > 0, .busy = true };

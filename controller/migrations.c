@@ -90,6 +90,132 @@ const struct migration migrations[] = {
 	{ 1, "CREATE TRIGGER notify_job_event AFTER INSERT ON job_events"
 	     " FOR EACH ROW EXECUTE FUNCTION notify_job_event()" },
 	{ 1, "INSERT INTO schema_migrations (id) VALUES (1)" },
+
+	/* Version 2: what clients of the final version say of releases, which releases an app had, and events of all objects. */
+	{ 2, "ALTER TABLE releases ADD COLUMN app_id uuid REFERENCES apps, ADD COLUMN meta json NOT NULL DEFAULT '{}',"
+	     " ADD COLUMN artifacts json NOT NULL DEFAULT '[]'" },
+	{ 2, "CREATE INDEX releases_app ON releases (app_id, created_at DESC) WHERE app_id IS NOT NULL" },
+	{ 2, "CREATE FUNCTION check_artifacts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " IF EXISTS (SELECT FROM json_array_elements_text(NEW.artifacts) AS named(ref)"
+	     "  WHERE NOT EXISTS (SELECT FROM artifacts WHERE artifact_id = ref::uuid)) THEN"
+	     "  RAISE foreign_key_violation;"
+	     " END IF;"
+	     " RETURN NEW; END $$" },
+	{ 2, "CREATE TRIGGER check_artifacts BEFORE INSERT ON releases"
+	     " FOR EACH ROW WHEN (NEW.artifacts::text <> '[]') EXECUTE FUNCTION check_artifacts()" },
+	{ 2, "CREATE TABLE app_releases ("
+	     " app_id uuid NOT NULL REFERENCES apps, release_id uuid NOT NULL REFERENCES releases,"
+	     " created_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+	     " PRIMARY KEY (app_id, release_id))" },
+	{ 2, "INSERT INTO app_releases (app_id, release_id, created_at)"
+	     " SELECT app_id, release_id, created_at FROM formations"
+	     " UNION SELECT app_id, release_id, updated_at FROM apps WHERE release_id IS NOT NULL"
+	     " ON CONFLICT DO NOTHING" },
+	/*
+	 * An event is written with what it tells of, into an outbox; it gets its number when that is committed, from one at a
+	 * time. So numbers grow in the order in which events can be seen, and whoever has seen one has missed none before it;
+	 * and no change waits for another one's commit.
+	 */
+	{ 2, "CREATE TABLE events_outbox ("
+	     " seq bigserial PRIMARY KEY, app_id uuid, object_type text NOT NULL, object_id text NOT NULL, data json,"
+	     " created_at timestamptz NOT NULL DEFAULT clock_timestamp())" },
+	{ 2, "CREATE TABLE events ("
+	     " event_id bigserial PRIMARY KEY, app_id uuid, object_type text NOT NULL, object_id text NOT NULL, data json,"
+	     " created_at timestamptz NOT NULL)" },
+	{ 2, "CREATE INDEX events_app ON events (app_id, event_id)" },
+	{ 2, "CREATE FUNCTION number_events() RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM pg_advisory_xact_lock(732904818);"
+	     " WITH told AS (DELETE FROM events_outbox RETURNING *)"
+	     "  INSERT INTO events (app_id, object_type, object_id, data, created_at)"
+	     "  SELECT app_id, object_type, object_id, data, created_at FROM told ORDER BY seq;"
+	     " IF FOUND THEN PERFORM pg_notify('events', ''); END IF;"
+	     " END $$" },
+	{ 2, "CREATE FUNCTION tell(app uuid, type text, id text, what json) RETURNS void LANGUAGE plpgsql AS $$ BEGIN"
+	     " INSERT INTO events_outbox (app_id, object_type, object_id, data) VALUES (app, type, id, what);"
+	     " PERFORM pg_notify('events_outbox', '');"
+	     " END $$" },
+	/* Objects as the API writes them. */
+	{ 2, "CREATE FUNCTION hex(id uuid) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT replace(id::text, '-', '') $$" },
+	{ 2, "CREATE FUNCTION rfc3339(t timestamptz) RETURNS text LANGUAGE sql STABLE STRICT AS $$"
+	     " SELECT rtrim(rtrim(to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), '0'), '.') || 'Z' $$" },
+	{ 2, "CREATE FUNCTION unless_empty(v json) RETURNS json LANGUAGE sql IMMUTABLE STRICT AS $$"
+	     " SELECT CASE WHEN v::text IN ('{}', '[]', 'null') THEN NULL ELSE v END $$" },
+	{ 2, "CREATE FUNCTION app_json(a apps) RETURNS json LANGUAGE sql STABLE STRICT AS $$"
+	     " SELECT json_strip_nulls(json_build_object('id', hex(a.app_id), 'name', a.name, 'protected', a.protected,"
+	     "  'meta', unless_empty(a.meta), 'created_at', rfc3339(a.created_at), 'updated_at', rfc3339(a.updated_at))) $$" },
+	{ 2, "CREATE FUNCTION artifact_json(t artifacts) RETURNS json LANGUAGE sql STABLE STRICT AS $$"
+	     " SELECT json_strip_nulls(json_build_object('id', hex(t.artifact_id), 'type', nullif(t.type, ''), 'uri', nullif(t.uri, ''),"
+	     "  'created_at', rfc3339(t.created_at))) $$" },
+	{ 2, "CREATE FUNCTION release_json(r releases) RETURNS json LANGUAGE sql STABLE STRICT AS $$"
+	     " SELECT json_strip_nulls(json_build_object('id', hex(r.release_id), 'artifact', hex(r.artifact_id),"
+	     "  'artifacts', unless_empty(r.artifacts), 'app_id', hex(r.app_id), 'env', unless_empty(r.env),"
+	     "  'processes', unless_empty(r.processes), 'meta', unless_empty(r.meta), 'created_at', rfc3339(r.created_at))) $$" },
+	{ 2, "CREATE FUNCTION job_json(j jobs) RETURNS json LANGUAGE sql STABLE STRICT AS $$"
+	     " SELECT json_strip_nulls(json_build_object('id', j.job_id, 'uuid', substr(j.job_id, length(j.host_id) + 2),"
+	     "  'host_id', j.host_id, 'app', hex(j.app_id), 'release', hex(j.release_id), 'type', nullif(j.type, ''),"
+	     "  'state', j.state, 'args', unless_empty(j.cmd), 'exit_status', j.exit_status, 'host_error', j.host_error,"
+	     "  'run_at', rfc3339(j.run_at), 'restarts', j.restarts, 'created_at', rfc3339(j.created_at),"
+	     "  'updated_at', rfc3339(j.updated_at))) $$" },
+	{ 2, "CREATE FUNCTION tell_app() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " IF TG_OP = 'INSERT' THEN"
+	     "  PERFORM tell(NEW.app_id, 'app', hex(NEW.app_id), app_json(NEW));"
+	     " ELSIF NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL THEN"
+	     "  PERFORM tell(NEW.app_id, 'app_deletion', hex(NEW.app_id), json_build_object('app_deletion', json_build_object("
+	     "   'app', hex(NEW.app_id), 'deleted_routes', '[]'::json, 'deleted_resources', '[]'::json,"
+	     "   'deleted_releases', '[]'::json), 'error', ''));"
+	     " ELSIF NEW.release_id IS DISTINCT FROM OLD.release_id THEN"
+	     "  PERFORM tell(NEW.app_id, 'app_release', hex(NEW.release_id), json_strip_nulls(json_build_object("
+	     "   'prev_release', (SELECT release_json(r) FROM releases r WHERE r.release_id = OLD.release_id),"
+	     "   'release', (SELECT release_json(r) FROM releases r WHERE r.release_id = NEW.release_id))));"
+	     " ELSIF NEW.protected <> OLD.protected OR NEW.meta::text <> OLD.meta::text THEN"
+	     "  PERFORM tell(NEW.app_id, 'app', hex(NEW.app_id), app_json(NEW));"
+	     " END IF;"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE TRIGGER tell_app AFTER INSERT OR UPDATE ON apps FOR EACH ROW EXECUTE FUNCTION tell_app()" },
+	{ 2, "CREATE FUNCTION tell_artifact() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM tell(NULL, 'artifact', hex(NEW.artifact_id), artifact_json(NEW));"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE TRIGGER tell_artifact AFTER INSERT ON artifacts FOR EACH ROW EXECUTE FUNCTION tell_artifact()" },
+	{ 2, "CREATE FUNCTION tell_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM tell(NEW.app_id, 'release', hex(NEW.release_id), release_json(NEW));"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE TRIGGER tell_release AFTER INSERT ON releases FOR EACH ROW EXECUTE FUNCTION tell_release()" },
+	{ 2, "CREATE FUNCTION tell_scale() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE before json; BEGIN"
+	     " IF TG_OP = 'UPDATE' THEN before = OLD.processes; END IF;"
+	     " PERFORM tell(NEW.app_id, 'scale', hex(NEW.app_id) || ':' || hex(NEW.release_id), json_strip_nulls(json_build_object("
+	     "  'prev_processes', unless_empty(before), 'processes', coalesce(NEW.processes, '{}'), 'release', hex(NEW.release_id))));"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE TRIGGER tell_scale AFTER INSERT OR UPDATE ON formations FOR EACH ROW EXECUTE FUNCTION tell_scale()" },
+	{ 2, "CREATE FUNCTION tell_job() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM tell(j.app_id, 'job', j.job_id, job_json(j)) FROM jobs j WHERE j.job_id = NEW.job_id;"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE TRIGGER tell_job AFTER INSERT ON job_events FOR EACH ROW EXECUTE FUNCTION tell_job()" },
+	{ 2, "CREATE FUNCTION tell_key() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE type text := 'key'; BEGIN"
+	     " IF TG_OP = 'UPDATE' THEN"
+	     "  IF NEW.deleted_at IS NULL THEN RETURN NULL; END IF;"
+	     "  type = 'key_deletion';"
+	     " END IF;"
+	     " PERFORM tell(NULL, type, NEW.fingerprint, json_strip_nulls(json_build_object('fingerprint', NEW.fingerprint,"
+	     "  'key', NEW.key, 'comment', nullif(NEW.comment, ''), 'created_at', rfc3339(NEW.created_at))));"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE TRIGGER tell_key AFTER INSERT OR UPDATE ON keys FOR EACH ROW EXECUTE FUNCTION tell_key()" },
+	{ 2, "CREATE FUNCTION tell_provider() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM tell(NULL, 'provider', hex(NEW.provider_id), json_build_object('id', hex(NEW.provider_id), 'url', NEW.url,"
+	     "  'name', NEW.name, 'created_at', rfc3339(NEW.created_at), 'updated_at', rfc3339(NEW.updated_at)));"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE TRIGGER tell_provider AFTER INSERT ON providers FOR EACH ROW EXECUTE FUNCTION tell_provider()" },
+	/* At the commit, when its apps are known: to each of them, or to nobody in particular. */
+	{ 2, "CREATE FUNCTION tell_resource() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM tell(l.app_id, 'resource', hex(NEW.resource_id), json_strip_nulls(json_build_object("
+	     "  'id', hex(NEW.resource_id), 'provider_id', hex(NEW.provider_id), 'provider', hex(NEW.provider_id),"
+	     "  'external_id', NEW.external_id, 'env', unless_empty(NEW.env),"
+	     "  'apps', (SELECT json_agg(hex(app_id)) FROM app_resources WHERE resource_id = NEW.resource_id),"
+	     "  'created_at', rfc3339(NEW.created_at))))"
+	     " FROM (SELECT) AS one LEFT JOIN app_resources l ON l.resource_id = NEW.resource_id;"
+	     " RETURN NULL; END $$" },
+	{ 2, "CREATE CONSTRAINT TRIGGER tell_resource AFTER INSERT ON resources DEFERRABLE INITIALLY DEFERRED"
+	     " FOR EACH ROW EXECUTE FUNCTION tell_resource()" },
+	{ 2, "INSERT INTO schema_migrations (id) VALUES (2)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/answer.h"
+#include "controller/app_name.h"
 #include "controller/body.h"
 #include "controller/process_type.h"
 #include "controller/query.h"
@@ -14,6 +15,7 @@
 #include "libflynn/json.h"
 
 #define LIST_MAX "1000"
+#define ARTIFACTS_MAX 100
 
 void
 releases_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col)
@@ -21,8 +23,11 @@ releases_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int 
 	fl_jsonw_open(w, key, '{');
 	row_id(w, "id", res, row, col);
 	row_id(w, "artifact", res, row, col + 1);
+	row_json(w, "artifacts", res, row, col + 7);
+	row_id(w, "app_id", res, row, col + 5);
 	row_json(w, "env", res, row, col + 2);
 	row_json(w, "processes", res, row, col + 3);
+	row_json(w, "meta", res, row, col + 6);
 	row_time(w, "created_at", res, row, col + 4);
 	fl_jsonw_close(w, '}');
 }
@@ -43,6 +48,16 @@ releases_list(struct fl_http_req *req, void *arg)
 }
 
 void
+releases_of_app(struct fl_http_req *req, void *arg)
+{
+	query_parts(arg, req, "SELECT " RELEASE_COLUMNS("r") " FROM apps a LEFT JOIN releases r ON r.deleted_at IS NULL"
+			      " AND (r.app_id = a.app_id OR r.release_id IN"
+			      "  (SELECT release_id FROM app_releases l WHERE l.app_id = a.app_id))"
+			      " WHERE a.app_id = find_app($1) ORDER BY r.created_at DESC LIMIT " LIST_MAX,
+	    (const char *[]){ fl_http_param(req, "app") }, 1, releases_write);
+}
+
+void
 releases_get(struct fl_http_req *req, void *arg)
 {
 	char id[FL_UUID_LEN + 1];
@@ -59,8 +74,13 @@ releases_get(struct fl_http_req *req, void *arg)
 static const char *
 releases_explain(struct fl_http_req *req, struct fl_err *err)
 {
-	const char *artifact = fl_json_str(fl_json_get(fl_http_json(req, NULL), "artifact"), "");
+	const struct fl_json *in = fl_http_json(req, NULL);
+	const char *artifact = fl_json_str(fl_json_get(in, "artifact"), "");
 
+	if (err->kind == FL_ERR_INVALID && fl_json_len(fl_json_get(in, "artifacts")) > 0) {
+		fl_err_set(err, FL_ERR_INVALID, "one of them is not there: post it to /artifacts first");
+		return "artifacts";
+	}
 	if (err->kind == FL_ERR_INVALID) {
 		fl_err_set(err, FL_ERR_INVALID, "there is no artifact %s: post it to /artifacts first", artifact);
 		return "artifact";
@@ -85,29 +105,94 @@ check_env(const struct fl_json *env, struct fl_err *err)
 	return 0;
 }
 
+/* What newer clients send: ids of artifacts, of which the first is the image, as JSON text in our form. -1: answered. */
+static int
+read_artifacts(struct fl_http_req *req, const struct fl_json *in, char artifact[FL_UUID_LEN + 1], struct fl_buf *out)
+{
+	const struct fl_json *list = fl_json_get(in, "artifacts");
+	struct fl_jsonw w = fl_jsonw(out);
+	struct fl_err err = { 0 };
+	char id[FL_UUID_LEN + 1];
+
+	if (body_check_words(list, "artifacts", &err) == -1) {
+		answer_err(req, "artifacts", &err);
+		return -1;
+	}
+	if (fl_json_len(list) > ARTIFACTS_MAX) {
+		answer_invalid(req, "artifacts", "has %zu artifacts, and at most %d are taken", fl_json_len(list), ARTIFACTS_MAX);
+		return -1;
+	}
+	fl_jsonw_open(&w, NULL, '[');
+	for (size_t i = 0; i < fl_json_len(list); i++) {
+		const char *text = fl_json_str(fl_json_at(list, i), "");
+
+		if (!fl_uuid_parse(text, id)) {
+			answer_invalid(req, "artifacts", "\"%.80s\" is no id: it has 32 hexadecimal digits", text);
+			return -1;
+		}
+		fl_jsonw_str(&w, NULL, id);
+		if (i == 0 && *artifact == '\0')
+			memcpy(artifact, id, sizeof(id));
+	}
+	fl_jsonw_close(&w, ']');
+	return 0;
+}
+
+/* A release of the request's body, checked. */
+struct draft {
+	char id[FL_UUID_LEN + 1], artifact[FL_UUID_LEN + 1];
+	char *env, *meta;
+	const char *app; /* name or id; NULL: of no app in particular */
+	struct fl_buf artifacts, processes;
+};
+
+static void
+draft_release(struct draft *d)
+{
+	free(d->env);
+	free(d->meta);
+	fl_buf_release(&d->artifacts);
+	fl_buf_release(&d->processes);
+}
+
+/* -1: answered. */
+static int
+draft_read(struct fl_http_req *req, const struct fl_json *in, struct draft *d)
+{
+	struct fl_err err = { 0 };
+
+	if (body_id(req, in, "id", d->id) == -1 || body_id(req, in, "artifact", d->artifact) == -1 ||
+	    read_artifacts(req, in, d->artifact, &d->artifacts) == -1 ||
+	    body_str(req, in, "app_id", APP_NAME_MAX, &d->app) == -1)
+		return -1;
+	if (*d->artifact == '\0')
+		answer_invalid(req, "artifact", "is missing: a release needs the id of an artifact");
+	else if (check_env(fl_json_get(in, "env"), &err) == -1)
+		answer_err(req, "env", &err);
+	else if (body_check_strings(fl_json_get(in, "meta"), "meta", &err) == -1)
+		answer_err(req, "meta", &err);
+	else if (process_type_store(fl_json_get(in, "processes"), &d->processes, &err) == -1)
+		answer_err(req, "processes", &err);
+	else
+		return 0;
+	return -1;
+}
+
 void
 releases_create(struct fl_http_req *req, void *arg)
 {
 	const struct fl_json *in = body_object(req, BODY_MAX_RELEASE);
-	char id[FL_UUID_LEN + 1], artifact[FL_UUID_LEN + 1], *env = NULL;
-	struct fl_buf processes = { 0 };
-	struct fl_err err = { 0 };
+	struct draft d = { 0 };
 
-	if (in == NULL || body_id(req, in, "id", id) == -1 || body_id(req, in, "artifact", artifact) == -1)
-		return;
-	if (*artifact == '\0') {
-		answer_invalid(req, "artifact", "is missing: a release needs the id of an artifact");
-	} else if (check_env(fl_json_get(in, "env"), &err) == -1) {
-		answer_err(req, "env", &err);
-	} else if (process_type_store(fl_json_get(in, "processes"), &processes, &err) == -1) {
-		answer_err(req, "processes", &err);
-	} else {
-		env = body_text(fl_json_get(in, "env"), "{}");
-		query_put(arg, req, "INSERT INTO releases (release_id, artifact_id, env, processes)"
-				    " VALUES (coalesce($1, gen_random_uuid()), $2, $3, $4) RETURNING " RELEASE_COLUMNS("releases"),
-		    (const char *[]){ *id == '\0' ? NULL : id, artifact, env, fl_buf_cstr(&processes) }, 4,
+	if (in != NULL && draft_read(req, in, &d) == 0) {
+		d.env = body_text(fl_json_get(in, "env"), "{}");
+		d.meta = body_text(fl_json_get(in, "meta"), "{}");
+		query_put(arg, req, "INSERT INTO releases (release_id, artifact_id, env, processes, app_id, meta, artifacts)"
+				    " VALUES (coalesce($1, gen_random_uuid()), $2, $3, $4, find_app(nullif($5, '')), $6, $7)"
+				    " RETURNING " RELEASE_COLUMNS("releases"),
+		    (const char *[]){ *d.id == '\0' ? NULL : d.id, d.artifact, d.env, fl_buf_cstr(&d.processes), d.app, d.meta,
+			fl_buf_cstr(&d.artifacts) }, 7,
 		    releases_write, releases_explain);
 	}
-	free(env);
-	fl_buf_release(&processes);
+	draft_release(&d);
 }

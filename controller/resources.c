@@ -33,6 +33,7 @@ resources_write(struct fl_jsonw *w, const char *key, const PGresult *res, int ro
 	fl_jsonw_open(w, key, '{');
 	row_id(w, "id", res, row, 0);
 	row_id(w, "provider_id", res, row, 1);
+	row_id(w, "provider", res, row, 1); /* its name from 2015 on */
 	row_str(w, "external_id", res, row, 2);
 	row_json(w, "env", res, row, 3);
 	row_json(w, "apps", res, row, 4);
@@ -47,6 +48,13 @@ resources_list(struct fl_http_req *req, void *arg)
 			      " LEFT JOIN resources r ON r.provider_id = p.provider_id AND r.deleted_at IS NULL"
 			      " WHERE p.provider_id = find_provider($1) ORDER BY r.created_at DESC",
 	    (const char *[]){ fl_http_param(req, "provider") }, 1, resources_write);
+}
+
+void
+resources_list_all(struct fl_http_req *req, void *arg)
+{
+	query_all(arg, req, "SELECT " COLUMNS " FROM resources r WHERE r.deleted_at IS NULL ORDER BY r.created_at DESC",
+	    NULL, 0, resources_write);
 }
 
 void

@@ -6,6 +6,7 @@
 
 struct fl_http_req;
 
+void resources_list_all(struct fl_http_req *req, void *arg);
 void resources_list(struct fl_http_req *req, void *arg);
 /* Ask the provider for one and record it with its apps. */
 void resources_create(struct fl_http_req *req, void *arg);

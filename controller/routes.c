@@ -7,6 +7,7 @@
 #include "controller/apps.h"
 #include "controller/artifacts.h"
 #include "controller/controller.h"
+#include "controller/events.h"
 #include "controller/formations.h"
 #include "controller/job_log.h"
 #include "controller/job_run.h"
@@ -42,6 +43,7 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/releases", releases_list, 0 },
 	{ "POST", "/releases", releases_create, 0 },
 	{ "GET", "/releases/:release", releases_get, 0 },
+	{ "GET", "/apps/:app/releases", releases_of_app, 0 },
 	{ "GET", "/apps/:app/release", app_release_get, 0 },
 	{ "PUT", "/apps/:app/release", app_release_set, 0 },
 
@@ -64,6 +66,9 @@ static const struct fl_http_route routes[] = {
 	{ "DELETE", "/apps/:app/routes/:type/:id", app_routes_delete, 0 },
 	{ "GET", "/apps/:app/requests", app_requests, 0 },
 
+	{ "GET", "/events", events_read, 0 },
+	{ "GET", "/events/:event", events_get, 0 },
+
 	{ "GET", "/keys", keys_list, 0 },
 	{ "POST", "/keys", keys_create, 0 },
 	{ "GET", "/keys/:fingerprint", keys_get, 0 },
@@ -76,6 +81,7 @@ static const struct fl_http_route routes[] = {
 	{ "POST", "/providers/:provider/resources", resources_create, 0 },
 	{ "GET", "/providers/:provider/resources/:resource", resources_get, 0 },
 	{ "PUT", "/providers/:provider/resources/:resource", resources_put, 0 },
+	{ "GET", "/resources", resources_list_all, 0 },
 	{ "GET", "/apps/:app/resources", resources_of_app, 0 },
 };
 

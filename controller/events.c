@@ -1,0 +1,421 @@
+#include "controller/events.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/answer.h"
+#include "controller/controller.h"
+#include "controller/number.h"
+#include "controller/query.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/http_server.h"
+#include "libflynn/json.h"
+#include "libflynn/list.h"
+#include "libflynn/log.h"
+#include "libflynn/pg.h"
+#include "libflynn/uuid.h"
+#include "libflynn/xmalloc.h"
+
+/* Above this a subscriber has to read before he gets more. */
+#define MAX_PENDING ((size_t)256 << 10)
+#define BATCH "200"
+#define BATCH_ROWS 200
+#define COUNT_MAX 1000
+
+#define COLUMNS "event_id, app_id, object_type, object_id, data, micros(created_at)"
+/* $1 an app's id, $2 types with commas between them, $3 an object's id; NULL: any. */
+#define CHOSEN                                                                            \
+	"($1::uuid IS NULL OR app_id = $1) AND ($2::text IS NULL OR object_type = ANY (string_to_array($2, ',')))" \
+	" AND ($3::text IS NULL OR object_id = $3)"
+
+/* What a reader wants. */
+struct wanted {
+	char app[FL_UUID_LEN + 1]; /* "": of all */
+	char *types, *object;	   /* NULL: any */
+	int64_t last_id;	   /* after this one */
+	int64_t before_id;	   /* 0: none */
+	int64_t count;		   /* 0: not limited */
+	bool past;
+};
+
+struct subscriber {
+	TAILQ_ENTRY(subscriber) link;
+	struct events *events;
+	struct fl_http_req *req; /* NULL: gone, freed when its query ends */
+	struct wanted wanted;	 /* last_id: that was sent */
+	bool started;
+	bool busy;  /* a query is under way */
+	bool dirty; /* there may be events behind last_id */
+};
+
+struct events {
+	struct controller *c;
+	TAILQ_HEAD(, subscriber) subscribers;
+	bool numbering, more; /* the outbox is being emptied; it may have got more since */
+};
+
+static void subscriber_pump(struct subscriber *s);
+
+static void
+wanted_release(struct wanted *w)
+{
+	free(w->types);
+	free(w->object);
+}
+
+/* Object ids that are UUIDs come in both forms. */
+static char *
+object_id(const char *given)
+{
+	char id[FL_UUID_LEN + 1];
+
+	if (given == NULL || *given == '\0')
+		return NULL;
+	return fl_xstrdup(fl_uuid_parse(given, id) ? id : given);
+}
+
+/* -1: answered. */
+static int
+wanted_read(struct fl_http_req *req, struct wanted *w)
+{
+	const char *types = fl_http_query(req, "object_types"), *past = fl_http_query(req, "past");
+	int64_t since_id;
+
+	*w = (struct wanted){ .past = past != NULL && strcmp(past, "true") == 0 };
+	if (number_header(req, "Last-Event-Id", INT64_MAX, &w->last_id) == -1 ||
+	    number_query(req, "before_id", INT64_MAX, &w->before_id) == -1 ||
+	    number_query(req, "since_id", INT64_MAX, &since_id) == -1 ||
+	    number_query(req, "count", COUNT_MAX, &w->count) == -1)
+		return -1;
+	if (since_id > w->last_id)
+		w->last_id = since_id;
+	w->types = types != NULL && *types != '\0' ? fl_xstrdup(types) : NULL;
+	w->object = object_id(fl_http_query(req, "object_id"));
+	return 0;
+}
+
+static void
+write_event(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
+{
+	fl_jsonw_open(w, key, '{');
+	row_int(w, "id", res, row, 0);
+	row_id(w, "app", res, row, 1);
+	row_str(w, "object_type", res, row, 2);
+	row_str(w, "object_id", res, row, 3);
+	row_json(w, "data", res, row, 4);
+	row_time(w, "created_at", res, row, 5);
+	fl_jsonw_close(w, '}');
+}
+
+/* ---- numbers ---- */
+
+static void number(struct events *e);
+
+static void
+on_numbered(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct events *e = arg;
+
+	e->numbering = false;
+	if (err != NULL) /* the next change, or the next connection to the database, is another try */
+		fl_log_warn("events wait for their numbers", fl_str("err", err->msg));
+	else if (e->more)
+		number(e);
+}
+
+static void
+number(struct events *e)
+{
+	e->more = e->numbering;
+	if (e->numbering)
+		return;
+	e->numbering = true;
+	fl_pg_query(e->c->pg, "SELECT number_events()", NULL, 0, on_numbered, e);
+}
+
+/* ---- the stream ---- */
+
+static void
+subscriber_free(struct subscriber *s)
+{
+	TAILQ_REMOVE(&s->events->subscribers, s, link);
+	wanted_release(&s->wanted);
+	free(s);
+}
+
+static void
+on_close(FL_UNUSED struct fl_http_req *req, void *arg)
+{
+	struct subscriber *s = arg;
+
+	s->req = NULL;
+	if (!s->busy)
+		subscriber_free(s);
+}
+
+/* s gives its request up, which the caller answers or ends. */
+static struct fl_http_req *
+subscriber_leave(struct subscriber *s)
+{
+	struct fl_http_req *req = s->req;
+
+	fl_http_on_close(req, NULL, NULL);
+	fl_http_stream_on_drain(req, NULL, NULL);
+	subscriber_free(s);
+	return req;
+}
+
+/* The result of a query of s, which may be gone. Whether there are rows to look at. */
+static bool
+subscriber_got(struct subscriber *s, const struct fl_err *err)
+{
+	bool started = s->started;
+	struct fl_http_req *req;
+
+	s->busy = false;
+	if (s->req == NULL) {
+		subscriber_free(s);
+		return false;
+	}
+	if (err == NULL)
+		return true;
+	req = subscriber_leave(s);
+	if (started) /* the client comes again with the last id */
+		fl_http_stream_end(req);
+	else
+		answer_err(req, NULL, err);
+	return false;
+}
+
+static void
+on_events(const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct subscriber *s = arg;
+
+	if (!subscriber_got(s, err))
+		return;
+	for (int i = 0; i < PQntuples(res); i++) {
+		struct fl_buf b = { 0 };
+		struct fl_jsonw w = fl_jsonw(&b);
+
+		write_event(&w, NULL, res, i);
+		fl_http_sse_send(s->req, NULL, fl_pg_str(res, i, 0, ""), b.data);
+		s->wanted.last_id = fl_pg_int(res, i, 0, s->wanted.last_id);
+		fl_buf_release(&b);
+	}
+	if (PQntuples(res) == BATCH_ROWS)
+		s->dirty = true;
+	subscriber_pump(s);
+}
+
+/* Query for s; the SQL's $1 to $3 are of CHOSEN, $4 is n. */
+static void
+subscriber_query(struct subscriber *s, const char *sql, int64_t n, const char *count,
+    void (*cb)(const PGresult *res, const struct fl_err *err, void *arg))
+{
+	const struct wanted *w = &s->wanted;
+	char text[24];
+
+	s->busy = true;
+	snprintf(text, sizeof(text), "%lld", (long long)n);
+	fl_pg_query(s->events->c->pg, sql,
+	    (const char *[]){ *w->app != '\0' ? w->app : NULL, w->types, w->object, text, count }, count == NULL ? 4 : 5, cb, s);
+}
+
+/* Go on with s, unless it waits for the database or for its reader. */
+static void
+subscriber_pump(struct subscriber *s)
+{
+	if (!s->started || !s->dirty || s->busy || s->req == NULL || fl_http_stream_pending(s->req) > MAX_PENDING)
+		return;
+	s->dirty = false;
+	subscriber_query(s, "SELECT " COLUMNS " FROM events WHERE " CHOSEN " AND event_id > $4"
+			    " ORDER BY event_id LIMIT " BATCH,
+	    s->wanted.last_id, NULL, on_events);
+}
+
+static void
+on_drain(FL_UNUSED struct fl_http_req *req, void *arg)
+{
+	subscriber_pump(arg);
+}
+
+static void
+on_start(const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct subscriber *s = arg;
+	struct wanted *w = &s->wanted;
+	int64_t newest;
+
+	if (!subscriber_got(s, err))
+		return;
+	newest = fl_pg_int(res, 0, 0, 0);
+	if (!w->past && w->last_id == 0)
+		w->last_id = newest;
+	else if (w->count > 0) /* there may be none of the last so many */
+		w->last_id = fl_pg_int(res, 0, 1, newest > w->last_id ? newest + 1 : w->last_id + 1) - 1;
+	s->started = true;
+	s->dirty = true;
+	fl_http_sse_start(s->req);
+	subscriber_pump(s);
+}
+
+/* All that was committed until now has its number: from now on is from here. */
+static void
+on_now(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct subscriber *s = arg;
+	char count[24];
+
+	if (!subscriber_got(s, err))
+		return;
+	snprintf(count, sizeof(count), "%lld", (long long)s->wanted.count);
+	subscriber_query(s, "SELECT (SELECT max(event_id) FROM events), (SELECT min(event_id) FROM (SELECT event_id FROM events"
+			    " WHERE " CHOSEN " AND event_id > $4 ORDER BY event_id DESC LIMIT $5) latest)",
+	    s->wanted.last_id, count, on_start);
+}
+
+static void
+stream(struct events *e, struct fl_http_req *req, const struct wanted *w)
+{
+	struct subscriber *s = fl_xcalloc(1, sizeof(*s));
+
+	*s = (struct subscriber){ .events = e, .req = req, .wanted = *w, .busy = true };
+	TAILQ_INSERT_TAIL(&e->subscribers, s, link);
+	fl_http_on_close(req, on_close, s);
+	fl_http_stream_on_drain(req, on_drain, s);
+	fl_pg_query(e->c->pg, "SELECT number_events()", NULL, 0, on_now, s);
+}
+
+/* ---- the list ---- */
+
+static void
+list(struct events *e, struct fl_http_req *req, const struct wanted *w)
+{
+	char last[24], before[24], count[24];
+
+	snprintf(last, sizeof(last), "%lld", (long long)w->last_id);
+	snprintf(before, sizeof(before), "%lld", (long long)w->before_id);
+	snprintf(count, sizeof(count), "%lld", (long long)(w->count > 0 ? w->count : COUNT_MAX));
+	query_all(e->c, req, "SELECT " COLUMNS " FROM events WHERE " CHOSEN " AND event_id > $4"
+			     " AND ($5 = '0' OR event_id < $5::bigint) ORDER BY event_id DESC LIMIT $6::bigint",
+	    (const char *[]){ *w->app != '\0' ? w->app : NULL, w->types, w->object, last, before, count }, 6, write_event);
+}
+
+static bool
+wants_list(const struct fl_http_req *req)
+{
+	const char *accept = fl_http_header(req, "Accept");
+
+	return accept != NULL && strcmp(accept, "application/json") == 0;
+}
+
+/* A reader whose app is looked up, and the outbox emptied. */
+struct start {
+	struct events *events;
+	struct fl_http_req *req;
+	struct wanted wanted;
+};
+
+static void
+on_app(const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct start *st = arg;
+
+	if (err != NULL) {
+		answer_err(st->req, NULL, err);
+	} else if (row_is_null(res, 0, 0) && row_bool(res, 0, 1)) {
+		answer_not_found(st->req);
+	} else {
+		row_get_id(res, 0, 0, st->wanted.app);
+		if (wants_list(st->req)) {
+			list(st->events, st->req, &st->wanted);
+		} else {
+			stream(st->events, st->req, &st->wanted);
+			st->wanted.types = st->wanted.object = NULL; /* the subscriber's now */
+		}
+	}
+	wanted_release(&st->wanted);
+	free(st);
+}
+
+void
+events_read(struct fl_http_req *req, void *arg)
+{
+	struct controller *c = arg;
+	const char *app = fl_http_query(req, "app_id");
+	struct wanted w;
+	struct start *st;
+
+	if (wanted_read(req, &w) == -1)
+		return;
+	st = fl_xcalloc(1, sizeof(*st));
+	*st = (struct start){ c->events, req, w };
+	fl_pg_query(c->pg, "SELECT find_app($1), $1 <> '', number_events()", (const char *[]){ app != NULL ? app : "" }, 1, on_app, st);
+}
+
+void
+events_get(struct fl_http_req *req, void *arg)
+{
+	int64_t id;
+
+	if (number_read(fl_http_param(req, "event"), INT64_MAX, &id) == -1)
+		answer_not_found(req);
+	else
+		query_one(arg, req, "SELECT " COLUMNS " FROM events WHERE event_id = $1",
+		    (const char *[]){ fl_http_param(req, "event") }, 1, write_event);
+}
+
+/* ---- what the database says ---- */
+
+static void
+on_outbox(FL_UNUSED const char *payload, void *arg)
+{
+	number(arg);
+}
+
+static void
+on_notify(FL_UNUSED const char *payload, void *arg)
+{
+	struct events *e = arg;
+	struct subscriber *s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &e->subscribers, link, next) {
+		s->dirty = true;
+		subscriber_pump(s);
+	}
+}
+
+struct events *
+events_new(struct controller *c)
+{
+	struct events *e = fl_xcalloc(1, sizeof(*e));
+
+	e->c = c;
+	TAILQ_INIT(&e->subscribers);
+	return e;
+}
+
+void
+events_listen(struct events *e)
+{
+	fl_pg_listen(e->c->pg, "events_outbox", on_outbox, e);
+	fl_pg_listen(e->c->pg, "events", on_notify, e);
+}
+
+void
+events_free(struct events *e)
+{
+	struct subscriber *s, *next;
+
+	if (e == NULL)
+		return;
+	TAILQ_FOREACH_SAFE(s, &e->subscribers, link, next)
+		subscriber_free(s);
+	free(e);
+}

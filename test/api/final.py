@@ -1,0 +1,205 @@
+"""What clients of the final version (2021) ask for of the same objects."""
+
+import json
+
+from world import NOBODY, OTHER_PORT, Stream, case, dashed, wait_for
+
+LIST = [("Accept", "application/json")]
+
+
+# ---- releases, resources --------------------------------------------------------------------
+
+@case
+def a_release_of_theirs_has_artifacts_an_app_and_meta(w):
+    app, one, two = w.app(), w.artifact(), w.artifact()
+    made = w.ask("POST", "/releases", {"app_id": app["id"], "artifacts": [dashed(one), two], "env": {"A": "1"}, "meta": {"git": "true"},
+                                       "processes": {"web": {"args": ["/bin/web"]}}})
+    r = made.exactly('{"id":"<id>","artifact":"%s","artifacts":["%s","%s"],"app_id":"%s","env":{"A":"1"},"processes":{"web":{"args":["/bin/web"]}},'
+                     '"meta":{"git":"true"},"created_at":"<time>"}' % (one, one, two, app["id"]))
+    assert w.get(f"/releases/{r['id']}").body == made.body
+    assert w.ok("POST", "/releases", {**r, "id": ""})["artifacts"] == [one, two]  # as it was read
+    for artifacts in ([NOBODY], [one, NOBODY], ["x"], [1], "x", {}):
+        w.ask("POST", "/releases", {"artifacts": artifacts}).refuses("artifacts")
+
+
+@case
+def an_apps_releases_are_those_made_for_it_and_those_it_had(w):
+    app, _, first = w.living("web")
+    made = w.ok("POST", "/releases", {"app_id": app, "artifact": w.artifact()})["id"]
+    second = w.release("web")
+    w.release("web")  # nobody's
+    w.ok("PUT", f"/apps/{app}/release", {"id": second})
+    w.ok("PUT", f"/apps/{app}/release", {"id": first})
+    got = w.ok("GET", f"/apps/{app}/releases")
+    assert [r["id"] for r in got] == [second, made, first] and got[0] == w.ok("GET", f"/releases/{second}"), got
+    w.get(f"/apps/{w.app()['name']}/releases").exactly("[]")
+    w.get("/apps/nobody/releases").empty(404)
+
+
+@case
+def all_resources_are_listed(w):
+    p = w.ok("POST", "/providers", {"name": w.name(), "url": f"http://postgres-api.discoverd/databases?{w.name()}"})
+    r = w.ok("POST", f"/providers/{p['id']}/resources", {"apps": [w.app()["id"]]})
+    assert w.ok("GET", "/resources")[0] == r and r["provider"] == p["id"]
+
+
+# ---- events ---------------------------------------------------------------------------------
+
+def listed(w, query):
+    a = w.get(f"/events?{query}", headers=LIST)
+    assert a.status == 200 and a.get("Content-Type") == "application/json; charset=UTF-8", a
+    return a.json
+
+
+@case
+def each_kind_of_change_is_an_event(w):
+    app, id, release = w.living("web")
+    got = listed(w, f"app_id={app}")
+    assert [e["object_type"] for e in got] == ["app_release", "app"], got
+    assert list(got[0]) == ["id", "app", "object_type", "object_id", "data", "created_at"], got
+    assert got[0]["app"] == id and got[0]["object_id"] == release and got[0]["data"] == {"release": w.ok("GET", f"/releases/{release}")}
+    assert got[1]["object_id"] == id and {**got[1]["data"], "updated_at": None} == {**w.ok("GET", f"/apps/{app}"), "updated_at": None}
+    since = got[0]["id"]
+
+    w.ok("POST", f"/apps/{app}", {"meta": {"a": "1"}})
+    w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 1}})
+    w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 2}})
+    job = w.job(app, release)
+    other = w.ok("POST", "/releases", {"app_id": app, "artifact": w.artifact()})
+    p = w.ok("POST", "/providers", {"name": w.name(), "url": f"http://postgres-api.discoverd/databases?{w.name()}"})
+    resource = w.ok("POST", f"/providers/{p['id']}/resources", {"apps": [app]})
+    got = listed(w, f"app_id={dashed(id)}&since_id={since}")[::-1]
+    assert [e["object_type"] for e in got] == ["app", "scale", "scale", "job", "release", "resource"], got
+    assert got[0]["data"] == w.ok("GET", f"/apps/{app}")
+    assert got[1]["object_id"] == f"{id}:{release}" and got[1]["data"] == {"processes": {"web": 1}, "release": release}
+    assert got[2]["data"] == {"prev_processes": {"web": 1}, "processes": {"web": 2}, "release": release}
+    assert got[3]["object_id"] == job["id"] and {**job, **got[3]["data"]} == got[3]["data"] and got[3]["data"]["host_id"] == "host0"
+    assert got[4]["data"] == other and got[5]["data"] == resource
+
+    w.ok("PUT", f"/apps/{app}/release", {"id": other["id"]})
+    got = listed(w, f"app_id={app}&object_types=app_release&count=1")
+    assert got[0]["data"]["prev_release"]["id"] == release and got[0]["data"]["release"] == other, got
+
+
+@case
+def what_is_no_apps_is_an_event_too(w):
+    artifact = w.artifact()
+    key = w.ok("POST", "/keys", {"key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtN3obDx3DMMraWNnOIjxp/P9yZmEJTPgIx+2bRiwkK x"})
+    w.ok("DELETE", f"/keys/{key['fingerprint']}")
+    provider = w.ok("POST", "/providers", {"name": w.name(), "url": f"http://x/{w.name()}"})
+    for kind, id, data in (("artifact", artifact, w.ok("GET", f"/artifacts/{artifact}")), ("provider", provider["id"], provider),
+                           ("key_deletion", key["fingerprint"], None)):
+        got = listed(w, f"object_id={id}&object_types={kind}&count=1")
+        assert len(got) == 1 and got[0]["object_type"] == kind and "app" not in got[0], (kind, got)
+        assert data is None or got[0]["data"] == data, (got, data)
+
+
+@case
+def the_list_is_cut_by_ids_count_and_kind(w):
+    app, _, release = w.living("web")
+    for n in range(1, 5):
+        w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": n}})
+    all = listed(w, f"app_id={app}&object_types=scale")
+    assert [e["data"]["processes"]["web"] for e in all] == [4, 3, 2, 1] and sorted((e["id"] for e in all), reverse=True) == [e["id"] for e in all]
+    ids = [e["id"] for e in all]
+    for query, want in ((f"before_id={ids[1]}", ids[2:]), (f"since_id={ids[2]}", ids[:2]), (f"before_id={ids[0]}&since_id={ids[3]}", ids[1:3]),
+                        ("count=2", ids[:2]), (f"count=1&before_id={ids[0]}", ids[1:2]), (f"object_id={all[0]['object_id']}", ids),
+                        ("object_id=x", []), (f"object_id={NOBODY}", [])):
+        assert [e["id"] for e in listed(w, f"app_id={app}&object_types=scale&{query}")] == want, query
+    assert {e["object_type"] for e in listed(w, f"app_id={app}&object_types=scale,app")} == {"scale", "app"}
+    assert w.get(f"/events/{ids[0]}").json == all[0]
+    for id in ("x", "-1", "9" * 18):
+        w.get(f"/events/{id}").empty(404)
+
+
+@case
+def wrong_queries_are_refused_by_name(w):
+    for headers in (LIST, []):
+        for name in ("count", "before_id", "since_id"):
+            for value in ("x", "-1", "1.5", "9" * 30):
+                w.get(f"/events?{name}={value}", headers=headers).refuses(name)
+        w.get("/events", headers=[*headers, ("Last-Event-Id", "x")]).refuses("Last-Event-Id")
+        w.get("/events?app_id=nobody", headers=headers).empty(404)
+
+
+@case
+def events_stream_from_now_on(w):
+    app, id, release = w.living("web")
+    for accept in ("text/event-stream", None, "*/*"):  # all but the one of the list
+        with Stream(f"/events?app_id={app}&object_types=scale", accept=accept) as s:
+            w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 1}})
+            kind, number, data = s.next()
+            e = json.loads(data)
+            assert kind is None and int(number) == e["id"] and e["object_type"] == "scale" and e["app"] == id, data
+            assert e == w.get(f"/events/{number}").json
+            assert s.silent()
+
+
+@case
+def past_events_come_first_when_asked_for(w):
+    app, _, release = w.living("web")
+    for n in (1, 2, 3):
+        w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": n}})
+
+    def seen(s, n):
+        return [json.loads(s.next()[2])["data"]["processes"]["web"] for _ in range(n)]
+
+    path = f"/events?app_id={app}&object_types=scale"
+    with Stream(path + "&past=true") as s:
+        assert seen(s, 3) == [1, 2, 3]
+        w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 4}})
+        assert seen(s, 1) == [4]
+    with Stream(path + "&past=true&count=2") as s:
+        assert seen(s, 2) == [3, 4] and s.silent()
+    with Stream(path + "&count=2") as s:
+        assert s.silent()
+    with Stream(path + "&past=true&object_id=none&count=2") as s:
+        assert s.silent()
+
+
+@case
+def who_comes_again_misses_nothing(w):
+    app, _, release = w.living("web")
+    path = f"/events?app_id={app}&object_types=scale"
+    with Stream(path) as s:
+        w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 1}})
+        last = s.next()[1]
+    for n in range(2, 6):
+        w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": n}}, port=(None, OTHER_PORT)[n % 2])
+    with Stream(path, [("Last-Event-Id", last)], port=OTHER_PORT) as s:
+        assert [json.loads(s.next()[2])["data"]["processes"]["web"] for _ in range(4)] == [2, 3, 4, 5]
+        assert s.silent()
+    with Stream(path, [("Last-Event-Id", str(1 << 60))]) as s:
+        assert s.silent()
+
+
+@case
+def an_apps_deletion_is_waited_for_as_they_do(w):
+    app, id, _ = w.living("web")
+    with Stream(f"/events?app_id={app}&object_types=app_deletion") as s:
+        w.ask("DELETE", f"/apps/{app}").empty()
+        e = json.loads(s.next()[2])
+    assert e["object_id"] == id and e["data"] == {"app_deletion": {"app": id, "deleted_routes": [], "deleted_resources": [], "deleted_releases": []}, "error": ""}, e
+
+
+@case
+def writers_at_once_lose_no_reader_an_event(w):
+    import threading
+    apps = [w.living("web") for _ in range(4)]
+    with Stream("/events?object_types=scale") as s:
+        def write(app, _, release, port):
+            for n in range(1, 21):
+                w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": n}}, port=port)
+        threads = [threading.Thread(target=write, args=(*a, (None, OTHER_PORT)[i % 2])) for i, a in enumerate(apps)]
+        for t in threads:
+            t.start()
+        seen = {id: [] for _, id, _ in apps}
+        numbers = []
+        for _ in range(20 * len(apps)):
+            e = json.loads(s.next()[2])
+            numbers.append(e["id"])
+            seen[e["app"]].append(e["data"]["processes"]["web"])
+        for t in threads:
+            t.join()
+        assert numbers == sorted(numbers)
+        assert all(v == list(range(1, 21)) for v in seen.values()), seen
