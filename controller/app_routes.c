@@ -7,6 +7,7 @@
 #include "controller/apps.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/route_json.h"
 #include "controller/router_client.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -148,26 +149,20 @@ is_mine(const struct route_op *op, const struct fl_json *route)
 	return strncmp(parent, APP_ROUTES_PARENT, len) == 0 && strcmp(parent + len, op->id) == 0;
 }
 
-static void
-answer_value(struct fl_http_req *req, const struct fl_json *v)
-{
-	struct fl_buf b = { 0 };
-	struct fl_jsonw w = fl_jsonw(&b);
-
-	fl_jsonw_value(&w, NULL, v);
-	answer_json(req, &b);
-}
-
 /* Answer with what the router did. */
 static void
 on_route(const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
 {
 	struct route_op *op = arg;
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
 
-	if (err != NULL)
+	if (err != NULL) {
 		answer_err(op->req, field, err);
-	else
-		answer_value(op->req, body);
+	} else {
+		route_json_write(&w, NULL, body);
+		answer_json(op->req, &b);
+	}
 	free(op);
 }
 
@@ -176,14 +171,18 @@ on_list(const struct fl_json *body, const char *field, const struct fl_err *err,
 {
 	struct route_op *op = arg;
 	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
 
-	if (err == NULL && fl_json_is_null(body)) {
-		fl_buf_addstr(&b, "[]");
+	if (err != NULL) {
+		answer_err(op->req, field, err);
+	} else {
+		fl_jsonw_open(&w, NULL, '[');
+		for (size_t i = 0; i < fl_json_len(body); i++)
+			route_json_write(&w, NULL, fl_json_at(body, i));
+		fl_jsonw_close(&w, ']');
 		answer_json(op->req, &b);
-		free(op);
-		return;
 	}
-	on_route(body, field, err, op);
+	free(op);
 }
 
 /* Whether arg may go on with the app; if not it is freed. */
@@ -201,8 +200,14 @@ route_op_has_app(struct route_op *op, const struct app *app)
 static void
 route_op_start(struct fl_http_req *req, struct controller *c, void (*on_app)(const struct app *app, void *arg))
 {
-	struct route_op *op = fl_xcalloc(1, sizeof(*op));
+	const char *again = fl_http_param(req, "again");
+	struct route_op *op;
 
+	if (again != NULL && strcmp(again, fl_http_param(req, "type")) != 0) {
+		answer_not_found(req);
+		return;
+	}
+	op = fl_xcalloc(1, sizeof(*op));
 	op->c = c;
 	op->req = req;
 	apps_find(c, req, on_app, op);
@@ -230,29 +235,14 @@ app_routes_list(struct fl_http_req *req, void *arg)
 static void
 create_of_app(const struct app *app, void *arg)
 {
-	static const char *const ours[] = { "id", "parent_ref", "created_at", "updated_at" };
 	struct route_op *op = arg;
-	const struct fl_json *in;
 	struct fl_buf b = { 0 };
-	struct fl_jsonw w = fl_jsonw(&b);
 	char *parent;
 
 	if (!route_op_has_app(op, app))
 		return;
-	in = fl_http_json(op->req, NULL);
 	parent = fl_xasprintf(APP_ROUTES_PARENT "%s", op->id);
-	fl_jsonw_open(&w, NULL, '{');
-	fl_jsonw_str(&w, "parent_ref", parent);
-	for (size_t i = 0; i < fl_json_len(in); i++) {
-		const char *key = fl_json_key_at(in, i);
-		size_t o = 0;
-
-		while (o < fl_nitems(ours) && strcmp(ours[o], key) != 0)
-			o++;
-		if (o == fl_nitems(ours))
-			fl_jsonw_value(&w, key, fl_json_at(in, i));
-	}
-	fl_jsonw_close(&w, '}');
+	route_json_read(fl_http_json(op->req, NULL), parent, &b);
 	router_call(op->c, "POST", "/routes", b.data, on_route, op);
 	fl_buf_release(&b);
 	free(parent);
@@ -297,6 +287,47 @@ void
 app_routes_get(struct fl_http_req *req, void *arg)
 {
 	route_op_start(req, arg, get_of_app);
+}
+
+/* Only after a look at it: the route may be another app's. */
+static void
+on_got_to_update(const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
+{
+	struct route_op *op = arg;
+	struct fl_buf b = { 0 };
+	char *path;
+
+	if (err != NULL || !is_mine(op, body)) {
+		on_got(body, field, err, op);
+		return;
+	}
+	path = route_path(op);
+	route_json_read(fl_http_json(op->req, NULL), NULL, &b);
+	router_call(op->c, "PUT", path, b.data, on_route, op);
+	fl_buf_release(&b);
+	free(path);
+}
+
+static void
+update_of_app(const struct app *app, void *arg)
+{
+	struct route_op *op = arg;
+	char *path;
+
+	if (!route_op_has_app(op, app))
+		return;
+	path = route_path(op);
+	router_call(op->c, "GET", path, NULL, on_got_to_update, op);
+	free(path);
+}
+
+void
+app_routes_update(struct fl_http_req *req, void *arg)
+{
+	const struct fl_json *in;
+
+	if (body_bind(req, &in) == 0)
+		route_op_start(req, arg, update_of_app);
 }
 
 static void

@@ -20,6 +20,8 @@ void app_routes_remove_all(struct controller *c, const char *app_id,
 void app_routes_list(struct fl_http_req *req, void *arg);
 void app_routes_create(struct fl_http_req *req, void *arg);
 void app_routes_get(struct fl_http_req *req, void *arg);
+/* Replaces the settings that the body has, in either form; "" removes one. */
+void app_routes_update(struct fl_http_req *req, void *arg);
 void app_routes_delete(struct fl_http_req *req, void *arg);
 
 #endif

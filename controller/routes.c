@@ -1,5 +1,6 @@
 #include "controller/routes.h"
 
+#include "controller/all_routes.h"
 #include "controller/answer.h"
 #include "controller/app_release.h"
 #include "controller/app_requests.h"
@@ -63,7 +64,14 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/apps/:app/routes", app_routes_list, 0 },
 	{ "POST", "/apps/:app/routes", app_routes_create, 0 },
 	{ "GET", "/apps/:app/routes/:type/:id", app_routes_get, 0 },
+	{ "PUT", "/apps/:app/routes/:type/:id", app_routes_update, 0 },
 	{ "DELETE", "/apps/:app/routes/:type/:id", app_routes_delete, 0 },
+	/* Clients of the flat form put the type before our id, which has it already. */
+	{ "GET", "/apps/:app/routes/:again/:type/:id", app_routes_get, 0 },
+	{ "PUT", "/apps/:app/routes/:again/:type/:id", app_routes_update, 0 },
+	{ "DELETE", "/apps/:app/routes/:again/:type/:id", app_routes_delete, 0 },
+	{ "GET", "/routes", all_routes_list, 0 },
+	{ "GET", "/ca-cert", all_routes_ca_cert, FL_HTTP_OPEN },
 	{ "GET", "/apps/:app/requests", app_requests, 0 },
 
 	{ "GET", "/events", events_read, 0 },

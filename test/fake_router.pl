@@ -41,6 +41,12 @@ sub answer {
 	my ($id) = $path =~ m{^/routes/(.+)$};
 	return (404, {}) if !defined $id || !$routes{$id};
 	return (200, $routes{$id}) if $method eq 'GET';
+	if ($method eq 'PUT') {
+		return (400, { message => 'a route stays what it is' }) if ($in->{config}{domain} // $routes{$id}{config}{domain}) ne $routes{$id}{config}{domain};
+		$routes{$id}{config} = { %{$routes{$id}{config}}, %{$in->{config}} };
+		$routes{$id}{parent_ref} = $in->{parent_ref} if $in->{parent_ref};
+		return (200, $routes{$id});
+	}
 	delete $routes{$id};
 	return (200, {});
 }

@@ -2,7 +2,7 @@
 
 import json
 
-from world import NOBODY, OTHER_PORT, Stream, case, dashed, wait_for
+from world import CLUSTER_KEY, KEY, NOBODY, OTHER_PORT, ROUTER_PORT, Stream, case, dashed
 
 LIST = [("Accept", "application/json")]
 
@@ -41,6 +41,61 @@ def all_resources_are_listed(w):
     p = w.ok("POST", "/providers", {"name": w.name(), "url": f"http://postgres-api.discoverd/databases?{w.name()}"})
     r = w.ok("POST", f"/providers/{p['id']}/resources", {"apps": [w.app()["id"]]})
     assert w.ok("GET", "/resources")[0] == r and r["provider"] == p["id"]
+
+
+# ---- routes ---------------------------------------------------------------------------------
+
+@case
+def routes_are_taken_and_told_in_the_flat_form_too(w):
+    app, domain = w.app(), f"{w.name()}.example.com"
+    path = f"/apps/{app['name']}/routes"
+    r = w.ok("POST", path, {"type": "http", "service": "x-web", "domain": domain, "sticky": True, "parent_ref": "nonsense"})
+    assert (r["type"], r["service"], r["domain"], r["sticky"]) == ("http", "x-web", domain, True), r
+    assert r["config"] == {"service": "x-web", "domain": domain, "sticky": True} and r["parent_ref"] == f"controller/apps/{app['id']}", r
+    for where in (f"{path}/{r['id']}", f"{path}/http/{r['id']}"):  # they put the type before an id that has it
+        assert w.ok("GET", where) == r
+    assert r in w.ok("GET", path) and r in w.ok("GET", "/routes")
+    w.get(f"{path}/tcp/{r['id']}").empty(404)
+    w.ask("DELETE", f"{path}/http/{r['id']}").empty()
+    w.get(f"{path}/{r['id']}").empty(404)
+    t = w.ok("POST", path, {"type": "tcp", "service": "x", "port": 0})
+    assert t["port"] == t["config"]["port"] > 0, t
+
+
+@case
+def a_certificate_comes_as_they_send_it(w):
+    r = w.ok("POST", f"/apps/{w.app()['name']}/routes", {"type": "http", "domain": f"{w.name()}.example.com", "service": "x",
+                                                         "certificate": {"cert": "CERT", "key": "KEY"}})
+    assert r["config"]["tls_cert"] == "CERT" == r["tls_cert"], r
+
+
+@case
+def a_route_is_updated_in_either_form(w):
+    app, domain = w.app(), f"{w.name()}.example.com"
+    path = f"/apps/{app['name']}/routes"
+    r = w.ok("POST", path, {"type": "http", "config": {"domain": domain, "service": "one"}})
+    for body in ({**r, "service": "two", "config": None}, {"config": {"service": "three"}}, {"service": "four", "domain": domain, "parent_ref": "x"}):
+        body = {k: v for k, v in body.items() if v is not None}
+        got = w.ok("PUT", f"{path}/{r['id']}", body)
+        want = body.get("service") or body["config"]["service"]
+        assert (got["id"], got["service"], got["config"]["service"], got["parent_ref"]) == (r["id"], want, want, r["parent_ref"]), got
+        assert w.ok("GET", f"{path}/{r['id']}") == got
+    assert w.ask("PUT", f"{path}/{r['id']}", {"domain": "other.example.com"}).status == 400
+    w.ask("PUT", f"/apps/{w.app()['name']}/routes/{r['id']}", {"service": "x"}).empty(404)
+    w.ask("PUT", f"{path}/http/{NOBODY}", {"service": "x"}).empty(404)
+
+
+@case
+def the_certificate_of_the_api_is_open_to_all(w):
+    w.get("/ca-cert", key=None).empty(404)  # it has none yet
+    pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    w.ask("POST", "/routes", {"type": "http", "config": {"domain": "other.test.local", "service": "other", "tls_cert": "OTHER"}}, port=ROUTER_PORT, key=CLUSTER_KEY)
+    w.ask("POST", "/routes", {"type": "http", "config": {"domain": "controller.test.local", "service": "controller", "tls_cert": pem}},
+          port=ROUTER_PORT, key=CLUSTER_KEY)
+    for key in (None, KEY):
+        a = w.get("/ca-cert", key=key)
+        assert a.status == 200 and a.text == pem and a.get("Content-Type") == "application/x-x509-ca-cert", (a, a.headers)
+    assert w.get("/routes", key=None).status == 401
 
 
 # ---- events ---------------------------------------------------------------------------------

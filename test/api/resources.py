@@ -76,10 +76,6 @@ def a_provider_that_is_not_there_is_unavailable(w):
 
 # ---- routes ---------------------------------------------------------------------------------
 
-def config(route):
-    return route["config"]
-
-
 @case
 def an_http_route_is_made_read_and_removed(w):
     app, domain = w.app(), f"{w.name()}.example.com"
