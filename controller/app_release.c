@@ -4,6 +4,7 @@
 
 #include "controller/answer.h"
 #include "controller/body.h"
+#include "controller/deployments.h"
 #include "controller/query.h"
 #include "controller/releases.h"
 #include "controller/tx.h"
@@ -37,6 +38,8 @@ on_locked(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
 	if (row_is_null(res, 0, 1))
 		return tx_fail(tx, FL_ERR_INVALID, NULL, "there is no release %s", tx->params[RELEASE]);
+	if (row_bool(res, 0, PQfnumber(res, "deployed")))
+		return tx_fail(tx, FL_ERR_CONFLICT, NULL, DEPLOYMENTS_IN_THE_WAY);
 	row_get_id(res, 0, 0, app);
 	tx_set(tx, APP, app);
 	releases_write_at(&w, NULL, res, 0, 1);
@@ -52,11 +55,10 @@ on_moved(FL_UNUSED struct tx *tx, const PGresult *res)
 
 /* The new formation is told of before the old one ends, so that its jobs may be up first. */
 static const struct tx_step set_steps[] = {
-	{ "SELECT a.app_id, " RELEASE_COLUMNS("r") " FROM apps a"
+	{ "SELECT a.app_id, " RELEASE_COLUMNS("r") ", " DEPLOYMENTS_IS_OPEN " AS deployed FROM apps a"
 	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
 	{ "UPDATE apps SET release_id = $2, updated_at = clock_timestamp() WHERE app_id = $1", 2, { APP, RELEASE }, NULL },
-	{ "INSERT INTO app_releases (app_id, release_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, { APP, RELEASE }, NULL },
 	{ "INSERT INTO formations (app_id, release_id, processes)"
 	  " SELECT f.app_id, r.release_id,"
 	  "  (SELECT coalesce(json_object_agg(p.key, p.value), '{}') FROM json_each(f.processes) p"

@@ -10,6 +10,8 @@
 #include "controller/body.h"
 #include "controller/database.h"
 #include "controller/events.h"
+#include "controller/deployer.h"
+#include "controller/deployments.h"
 #include "controller/formation_events.h"
 #include "controller/hosts.h"
 #include "controller/job_events.h"
@@ -67,6 +69,7 @@ on_schema(void *arg)
 	formation_events_listen(c->formation_events);
 	job_events_listen(c->job_events);
 	events_listen(c->events);
+	c->deployer = deployer_start(c);
 	c->retention = retention_start(c);
 }
 
@@ -92,6 +95,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->formation_events = formation_events_new(c);
 	c->job_events = job_events_new(c);
 	c->events = events_new(c);
+	c->deployments = deployments_new(c);
 	c->schema = schema_start(base, database_conninfo, on_schema, c);
 	c->http = fl_http_new(base, NULL);
 	fl_http_set_max_body(c->http, BODY_MAX_RELEASE);
@@ -139,6 +143,8 @@ controller_free(struct controller *c)
 	formation_events_free(c->formation_events);
 	job_events_free(c->job_events);
 	events_free(c->events);
+	deployer_free(c->deployer);
+	deployments_free(c->deployments);
 	fl_http_client_free(c->client);
 	if (c->postgres != NULL)
 		fl_discoverd_unwatch(c->postgres);

@@ -6,6 +6,8 @@
 
 #include "libflynn/list.h"
 
+struct deployer;
+struct deployments;
 struct event_base;
 struct events;
 struct fl_discoverd;
@@ -44,6 +46,8 @@ struct controller {
 	struct job_events *job_events;
 	struct events *events;
 	struct retention *retention;
+	struct deployments *deployments;
+	struct deployer *deployer; /* NULL: the schema does not stand yet */
 	LIST_HEAD(, run) runs; /* one-off jobs being started or attached */
 	LIST_HEAD(, log) logs; /* being sent */
 	LIST_HEAD(, asking) askings; /* for requests that routers had */

@@ -5,6 +5,7 @@
 
 #include "controller/answer.h"
 #include "controller/body.h"
+#include "controller/deployments.h"
 #include "controller/expanded_formation.h"
 #include "controller/formation_events.h"
 #include "controller/process_type.h"
@@ -108,9 +109,16 @@ enum { APP, RELEASE, COUNTS };
 
 /* Locks the app, so that its deletion either sees the formation or comes first; tells the release's process types. */
 #define LOCK_APP                                                                        \
-	"SELECT a.app_id, a.protected, r.processes FROM apps a"                         \
+	"SELECT a.app_id, a.protected, r.processes, " DEPLOYMENTS_IS_OPEN " FROM apps a" \
 	" LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"           \
 	" WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a"
+
+/* Whoever deploys decides on the counts until he is done. */
+static enum tx_next
+refuse_deployed(struct tx *tx, const PGresult *res)
+{
+	return row_bool(res, 0, 3) ? tx_fail(tx, FL_ERR_CONFLICT, NULL, DEPLOYMENTS_IN_THE_WAY) : TX_GO_ON;
+}
 
 static enum tx_next
 on_locked_to_put(struct tx *tx, const PGresult *res)
@@ -133,7 +141,7 @@ on_locked_to_put(struct tx *tx, const PGresult *res)
 		return TX_FAIL;
 	row_get_id(res, 0, 0, app);
 	tx_set(tx, APP, app);
-	return TX_GO_ON;
+	return refuse_deployed(tx, res);
 }
 
 static enum tx_next
@@ -187,7 +195,7 @@ on_locked_to_delete(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_INVALID, NULL, "the app is protected, so its formation cannot be deleted");
 	row_get_id(res, 0, 0, app);
 	tx_set(tx, APP, app);
-	return TX_GO_ON;
+	return refuse_deployed(tx, res);
 }
 
 static enum tx_next

@@ -9,6 +9,7 @@
 #include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/number.h"
+#include "controller/deployer.h"
 #include "controller/row.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -211,6 +212,7 @@ on_notify(const char *payload, void *arg)
 
 	if (payload != NULL && !fl_uuid_parse(payload, app))
 		return;
+	deployer_job_changed(je->c->deployer, payload != NULL ? app : NULL);
 	TAILQ_FOREACH_SAFE(s, &je->subscribers, link, next) {
 		if (payload != NULL && s->started && strcmp(s->app, app) != 0)
 			continue;

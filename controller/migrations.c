@@ -216,6 +216,43 @@ const struct migration migrations[] = {
 	{ 2, "CREATE CONSTRAINT TRIGGER tell_resource AFTER INSERT ON resources DEFERRABLE INITIALLY DEFERRED"
 	     " FOR EACH ROW EXECUTE FUNCTION tell_resource()" },
 	{ 2, "INSERT INTO schema_migrations (id) VALUES (2)" },
+
+	/* Version 3: deployments, and numbers for the releases that an app has had. */
+	{ 3, "CREATE TABLE deployments ("
+	     " deployment_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),"
+	     " app_id uuid NOT NULL REFERENCES apps,"
+	     " old_release_id uuid REFERENCES releases, new_release_id uuid NOT NULL REFERENCES releases,"
+	     " strategy text NOT NULL, timeout_s integer NOT NULL, status text NOT NULL DEFAULT 'pending', error text,"
+	     /* What ran when it began, and what is to run when it is done. */
+	     " old_processes json, processes json,"
+	     " owner uuid, lease_until timestamptz, begun_at timestamptz, step_at timestamptz,"
+	     " created_at timestamptz NOT NULL DEFAULT clock_timestamp(), finished_at timestamptz)" },
+	{ 3, "CREATE INDEX deployments_app ON deployments (app_id, created_at DESC)" },
+	{ 3, "CREATE INDEX deployments_open ON deployments (app_id, created_at) WHERE finished_at IS NULL" },
+	{ 3, "CREATE FUNCTION tell_deployment() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM pg_notify('deployments', NEW.deployment_id::text);"
+	     " PERFORM tell(NEW.app_id, 'deployment', hex(NEW.deployment_id), json_strip_nulls(json_build_object("
+	     "  'app', hex(NEW.app_id), 'deployment', hex(NEW.deployment_id), 'release', hex(NEW.new_release_id),"
+	     "  'status', NEW.status, 'error', NEW.error)));"
+	     " RETURN NULL; END $$" },
+	{ 3, "CREATE TRIGGER tell_new_deployment AFTER INSERT ON deployments"
+	     " FOR EACH ROW EXECUTE FUNCTION tell_deployment()" },
+	{ 3, "CREATE TRIGGER tell_deployment AFTER UPDATE ON deployments"
+	     " FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION tell_deployment()" },
+	{ 3, "ALTER TABLE app_releases ADD COLUMN version integer" },
+	{ 3, "UPDATE app_releases l SET version = n.version FROM (SELECT app_id, release_id,"
+	     "  row_number() OVER (PARTITION BY app_id ORDER BY created_at, release_id) AS version FROM app_releases) n"
+	     " WHERE n.app_id = l.app_id AND n.release_id = l.release_id" },
+	{ 3, "ALTER TABLE app_releases ALTER COLUMN version SET NOT NULL, ADD UNIQUE (app_id, version)" },
+	{ 3, "CREATE FUNCTION number_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " INSERT INTO app_releases (app_id, release_id, version)"
+	     "  SELECT NEW.app_id, NEW.release_id, coalesce(max(version), 0) + 1 FROM app_releases WHERE app_id = NEW.app_id"
+	     "  ON CONFLICT (app_id, release_id) DO NOTHING;"
+	     " RETURN NULL; END $$" },
+	{ 3, "CREATE TRIGGER number_release AFTER UPDATE ON apps"
+	     " FOR EACH ROW WHEN (NEW.release_id IS NOT NULL AND OLD.release_id IS DISTINCT FROM NEW.release_id)"
+	     " EXECUTE FUNCTION number_release()" },
+	{ 3, "INSERT INTO schema_migrations (id) VALUES (3)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

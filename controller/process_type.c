@@ -244,3 +244,16 @@ process_type_check_protected(const struct fl_json *counts, const struct fl_json 
 	}
 	return 0;
 }
+
+bool
+process_type_is_exclusive(const struct fl_json *type)
+{
+	const struct fl_json *ports = fl_json_get(type, "ports");
+
+	if (fl_json_bool(fl_json_get(type, "data"), false) || fl_json_len(fl_json_get(type, "volumes")) > 0)
+		return true;
+	for (size_t i = 0; i < fl_json_len(ports); i++)
+		if (fl_json_int(fl_json_get(fl_json_at(ports, i), "port"), 0) != 0)
+			return true;
+	return false;
+}

@@ -4,6 +4,8 @@
 #ifndef CONTROLLER_PROCESS_TYPE_H
 #define CONTROLLER_PROCESS_TYPE_H
 
+#include <stdbool.h>
+
 struct fl_buf;
 struct fl_err;
 struct fl_json;
@@ -21,5 +23,8 @@ int process_type_store(const struct fl_json *processes, struct fl_buf *out, stru
 int process_type_check_counts(const struct fl_json *counts, const struct fl_json *types, struct fl_err *err);
 /* A protected app has at least one job of each type: INVALID when counts leave one out. */
 int process_type_check_protected(const struct fl_json *counts, const struct fl_json *types, struct fl_err *err);
+
+/* Whether two jobs of the process type cannot run beside one another: it has a volume or a fixed port. */
+bool process_type_is_exclusive(const struct fl_json *type);
 
 #endif

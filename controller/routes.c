@@ -9,6 +9,7 @@
 #include "controller/artifacts.h"
 #include "controller/controller.h"
 #include "controller/events.h"
+#include "controller/deployments.h"
 #include "controller/formations.h"
 #include "controller/job_log.h"
 #include "controller/job_run.h"
@@ -47,6 +48,11 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/apps/:app/releases", releases_of_app, 0 },
 	{ "GET", "/apps/:app/release", app_release_get, 0 },
 	{ "PUT", "/apps/:app/release", app_release_set, 0 },
+
+	{ "POST", "/apps/:app/deploy", deployments_create, 0 },
+	{ "GET", "/apps/:app/deployments", deployments_list, 0 },
+	{ "GET", "/deployments/:deployment", deployments_get, 0 },
+	{ "DELETE", "/deployments/:deployment", deployments_cancel, 0 },
 
 	{ "GET", "/formations", formations_list_all, 0 },
 	{ "GET", "/apps/:app/formations", formations_list, 0 },

@@ -5,6 +5,7 @@
 #include "libflynn/list.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
+#include "process_type.h"
 #include "scheduler_world.h"
 
 void
@@ -124,14 +125,7 @@ formation_is_omni(const struct formation *f, const char *type)
 bool
 formation_is_exclusive(const struct formation *f, const char *type)
 {
-	const struct fl_json *t = process_type(f, type), *ports = fl_json_get(t, "ports");
-
-	if (fl_json_bool(fl_json_get(t, "data"), false) || fl_json_len(fl_json_get(t, "volumes")) > 0)
-		return true;
-	for (size_t i = 0; i < fl_json_len(ports); i++)
-		if (fl_json_int(fl_json_get(fl_json_at(ports, i), "port"), 0) != 0)
-			return true;
-	return false;
+	return process_type_is_exclusive(process_type(f, type));
 }
 
 struct host *

@@ -1,0 +1,152 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "controller/deploy_decide.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+
+/*
+ * Lives a deployment of one type through: whatever is asked for comes up, or ends, one job at a time. Returns the
+ * number of steps; least and most are the jobs that served at any moment.
+ */
+static int
+live_through(enum deploy_strategy strategy, int old, int want, bool is_exclusive, int *least, int *most)
+{
+	struct deploy_type t = { "web", want, old, 0, old, 0, is_exclusive };
+
+	*least = *most = old;
+	for (int steps = 1; steps < 10000; steps++) {
+		enum deploy_next next = deploy_decide(strategy, &t, 1);
+		int all;
+
+		if (next == DEPLOY_DONE)
+			return steps;
+		if (t.old_live > t.old_count)
+			t.old_live--;
+		else if (t.new_up < t.new_count)
+			t.new_up++;
+		all = t.old_live + t.new_up;
+		*least = all < *least ? all : *least;
+		*most = all > *most ? all : *most;
+		assert_true(t.new_up <= want);
+	}
+	fail_msg("it does not end");
+	return 0;
+}
+
+static void
+every_deployment_ends(FL_UNUSED void **state)
+{
+	int least, most;
+
+	for (int s = 0; s < DEPLOY_STRATEGY_MAX; s++)
+		for (int old = 0; old < 12; old++)
+			for (int want = 0; want < 12; want++)
+				for (int exclusive = 0; exclusive < 2; exclusive++)
+					live_through((enum deploy_strategy)s, old, want, exclusive == 1, &least, &most);
+}
+
+static void
+never_fewer_serve_than_before(FL_UNUSED void **state)
+{
+	static const enum deploy_strategy strategies[] = { DEPLOY_ONE_BY_ONE, DEPLOY_IN_BATCHES, DEPLOY_ALL_AT_ONCE };
+	int least, most;
+
+	for (size_t i = 0; i < fl_nitems(strategies); i++) {
+		for (int n = 1; n < 12; n++) {
+			live_through(strategies[i], n, n, false, &least, &most);
+			assert_int_equal(least, n);
+		}
+	}
+}
+
+static void
+strategies_differ_in_how_many_run_at_once(FL_UNUSED void **state)
+{
+	static const struct {
+		enum deploy_strategy strategy;
+		bool is_exclusive;
+		int least, most;
+	} cases[] = {
+		{ DEPLOY_ONE_BY_ONE, false, 6, 7 },
+		{ DEPLOY_IN_BATCHES, false, 6, 8 },
+		{ DEPLOY_ALL_AT_ONCE, false, 6, 12 },
+		{ DEPLOY_ONE_DOWN_ONE_UP, false, 5, 6 },
+		{ DEPLOY_ALL_AT_ONCE, true, 5, 6 },
+	};
+	int least, most;
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		live_through(cases[i].strategy, 6, 6, cases[i].is_exclusive, &least, &most);
+		assert_int_equal(least, cases[i].least);
+		assert_true(most <= cases[i].most);
+	}
+}
+
+static void
+a_type_that_is_gone_goes_last(FL_UNUSED void **state)
+{
+	struct deploy_type types[] = { { "clock", 0, 1, 0, 1, 0, false }, { "web", 1, 1, 0, 1, 0, false } };
+
+	assert_int_equal(deploy_decide(DEPLOY_ONE_BY_ONE, types, 2), DEPLOY_SCALE);
+	assert_int_equal(types[0].old_count, 1);
+	assert_int_equal(types[1].new_count, 1);
+	assert_int_equal(deploy_decide(DEPLOY_ONE_BY_ONE, types, 2), DEPLOY_WAIT);
+	types[1].new_up = 1;
+	assert_int_equal(deploy_decide(DEPLOY_ONE_BY_ONE, types, 2), DEPLOY_SCALE);
+	assert_int_equal(types[0].old_count, 0);
+	assert_int_equal(types[1].old_count, 0);
+	assert_int_equal(deploy_decide(DEPLOY_ONE_BY_ONE, types, 2), DEPLOY_DRAIN);
+	types[0].old_live = types[1].old_live = 0;
+	assert_int_equal(deploy_decide(DEPLOY_ONE_BY_ONE, types, 2), DEPLOY_DONE);
+}
+
+static void
+nothing_wanted_is_done_at_once(FL_UNUSED void **state)
+{
+	assert_int_equal(deploy_decide(DEPLOY_ONE_BY_ONE, NULL, 0), DEPLOY_DONE);
+}
+
+static void
+a_wait_is_told(FL_UNUSED void **state)
+{
+	struct deploy_type types[] = { { "web", 2, 2, 2, 2, 1, false }, { "db", 1, 0, 0, 1, 0, true }, { "ok", 1, 0, 1, 0, 1, false } };
+	struct fl_buf b = { 0 };
+
+	deploy_explain_wait(types, 3, &b);
+	assert_string_equal(fl_buf_cstr(&b), "web: 1 of 2 jobs of the new release are up; db: 1 jobs of the old release have yet to end");
+	fl_buf_release(&b);
+}
+
+static void
+strategies_have_names(FL_UNUSED void **state)
+{
+	enum deploy_strategy s;
+
+	for (int i = 0; i < DEPLOY_STRATEGY_MAX; i++) {
+		assert_int_equal(deploy_strategy_parse(deploy_strategy_name((enum deploy_strategy)i), &s), 0);
+		assert_int_equal(s, i);
+	}
+	assert_int_equal(deploy_strategy_parse("blue-green", &s), -1);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_deployment_ends),
+		cmocka_unit_test(never_fewer_serve_than_before),
+		cmocka_unit_test(strategies_differ_in_how_many_run_at_once),
+		cmocka_unit_test(a_type_that_is_gone_goes_last),
+		cmocka_unit_test(nothing_wanted_is_done_at_once),
+		cmocka_unit_test(a_wait_is_told),
+		cmocka_unit_test(strategies_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,360 @@
+#include "controller/deployments.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/answer.h"
+#include "controller/body.h"
+#include "controller/controller.h"
+#include "controller/deploy_decide.h"
+#include "controller/query.h"
+#include "controller/tx.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/http_server.h"
+#include "libflynn/json.h"
+#include "libflynn/list.h"
+#include "libflynn/pg.h"
+#include "libflynn/uuid.h"
+#include "libflynn/xmalloc.h"
+
+#define LIST_MAX "100"
+#define STRATEGY_DEFAULT "one-by-one"
+#define TIMEOUT_DEFAULT_S 120
+#define TIMEOUT_MAX_S 3600
+
+/* behind: the one that is carried out, or will be, before this one. */
+#define COLUMNS                                                                                          \
+	"d.deployment_id, d.app_id, d.old_release_id, d.new_release_id, d.strategy, d.status, d.error,"  \
+	" d.processes, d.timeout_s, micros(d.created_at), micros(d.finished_at),"                        \
+	" CASE WHEN d.status = 'pending' THEN (SELECT o.deployment_id FROM deployments o"                \
+	"  WHERE o.app_id = d.app_id AND o.finished_at IS NULL AND o.created_at < d.created_at"          \
+	"  ORDER BY o.created_at DESC LIMIT 1) END"
+
+const char deployments_give_up_sql[] =
+    DEPLOYMENTS_LOCK
+    " d AS (UPDATE deployments t SET status = $2, error = $3, owner = NULL, lease_until = NULL, finished_at = clock_timestamp()"
+    "  FROM a WHERE t.deployment_id = $1 AND t.finished_at IS NULL AND ($4::uuid IS NULL OR t.owner = $4) RETURNING t.*),"
+    " old AS (UPDATE formations f SET processes = d.old_processes, updated_at = clock_timestamp() FROM d"
+    "  WHERE f.app_id = d.app_id AND f.release_id = d.old_release_id AND f.deleted_at IS NULL),"
+    " new AS (UPDATE formations f SET processes = NULL, deleted_at = clock_timestamp(), updated_at = clock_timestamp() FROM d"
+    "  WHERE f.app_id = d.app_id AND f.release_id = d.new_release_id AND d.begun_at IS NOT NULL"
+    "   AND d.new_release_id IS DISTINCT FROM d.old_release_id AND f.deleted_at IS NULL)"
+    " SELECT deployment_id FROM d";
+
+struct follower {
+	LIST_ENTRY(follower) link;
+	struct deployments *of;
+	struct fl_http_req *req; /* NULL: gone, freed when its query ends */
+	char id[FL_UUID_LEN + 1];
+	char *status;		  /* that was told last */
+	bool started, busy, dirty;
+};
+
+struct deployments {
+	struct controller *c;
+	LIST_HEAD(, follower) followers;
+};
+
+static void follower_look(struct follower *f);
+
+static void
+deployments_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
+{
+	fl_jsonw_open(w, key, '{');
+	row_id(w, "id", res, row, 0);
+	row_id(w, "app", res, row, 1);
+	row_id(w, "old_release", res, row, 2);
+	row_id(w, "new_release", res, row, 3);
+	row_str(w, "strategy", res, row, 4);
+	row_str(w, "status", res, row, 5);
+	row_str(w, "error", res, row, 6);
+	row_json(w, "processes", res, row, 7);
+	row_int(w, "deploy_timeout", res, row, 8);
+	row_time(w, "created_at", res, row, 9);
+	row_time(w, "finished_at", res, row, 10);
+	row_id(w, "behind", res, row, 11);
+	fl_jsonw_close(w, '}');
+}
+
+/* ---- asking for one ---- */
+
+enum { APP, RELEASE, STRATEGY, TIMEOUT, DEPLOYMENT };
+
+static enum tx_next
+on_locked(struct tx *tx, const PGresult *res)
+{
+	char app[FL_UUID_LEN + 1];
+
+	if (PQntuples(res) == 0)
+		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
+	if (row_is_null(res, 0, 1))
+		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
+	row_get_id(res, 0, 0, app);
+	tx_set(tx, APP, app);
+	return TX_GO_ON;
+}
+
+static enum tx_next
+on_inserted(struct tx *tx, const PGresult *res)
+{
+	char id[FL_UUID_LEN + 1];
+
+	row_get_id(res, 0, 0, id);
+	tx_set(tx, DEPLOYMENT, id);
+	return TX_GO_ON;
+}
+
+static enum tx_next
+on_created(struct tx *tx, const PGresult *res)
+{
+	struct fl_jsonw w = fl_jsonw(&tx->answer);
+
+	deployments_write(&w, NULL, res, 0);
+	return TX_GO_ON;
+}
+
+/* The lock on the app gives its deployments an order. */
+static const struct tx_step create_steps[] = {
+	{ "SELECT a.app_id, r.release_id FROM apps a"
+	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
+	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
+	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s) VALUES ($1, $2, $3, $4)"
+	  " RETURNING deployment_id", 4, { APP, RELEASE, STRATEGY, TIMEOUT }, on_inserted },
+	{ "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", 1, { DEPLOYMENT }, on_created },
+};
+
+static int
+read_timeout(struct fl_http_req *req, const struct fl_json *in, char text[16])
+{
+	const struct fl_json *v = fl_json_get(in, "timeout");
+	int64_t s = fl_json_int(v, fl_json_is_null(v) ? TIMEOUT_DEFAULT_S : 0);
+
+	if (s < 1 || s > TIMEOUT_MAX_S) {
+		answer_invalid(req, "timeout", "must be a number of seconds from 1 to %d", TIMEOUT_MAX_S);
+		return -1;
+	}
+	snprintf(text, 16, "%lld", (long long)s);
+	return 0;
+}
+
+void
+deployments_create(struct fl_http_req *req, void *arg)
+{
+	const struct fl_json *in = body_object(req, BODY_MAX);
+	const char *strategy = STRATEGY_DEFAULT;
+	char id[FL_UUID_LEN + 1], timeout[16];
+	enum deploy_strategy known;
+	struct tx *tx;
+
+	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "strategy", 64, &strategy) == -1 ||
+	    read_timeout(req, in, timeout) == -1)
+		return;
+	if (*id == '\0') {
+		answer_invalid(req, "id", "is missing: send the id of the release that is to be deployed");
+		return;
+	}
+	if (deploy_strategy_parse(strategy, &known) == -1) {
+		answer_invalid(req, "strategy", "must be one-by-one, in-batches, all-at-once or one-down-one-up");
+		return;
+	}
+	tx = tx_new(arg, req, create_steps, fl_nitems(create_steps));
+	tx_set(tx, APP, fl_http_param(req, "app"));
+	tx_set(tx, RELEASE, id);
+	tx_set(tx, STRATEGY, strategy);
+	tx_set(tx, TIMEOUT, timeout);
+	tx_run(tx);
+}
+
+/* ---- looking at them ---- */
+
+void
+deployments_list(struct fl_http_req *req, void *arg)
+{
+	query_parts(arg, req, "SELECT " COLUMNS " FROM apps a LEFT JOIN deployments d ON d.app_id = a.app_id"
+			      " WHERE a.app_id = find_app($1) ORDER BY d.created_at DESC LIMIT " LIST_MAX,
+	    (const char *[]){ fl_http_param(req, "app") }, 1, deployments_write);
+}
+
+static void
+follower_free(struct follower *f)
+{
+	LIST_REMOVE(f, link);
+	free(f->status);
+	free(f);
+}
+
+static void
+on_close(FL_UNUSED struct fl_http_req *req, void *arg)
+{
+	struct follower *f = arg;
+
+	f->req = NULL;
+	if (!f->busy)
+		follower_free(f);
+}
+
+/* f gives its request up, which the caller answers or ends. */
+static struct fl_http_req *
+follower_leave(struct follower *f)
+{
+	struct fl_http_req *req = f->req;
+
+	fl_http_on_close(req, NULL, NULL);
+	follower_free(f);
+	return req;
+}
+
+/* Tell of the row, if its status is another than before. True: it was the last. */
+static bool
+follower_tell(struct follower *f, const PGresult *res)
+{
+	const char *status = fl_pg_str(res, 0, 5, "");
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
+
+	if (f->status != NULL && strcmp(f->status, status) == 0)
+		return false;
+	free(f->status);
+	f->status = fl_xstrdup(status);
+	deployments_write(&w, NULL, res, 0);
+	fl_http_sse_send(f->req, status, NULL, fl_buf_cstr(&b));
+	fl_buf_release(&b);
+	return !row_is_null(res, 0, 10);
+}
+
+static void
+on_row(const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct follower *f = arg;
+
+	f->busy = false;
+	if (f->req == NULL) {
+		follower_free(f);
+	} else if (err != NULL && !f->started) {
+		answer_err(follower_leave(f), NULL, err);
+	} else if (err != NULL) { /* the client comes again */
+		fl_http_stream_end(follower_leave(f));
+	} else if (PQntuples(res) == 0) {
+		answer_not_found(follower_leave(f));
+	} else {
+		if (!f->started)
+			fl_http_sse_start(f->req);
+		f->started = true;
+		if (follower_tell(f, res))
+			fl_http_stream_end(follower_leave(f));
+		else if (f->dirty)
+			follower_look(f);
+	}
+}
+
+static void
+follower_look(struct follower *f)
+{
+	f->dirty = f->busy;
+	if (f->busy)
+		return;
+	f->busy = true;
+	fl_pg_query(f->of->c->pg, "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1",
+	    (const char *[]){ f->id }, 1, on_row, f);
+}
+
+void
+deployments_get(struct fl_http_req *req, void *arg)
+{
+	struct controller *c = arg;
+	char id[FL_UUID_LEN + 1];
+	struct follower *f;
+
+	if (!fl_uuid_parse(fl_http_param(req, "deployment"), id)) {
+		answer_not_found(req);
+		return;
+	}
+	if (!fl_http_accepts(req, "text/event-stream")) {
+		query_one(c, req, "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", (const char *[]){ id }, 1,
+		    deployments_write);
+		return;
+	}
+	f = fl_xcalloc(1, sizeof(*f));
+	f->of = c->deployments;
+	f->req = req;
+	memcpy(f->id, id, sizeof(id));
+	LIST_INSERT_HEAD(&c->deployments->followers, f, link);
+	fl_http_on_close(req, on_close, f);
+	follower_look(f);
+}
+
+struct deployments *
+deployments_new(struct controller *c)
+{
+	struct deployments *ds = fl_xcalloc(1, sizeof(*ds));
+
+	ds->c = c;
+	LIST_INIT(&ds->followers);
+	return ds;
+}
+
+void
+deployments_free(struct deployments *ds)
+{
+	struct follower *f, *next;
+
+	if (ds == NULL)
+		return;
+	LIST_FOREACH_SAFE(f, &ds->followers, link, next)
+		follower_free(f);
+	free(ds);
+}
+
+void
+deployments_changed(struct deployments *ds, const char *deployment_id)
+{
+	struct follower *f, *next;
+
+	LIST_FOREACH_SAFE(f, &ds->followers, link, next) {
+		if (deployment_id == NULL || strcmp(f->id, deployment_id) == 0)
+			follower_look(f);
+	}
+}
+
+/* ---- giving one up ---- */
+
+enum { ID, STATUS, WHY, OWNER };
+
+static enum tx_next
+on_given_up(struct tx *tx, const PGresult *res)
+{
+	return PQntuples(res) > 0 ? TX_GO_ON : tx_fail(tx, FL_ERR_INVALID, NULL, "the deployment has ended already");
+}
+
+static enum tx_next
+on_found(struct tx *tx, const PGresult *res)
+{
+	return PQntuples(res) > 0 ? TX_GO_ON : tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such deployment");
+}
+
+static const struct tx_step cancel_steps[] = {
+	{ "SELECT 1 FROM deployments WHERE deployment_id = $1", 1, { ID }, on_found },
+	{ deployments_give_up_sql, 4, { ID, STATUS, WHY, OWNER }, on_given_up },
+	{ "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", 1, { ID }, on_created },
+};
+
+void
+deployments_cancel(struct fl_http_req *req, void *arg)
+{
+	char id[FL_UUID_LEN + 1];
+	struct tx *tx;
+
+	if (!fl_uuid_parse(fl_http_param(req, "deployment"), id)) {
+		answer_not_found(req);
+		return;
+	}
+	tx = tx_new(arg, req, cancel_steps, fl_nitems(cancel_steps));
+	tx_set(tx, ID, id);
+	tx_set(tx, STATUS, "cancelled");
+	tx_set(tx, WHY, "it was cancelled");
+	tx_run(tx);
+}

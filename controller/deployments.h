@@ -1,0 +1,40 @@
+/*
+ * deployments - the API's deployments: asked for, listed, followed, given up. deployer.c carries them out.
+ */
+#ifndef CONTROLLER_DEPLOYMENTS_H
+#define CONTROLLER_DEPLOYMENTS_H
+
+struct controller;
+struct deployments;
+struct fl_http_req;
+
+/* Who follows deployments as server-sent events. */
+struct deployments *deployments_new(struct controller *c);
+void deployments_free(struct deployments *ds);
+/* A deployment has another status; NULL: any may have. */
+void deployments_changed(struct deployments *ds, const char *deployment_id);
+
+/* Queue a release ({"id"}, optionally "strategy" and "timeout") for the app. */
+void deployments_create(struct fl_http_req *req, void *arg);
+/* Those of an app, the newest first. */
+void deployments_list(struct fl_http_req *req, void *arg);
+/* One; with Accept: text/event-stream the deployment at each change of its status, until it has ended. */
+void deployments_get(struct fl_http_req *req, void *arg);
+/* Give it up: what ran before runs again. 400 when it has ended. */
+void deployments_cancel(struct fl_http_req *req, void *arg);
+
+/* Statements on one deployment, $1, begin with this, so that they and those on its app come one after another. */
+#define DEPLOYMENTS_LOCK                                                                 \
+	"WITH a AS (SELECT a.app_id, a.deleted_at FROM apps a JOIN deployments l USING (app_id)" \
+	"  WHERE l.deployment_id = $1 FOR NO KEY UPDATE OF a),"
+/*
+ * Ends a deployment: its new release's jobs go, what ran before is asked for again. $1 the deployment, $2 its status
+ * from now on, $3 why, $4 who must own it (NULL: whoever does). Returns the deployment's id, if it was open.
+ */
+extern const char deployments_give_up_sql[];
+/* A column of a query on apps a: whether the app is being deployed. */
+#define DEPLOYMENTS_IS_OPEN "EXISTS (SELECT 1 FROM deployments o WHERE o.app_id = a.app_id AND o.finished_at IS NULL)"
+/* What to say to those who would change what a deployment changes. */
+#define DEPLOYMENTS_IN_THE_WAY "the app is being deployed: wait until that is done, or flynn deployment cancel"
+
+#endif

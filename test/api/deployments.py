@@ -1,0 +1,282 @@
+"""Deployments: what is asked for at each step, how they end, who waits for whom. The case plays the scheduler."""
+
+import json
+
+from world import NOBODY, OTHER_PORT, Stream, case, wait_for
+
+EVENTS = [("Accept", "text/event-stream")]
+
+
+class Deploy:
+    """An app whose web type runs, and a new release of it; jobs do as the case says."""
+
+    def __init__(self, w, count=2, types=("web",)):
+        self.w = w
+        self.app, self.id, self.old = w.living(*types)
+        self.new = w.release(*types)
+        self.jobs = []
+        if count:
+            w.ok("PUT", f"/apps/{self.app}/formations/{self.old}", {"processes": {t: count for t in types}})
+            self.jobs = [(t, w.job(self.app, self.old, type=t)["id"]) for t in types for _ in range(count)]
+
+    def start(self, **more):
+        self.deployment = self.w.ok("POST", f"/apps/{self.app}/deploy", {"id": self.new, **more})
+        return self.deployment
+
+    def now(self):
+        return self.w.ok("GET", f"/deployments/{self.deployment['id']}")
+
+    def count(self, release, type="web"):
+        a = self.w.get(f"/apps/{self.app}/formations/{release}")
+        return a.json.get("processes", {}).get(type, 0) if a.status == 200 else 0
+
+    def asked(self, old, new, type="web"):
+        wait_for(f"old={old} new={new} to be asked for", lambda: (self.count(self.old, type), self.count(self.new, type)) == (old, new))
+
+    def up(self, type="web", **more):
+        return self.w.job(self.app, self.new, type=type, **more)
+
+    def down(self, type="web"):
+        at = next(i for i, (t, _) in enumerate(self.jobs) if t == type)
+        _, job = self.jobs.pop(at)
+        self.w.ok("PUT", f"/apps/{self.app}/jobs/{job}", {"id": job, "release": self.old, "type": type, "state": "down"})
+
+    def ends(self, status):
+        wait_for(f"it to be {status}", lambda: self.now()["status"] == status)
+        return self.now()
+
+    def release(self):
+        return self.w.ok("GET", f"/apps/{self.app}/release")["id"]
+
+
+@case
+def a_deployment_is_told_as_it_was_asked_for(w):
+    d = Deploy(w, count=0)
+    made = w.ask("POST", f"/apps/{d.app}/deploy", {"id": d.new, "strategy": "all-at-once", "timeout": 7})
+    made.exactly('{"id":"<id>","app":"%s","new_release":"%s","strategy":"all-at-once","status":"pending","deploy_timeout":7,'
+                 '"created_at":"<time>"}' % (d.id, d.new))
+
+
+@case
+def an_app_of_which_nothing_runs_has_the_release_at_once(w):
+    d = Deploy(w, count=0)
+    d.start()
+    done = d.ends("complete")
+    assert done["old_release"] == d.old and done["finished_at"] and "error" not in done, done
+    assert d.release() == d.new
+
+
+@case
+def jobs_are_replaced_one_by_one(w):
+    d = Deploy(w, count=2)
+    d.start()
+    d.asked(2, 1)
+    assert d.release() == d.old
+    d.up(state="starting")
+    assert d.now()["status"] == "running"
+    d.up()
+    d.asked(1, 2)
+    d.down()
+    assert d.now()["status"] == "running"
+    d.up()
+    d.asked(0, 2)
+    assert d.now()["status"] == "running"  # an old job has yet to end
+    d.down()
+    done = d.ends("complete")
+    assert done["processes"] == {"web": 2} and d.release() == d.new
+    assert w.get(f"/apps/{d.app}/formations/{d.old}").status == 404
+
+
+@case
+def all_at_once_asks_for_all_of_the_new(w):
+    d = Deploy(w, count=3)
+    d.start(strategy="all-at-once")
+    d.asked(3, 3)
+    for _ in range(3):
+        d.up()
+    d.asked(0, 3)
+    for _ in range(3):
+        d.down()
+    d.ends("complete")
+
+
+@case
+def one_down_one_up_waits_until_the_old_has_ended(w):
+    d = Deploy(w, count=1)
+    d.start(strategy="one-down-one-up")
+    d.asked(0, 0)
+    assert d.now()["status"] == "running"
+    d.down()
+    d.asked(0, 1)
+    d.up()
+    d.ends("complete")
+
+
+@case
+def a_type_with_a_volume_goes_down_before_it_comes_up(w):
+    d = Deploy(w, count=1)
+    d.new = w.ok("POST", "/releases", {"artifact": w.artifact(), "processes": {"web": {"data": True}}})["id"]
+    d.start()
+    d.asked(0, 0)
+    d.down()
+    d.asked(0, 1)
+    d.up()
+    d.ends("complete")
+
+
+@case
+def a_type_that_the_new_release_has_not_goes_last(w):
+    d = Deploy(w, count=1, types=("web", "clock"))
+    d.new = w.release("web")
+    d.start()
+    d.asked(1, 1)
+    d.asked(1, 0, "clock")
+    d.up()
+    d.asked(0, 1)
+    d.asked(0, 0, "clock")
+    d.down()
+    d.down("clock")
+    assert d.ends("complete")["processes"] == {"web": 1}
+
+
+@case
+def a_job_that_fails_ends_it_and_what_ran_before_is_asked_for_again(w):
+    d = Deploy(w, count=2)
+    d.start()
+    d.asked(2, 1)
+    d.up()
+    d.asked(1, 2)
+    d.up(state="failed", host_error="web exited 7 after 0.4 s")
+    failed = d.ends("failed")
+    assert failed["error"] == "web exited 7 after 0.4 s" and failed["finished_at"], failed
+    d.asked(2, 0)
+    assert w.get(f"/apps/{d.app}/formations/{d.new}").status == 404 and d.release() == d.old
+
+
+@case
+def a_crash_of_the_new_release_before_the_deployment_does_not_count(w):
+    d = Deploy(w, count=1)
+    w.job(d.app, d.new, "crashed", host_error="long ago")
+    d.start()
+    d.asked(1, 1)
+    d.up()
+    d.down()
+    d.ends("complete")
+
+
+@case
+def one_that_does_not_come_up_says_what_it_waited_for(w):
+    d = Deploy(w, count=1)
+    d.start(timeout=1)
+    failed = d.ends("failed")
+    assert failed["error"].startswith("web: 0 of 1 jobs of the new release are up after "), failed
+    d.asked(1, 0)
+
+
+@case
+def an_old_job_that_does_not_end_holds_nothing_up(w):
+    d = Deploy(w, count=1)
+    d.start(timeout=1)
+    d.asked(1, 1)
+    d.up()
+    d.ends("complete")
+
+
+@case
+def the_next_waits_in_line_and_says_behind_whom(w):
+    d = Deploy(w, count=1)
+    first = d.start()
+    d.asked(1, 1)
+    third = w.release("web")
+    second = w.ok("POST", f"/apps/{d.app}/deploy", {"id": third})
+    assert second["status"] == "pending" and second["behind"] == first["id"], second
+    d.up()
+    d.down()
+    d.ends("complete")
+    wait_for("the next to begin", lambda: w.ok("GET", f"/deployments/{second['id']}")["status"] == "running")
+    assert "behind" not in w.ok("GET", f"/deployments/{second['id']}")
+    assert [x["id"] for x in w.ok("GET", f"/apps/{d.app}/deployments")] == [second["id"], first["id"]]
+
+
+@case
+def it_can_be_given_up(w):
+    d = Deploy(w, count=2)
+    d.start()
+    d.asked(2, 1)
+    d.up()
+    d.asked(1, 2)
+    given = w.ok("DELETE", f"/deployments/{d.deployment['id']}")
+    assert given["status"] == "cancelled" and given["finished_at"] and given["error"] == "it was cancelled", given
+    d.asked(2, 0)
+    assert d.release() == d.old
+    w.ask("DELETE", f"/deployments/{d.deployment['id']}").refuses(None, "has ended already")
+
+
+@case
+def one_that_waits_can_be_given_up(w):
+    d = Deploy(w, count=1)
+    d.start()
+    d.asked(1, 1)
+    second = w.ok("POST", f"/apps/{d.app}/deploy", {"id": w.release("web")})
+    assert w.ok("DELETE", f"/deployments/{second['id']}")["status"] == "cancelled"
+    assert d.count(d.new) == 1  # that of the first
+
+
+@case
+def nobody_else_changes_what_it_changes(w):
+    d = Deploy(w, count=1)
+    d.start()
+    d.asked(1, 1)
+    w.ask("PUT", f"/apps/{d.app}/formations/{d.old}", {"processes": {"web": 5}}).fails(409, "conflict")
+    w.ask("PUT", f"/apps/{d.app}/release", {"id": d.old}).fails(409, "conflict")
+    w.ok("DELETE", f"/deployments/{d.deployment['id']}")
+    w.ok("PUT", f"/apps/{d.app}/formations/{d.old}", {"processes": {"web": 5}})
+
+
+@case
+def the_app_can_be_deleted_meanwhile(w):
+    d = Deploy(w, count=1)
+    d.start()
+    d.asked(1, 1)
+    w.ok("DELETE", f"/apps/{d.app}")
+    assert d.ends("failed")["error"] == "the app was deleted"
+
+
+@case
+def its_stream_tells_each_status_and_ends(w):
+    d = Deploy(w, count=1)
+    d.start()
+    d.asked(1, 1)
+    with Stream(f"/deployments/{d.deployment['id']}", port=OTHER_PORT) as s:
+        event, _, data = s.next()
+        assert event == "running" and json.loads(data)["id"] == d.deployment["id"], data
+        d.up()
+        d.down()
+        event, _, data = s.next()
+        assert event == "complete" and json.loads(data)["status"] == "complete", data
+        assert s.next() is None
+
+
+@case
+def the_same_release_again_is_done_at_once(w):
+    d = Deploy(w, count=1)
+    d.new = d.old
+    d.start()
+    d.ends("complete")
+    assert d.count(d.old) == 1
+
+
+@case
+def what_cannot_be_deployed_is_refused(w):
+    app, _, release = w.living()
+    w.ask("POST", f"/apps/{app}/deploy", {}).refuses("id", "is missing")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": NOBODY}).refuses("id", "there is no release")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": 7}).refuses("id")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": release, "strategy": "blue-green"}).refuses("strategy", "one-by-one")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": release, "timeout": 0}).refuses("timeout", "from 1 to 3600")
+    w.ask("POST", "/apps/nobody/deploy", {"id": release}).empty(404)
+    w.get("/apps/nobody/deployments").empty(404)
+    w.get(f"/deployments/{NOBODY}").empty(404)
+    w.get(f"/deployments/{NOBODY}", headers=EVENTS).empty(404)
+    w.ask("DELETE", f"/deployments/{NOBODY}").empty(404)
+    w.get(f"/apps/{app}/deployments").exactly("[]")
