@@ -36,6 +36,7 @@ block_new(struct block_pool *pool, size_t room)
 	} else {
 		b = fl_xmalloc(classes[class].bytes);
 	}
+	pool->held += classes[class].bytes;
 	b->next = NULL;
 	b->off = b->len = 0;
 	b->cap = classes[class].bytes - (uint32_t)sizeof(*b);
@@ -48,6 +49,7 @@ block_free(struct block_pool *pool, struct block *b)
 {
 	if (b == NULL)
 		return;
+	pool->held -= classes[b->class].bytes;
 	if (pool->n_free[b->class] == classes[b->class].keep) {
 		free(b);
 		return;

@@ -7,6 +7,7 @@
 #ifndef ROUTER_BLOCK_H
 #define ROUTER_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,7 +29,12 @@ struct block_pool {
 	struct block *free[BLOCK_CLASSES];
 	unsigned n_free[BLOCK_CLASSES];
 	struct pipe_pool pipes; /* for bytes that need not be looked at */
+	size_t held; /* bytes of the blocks that are in use */
+	size_t max;  /* that they and the pipes should have; 0: any */
 };
+
+/* What a flow may hold when memory is short. */
+#define BLOCK_SHORT_BYTES ((2u << 10) - 32u)
 
 /* An empty block with room for at least that many bytes, at most BLOCK_MAX. */
 struct block *block_new(struct block_pool *pool, size_t room);
@@ -44,6 +50,27 @@ void block_add(struct block *b, const void *data, size_t len);
 void block_drop(struct block *b, size_t len);
 /* A block that holds what b (may be NULL; consumed) held and then data: together at most BLOCK_MAX. */
 struct block *block_append(struct block_pool *pool, struct block *b, const void *data, size_t len);
+
+/* Bytes in use, those of the kernel's pipes among them. */
+static inline size_t
+block_held(const struct block_pool *pool)
+{
+	return pool->held + pool->pipes.n_used * PIPE_BYTES;
+}
+
+/* More is in use than should be: hold little. */
+static inline bool
+block_is_short(const struct block_pool *pool)
+{
+	return pool->max != 0 && block_held(pool) > pool->max;
+}
+
+/* Little is still too much: take nothing on. */
+static inline bool
+block_is_exhausted(const struct block_pool *pool)
+{
+	return pool->max != 0 && block_held(pool) > 2 * pool->max;
+}
 
 static inline char *
 block_bytes(struct block *b)

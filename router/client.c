@@ -267,6 +267,11 @@ next_request(struct client *c)
 			c->x = exchange_begin(c, &head, c->w->in + head.head_len, len - head.head_len);
 			return true;
 		}
+		if (r == FL_HTTP_PARSE_MORE && block_is_exhausted(&c->w->blocks)) {
+			c->is_partial = false;
+			c->x = exchange_refuse(c, 503, "the router is short of memory: it holds too much for slow clients");
+			return true;
+		}
 		if (r == FL_HTTP_PARSE_ERROR) {
 			refuse(c, &err, head.in_first_line);
 			return true;

@@ -214,6 +214,12 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 		exchange_fail(x, 405, "CONNECT is not served here");
 		return x;
 	}
+	if (block_is_exhausted(&c->w->blocks)) {
+		x->keep_client = false;
+		seen_request(x, NULL, h->method, none, h->target);
+		exchange_fail(x, 503, "the router is short of memory: it holds too much for slow clients");
+		return x;
+	}
 	write_head(x, h);
 	exchange_route(x, h);
 	return x;

@@ -243,6 +243,7 @@ flow_pump(struct flow *f, struct io *from, struct io *to, struct block_pool *poo
 	for (int reads = 0;; reads++) {
 		enum flow_result r = flow_flush(f, to, pool);
 		struct pipe *p = NULL;
+		size_t max = scratch_len;
 
 		if (r != FLOW_DONE || f->ended)
 			return r;
@@ -250,9 +251,11 @@ flow_pump(struct flow *f, struct io *from, struct io *to, struct block_pool *poo
 			return FLOW_READ_BLOCKED;
 		if (reads == READS_A_TURN)
 			return FLOW_BUSY;
-		if (may_splice(f, from, to))
+		if (block_is_short(pool) && max > BLOCK_SHORT_BYTES)
+			max = BLOCK_SHORT_BYTES;
+		else if (may_splice(f, from, to))
 			p = pipe_new(&pool->pipes);
-		r = p != NULL ? read_pipe(f, from, p, pool) : read_bytes(f, from, to, pool, scratch, scratch_len, excess, err);
+		r = p != NULL ? read_pipe(f, from, p, pool) : read_bytes(f, from, to, pool, scratch, max, excess, err);
 		if (r != FLOW_DONE)
 			return r;
 	}

@@ -30,6 +30,7 @@ static const struct fl_args_opt options[] = {
 	{ "body-timeout", "BODY_TIMEOUT", "60", FL_ARGS_INT, AT(body_timeout_s), "seconds for a client to send more of a request's body" },
 	{ "send-timeout", "SEND_TIMEOUT", "60", FL_ARGS_INT, AT(send_timeout_s), "seconds for a client to take more of what it is sent" },
 	{ "min-rate", "MIN_RATE", "0", FL_ARGS_INT, AT(min_rate), "bytes a second that bodies must move at least; 0: any" },
+	{ "buffer-memory", "BUFFER_MEMORY", "0", FL_ARGS_INT, AT(buffer_mib), "MiB to hold for slow clients and instances; 0: an eighth of the memory" },
 	{ "max-connections", "MAX_CONNECTIONS", "0", FL_ARGS_INT, AT(max_connections), "clients' connections at once; 0: by the limit of descriptors" },
 	{ "max-connections-per-client", "MAX_CONNECTIONS_PER_CLIENT", "0", FL_ARGS_INT, AT(max_connections_per_client), "of one address, or IPv6 network of 64 bits; 0: any" },
 	{ "drain-timeout", "DRAIN_TIMEOUT", "10", FL_ARGS_INT, AT(drain_timeout_s), "seconds for connections to end once told to stop" },
@@ -67,6 +68,8 @@ check_bounds(const struct router_config *cfg, struct fl_err *err)
 			return fl_err_set(err, FL_ERR_INVALID, "-%s is 1 to 86400 s", times[i].name);
 	if (cfg->max_connections < 0 || cfg->max_connections_per_client < 0)
 		return fl_err_set(err, FL_ERR_INVALID, "-max-connections and -max-connections-per-client are 0, or how many");
+	if (cfg->buffer_mib < 0)
+		return fl_err_set(err, FL_ERR_INVALID, "-buffer-memory is 0, or MiB");
 	if (cfg->min_rate < 0)
 		return fl_err_set(err, FL_ERR_INVALID, "-min-rate is 0, or bytes a second");
 	return 0;

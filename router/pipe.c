@@ -26,6 +26,7 @@ pipe_new(struct pipe_pool *pool)
 	if (p != NULL) {
 		pool->free = p->next;
 		pool->n_free--;
+		pool->n_used++;
 		return p;
 	}
 	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1)
@@ -35,6 +36,7 @@ pipe_new(struct pipe_pool *pool)
 	p = fl_xcalloc(1, sizeof(*p));
 	p->out = fds[0];
 	p->in = fds[1];
+	pool->n_used++;
 	return p;
 }
 
@@ -43,6 +45,7 @@ pipe_free(struct pipe_pool *pool, struct pipe *p)
 {
 	if (p == NULL)
 		return;
+	pool->n_used--;
 	if (p->len > 0 || pool->n_free == KEEP) {
 		destroy(p);
 		return;

@@ -18,6 +18,7 @@ struct pipe {
 struct pipe_pool {
 	struct pipe *free;
 	unsigned n_free;
+	size_t n_used; /* taken and not given back */
 };
 
 /* How many bytes one is made for; the kernel may grant less. */

@@ -43,6 +43,7 @@ struct plane {
 	int min_rate;	       /* bytes a second that a client must send of a body, or take, over such a time; 0: any */
 	const struct cidr_list *trusted; /* proxies whose word on where a request came from counts; NULL: not said */
 	bool is_proxied; /* connections begin with a PROXY header: those of trusted, or all if that is NULL */
+	size_t buffer_bytes; /* that workers should hold for clients and instances, all together */
 	struct admission *admission; /* of clients' connections */
 	_Atomic size_t n_undrained; /* workers that have been told to drain and still have connections */
 	int drained_fd;		    /* eventfd, written when there is none left */

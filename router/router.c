@@ -34,6 +34,9 @@
 #include "router/tls.h"
 
 #define MAX_THREADS 64
+/* The part of the machine's memory that buffers may take unless an option says, and what they may take at least. */
+#define BUFFER_SHARE 8
+#define BUFFER_MIN ((size_t)64 << 20)
 
 uint64_t
 router_counter(const struct router *r, enum counter c)
@@ -81,6 +84,7 @@ write_metrics(struct fl_buf *b, void *arg)
 		{ COUNT_TUNNELS, "tunnels", "counter", "_total", "Upgraded and TCP connections." },
 		{ COUNT_PAUSES, "accept_pauses", "counter", "_total", "Times that connections had to wait to be accepted." },
 		{ COUNT_REFUSED, "clients_refused", "counter", "_total", "Connections closed as their client had enough." },
+		{ COUNT_BUFFERS, "buffer_bytes", "gauge", "", "Bytes held for clients and instances." },
 		{ COUNT_BAD_PROXIES, "proxy_protocol_failures", "counter", "_total", "Connections refused for want of a PROXY header." },
 	};
 	const struct router *r = arg;
@@ -161,6 +165,17 @@ start_seeing(struct router *r, struct fl_err *err)
 	return r->access_log != NULL ? 0 : -1;
 }
 
+static size_t
+buffer_bytes(const struct router_config *cfg)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	size_t bytes = pages > 0 && size > 0 ? (size_t)pages / BUFFER_SHARE * (size_t)size : 0;
+
+	if (cfg->buffer_mib > 0)
+		return (size_t)cfg->buffer_mib << 20;
+	return bytes > BUFFER_MIN ? bytes : BUFFER_MIN;
+}
+
 static struct admission *
 start_admission(const struct router_config *cfg)
 {
@@ -191,6 +206,7 @@ start_plane(struct router *r, struct fl_err *err)
 	plane->body_timeout_ms = r->cfg->body_timeout_s * 1000;
 	plane->send_timeout_ms = r->cfg->send_timeout_s * 1000;
 	plane->min_rate = r->cfg->min_rate;
+	plane->buffer_bytes = buffer_bytes(r->cfg);
 	plane->admission = start_admission(r->cfg);
 	plane->trusted = r->cfg->trusted;
 	plane->is_proxied = r->cfg->is_proxied;

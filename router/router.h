@@ -33,6 +33,7 @@ struct router_config {
 	int head_timeout_s, answer_timeout_s;
 	int idle_timeout_s, body_timeout_s, send_timeout_s, drain_timeout_s;
 	int min_rate; /* bytes a second */
+	int buffer_mib; /* 0: an eighth of the machine's memory */
 	int max_connections; /* 0: as many as there are descriptors for */
 	int max_connections_per_client; /* 0: any */
 	bool is_proxied;

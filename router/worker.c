@@ -395,6 +395,7 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 		run_again(w);
 	if (!TAILQ_EMPTY(&w->unsent))
 		h2_flush(w);
+	atomic_store_explicit(&w->counters[COUNT_BUFFERS], block_held(&w->blocks), memory_order_relaxed);
 	empty_graves(w);
 }
 
@@ -430,6 +431,7 @@ worker_new(struct plane *plane, size_t index, struct fl_err *err)
 
 	w->plane = plane;
 	w->index = index;
+	w->blocks.max = plane->buffer_bytes / plane->n_workers;
 	LIST_INIT(&w->listeners);
 	LIST_INIT(&w->clients);
 	TAILQ_INIT(&w->again);

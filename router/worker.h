@@ -52,6 +52,7 @@ enum counter {
 	COUNT_TUNNELS,	/* upgraded and TCP connections */
 	COUNT_PAUSES,  /* times that accepting was put off */
 	COUNT_REFUSED, /* connections of clients that have enough */
+	COUNT_BUFFERS, /* bytes held for clients and instances, as of the last turn */
 	COUNT_BAD_PROXIES, /* connections without the PROXY header they owe */
 	COUNT_ANSWERS,	/* answers by class: 1xx is COUNT_ANSWERS, ... 5xx is COUNT_ANSWERS + 4 */
 	COUNT_MAX = COUNT_ANSWERS + 5

@@ -20,6 +20,7 @@ def router(w, *flags, threads=1):
     r = Router(w.etcd.url, w.discoverd, *flags, threads=threads)
     try:
         yield r
+        assert r.proc.poll() is None, f"the router ended with {r.proc.returncode}"
     finally:
         r.proc.kill()
         r.proc.wait()
@@ -479,3 +480,29 @@ def maximum_follows_the_limit_of_descriptors(w):
     finally:
         r.proc.kill()
         r.proc.wait()
+
+
+@case
+def memory_held_for_slow_clients_is_bounded(w):
+    host, (inst,), _ = w.app(endless)
+    good, _, _ = w.app()
+    with router(w, "-buffer-memory", "1", "-head-timeout", "60") as r:
+        readers = [small_reader(r.http, host) for _ in range(60)]  # 256 KiB each, if they could
+        wait_for("them to be stuck", lambda: len(inst.open) == 60)
+        wait_for("memory to be short", lambda: r.metric("flynn_router_buffer_bytes") > 1 << 20)
+        assert r.metric("flynn_router_buffer_bytes") < (1 << 20) + (256 << 10) + 60 * 4096, r.metric("flynn_router_buffer_bytes")
+        assert serves(r, good)
+        # Heads that do not end, of 20 KB: each takes a block that is larger.
+        part = (f"GET / HTTP/1.1\r\nHost: {good}\r\n" + f"X-Fill: {'x' * 5000}\r\n" * 4).encode()
+        heads = [Client(r.http).send(part) for _ in range(40)]
+        wait_for("requests to be turned away", lambda: turned_away(r, good))
+        assert r.metric("flynn_router_buffer_bytes") < (2 << 20) + (256 << 10), r.metric("flynn_router_buffer_bytes")
+        for c in readers + heads:
+            c.close()
+        wait_for("all to be well again", lambda: serves(r, good) and r.metric("flynn_router_buffer_bytes") < 1 << 20)
+
+
+def turned_away(r, host):
+    with contextlib.suppress(OSError), Client(r.http) as c:
+        a = ask(c, host)
+        return a.status == 503 and b"short of memory" in a.body and a.get("Connection") == "close"
