@@ -81,6 +81,27 @@ find_stream(nghttp2_session *session, int32_t id)
 	return nghttp2_session_get_stream_user_data(session, id);
 }
 
+/*
+ * HEADERS of a stream that was ended by both sides, or by the client. nghttp2 has forgotten it, and would ignore them, as it
+ * does DATA, of which it says nothing. Once we have reset a stream, what the client sent before it knew is on its way.
+ */
+static bool
+is_behind_end(const struct h2 *h2, const nghttp2_frame_hd *hd)
+{
+	return hd->type == NGHTTP2_HEADERS && !h2->has_reset && hd->stream_id % 2 == 1 &&
+	    hd->stream_id <= nghttp2_session_get_last_proc_stream_id(h2->session) &&
+	    nghttp2_session_find_stream(h2->session, hd->stream_id) == NULL;
+}
+
+/* RFC 9113 5.1: a stream of that number has been, if none was left out; and 5.1.1: or is left out for ever. */
+static uint32_t
+closed_error(const struct h2 *h2)
+{
+	int32_t last = nghttp2_session_get_last_proc_stream_id(h2->session);
+
+	return h2->n_begun == (uint32_t)(last + 1) / 2 ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
+}
+
 static int
 on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
@@ -89,6 +110,8 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 	/* As we said that priorities are nothing to us, nghttp2 does not look at them. */
 	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
 		nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+	else if (is_behind_end(h2, hd))
+		nghttp2_session_terminate_session(session, closed_error(h2));
 	return spend(h2, &h2->frames, 1, FRAMES_BURST, FRAMES_A_SECOND) ? 0 : calm_down(h2);
 }
 
@@ -99,10 +122,12 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg
 
 	h2_head_release(&h2->head, &h2->w->blocks);
 	h2->head_stream = frame->hd.stream_id;
-	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-		nghttp2_session_set_stream_user_data(session, h2->head_stream, h2_stream_new(h2, h2->head_stream));
-	else
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
 		h2->head.is_trailer = true;
+		return 0;
+	}
+	h2->n_begun++;
+	nghttp2_session_set_stream_user_data(session, h2->head_stream, h2_stream_new(h2, h2->head_stream));
 	return 0;
 }
 
@@ -208,6 +233,15 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 }
 
 static int
+on_sent(FL_UNUSED nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct h2 *h2 = arg;
+
+	h2->has_reset |= frame->hd.type == NGHTTP2_RST_STREAM;
+	return 0;
+}
+
+static int
 on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t len,
     FL_UNUSED nghttp2_data_source *source, void *arg)
 {
@@ -259,6 +293,7 @@ h2_pool_new(void)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(p->callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(p->callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(p->callbacks, on_stream_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(p->callbacks, on_sent);
 	nghttp2_session_callbacks_set_send_data_callback(p->callbacks, on_send_data);
 	nghttp2_option_new(&p->option);
 	nghttp2_option_set_no_auto_window_update(p->option, 1);

@@ -46,6 +46,7 @@ struct h2 {
 	TAILQ_ENTRY(h2) unsent_link;
 	struct h2_streams streams;
 	unsigned n_streams;
+	uint32_t n_begun; /* of all time */
 	struct block *out;   /* frames that wait to be written */
 	struct h2_head head; /* coming in */
 	int32_t head_stream; /* whose it is; 0: none is coming in */
@@ -56,6 +57,7 @@ struct h2 {
 	bool has_written;   /* since the time for it began */
 	bool is_stalled;    /* somebody waits for room in the output */
 	bool is_eof;	    /* the client has ended its side */
+	bool has_reset;	    /* a stream, ever */
 	bool is_calmed;	    /* was told to calm down */
 	bool is_broken;	    /* frames can be neither read nor made any more */
 	bool is_draining, is_last_told; /* GOAWAY: that there will be an end, and with which stream */

@@ -404,6 +404,19 @@ def headers(c, host, flags=END_STREAM | END_HEADERS, stream=None):
     return pack(HEADERS, flags, stream or c.open(), block)
 
 
+def done(c, host, cancel=False, left_out=False):
+    """A stream that is over. Nothing more is to be sent for it."""
+    if left_out:
+        c.open()
+    if cancel:
+        stream = c.ask(host)
+        c.frame(RST_STREAM, 0, stream, u32(h2.CANCEL))
+    else:
+        c.get("nobody.example.com")
+    c.ping()
+    return b""
+
+
 def u32(*values):
     return struct.pack(f">{len(values)}I", *values)
 
@@ -415,6 +428,9 @@ WRONG_FRAMES = {
     "data on an idle stream": (lambda c, h: pack(DATA, 0, 101, b"x"), {P}),
     "data behind the end": (lambda c, h: headers(c, h, stream=c.open()) + pack(DATA, 0, c.next_id - 2, b"x"), {Z}),
     "headers on stream 0": (lambda c, h: pack(HEADERS, END_HEADERS, 0, b"\x82"), {P}),
+    "headers on a closed stream": (lambda c, h: done(c, h) + headers(c, h, stream=c.next_id - 2), {Z}),
+    "headers on a cancelled stream": (lambda c, h: done(c, h, True) + headers(c, h, stream=c.next_id - 2), {Z}),
+    "headers on a stream left out": (lambda c, h: done(c, h, left_out=True) + headers(c, h, stream=1), {P}),
     "headers on a stream of ours": (lambda c, h: headers(c, h, stream=2), {P}),
     "headers without end_stream twice": (lambda c, h: headers(c, h, stream=c.open()) + headers(c, h, stream=c.next_id - 2), {P, Z}),
     "continuation without headers": (lambda c, h: pack(CONTINUATION, END_HEADERS, 1, b"\x82"), {P}),
