@@ -77,6 +77,7 @@ int cmd_route(struct cli *cli, int argc, char **argv);
 int cmd_route_add_http(struct cli *cli, int argc, char **argv);
 int cmd_route_add_tcp(struct cli *cli, int argc, char **argv);
 int cmd_route_remove(struct cli *cli, int argc, char **argv);
+int cmd_route_update(struct cli *cli, int argc, char **argv);
 int cmd_run(struct cli *cli, int argc, char **argv);
 int cmd_scale(struct cli *cli, int argc, char **argv);
 int cmd_version(struct cli *cli, int argc, char **argv);

@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +11,10 @@
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 #include "list.h"
+#include "route_options.h"
 #include "table.h"
 
-#define MAX_PEM_BYTES (256u << 10)
-
-/* "https:domain", "tcp:port"; the caller frees. */
+/* "https:domain/path", "tcp:port"; the caller frees. */
 static char *
 route_name(const struct fl_json *route)
 {
@@ -25,63 +23,41 @@ route_name(const struct fl_json *route)
 
 	if (strcmp(fl_json_str(fl_json_get(route, "type"), ""), "tcp") == 0)
 		return fl_xasprintf("tcp:%lld", (long long)fl_json_int(fl_json_get(config, "port"), 0));
-	return fl_xasprintf("%s:%s", *cert != '\0' ? "https" : "http", fl_json_str(fl_json_get(config, "domain"), ""));
+	return fl_xasprintf("%s:%s%s", *cert != '\0' ? "https" : "http", fl_json_str(fl_json_get(config, "domain"), ""),
+	    fl_json_str(fl_json_get(config, "path"), ""));
 }
 
 static void
 print_routes(const struct fl_json *routes, FL_UNUSED const void *arg)
 {
-	static const char *const heads[] = { "ROUTE", "SERVICE", "ID", NULL };
+	static const char *const heads[] = { "ROUTE", "SERVICE", "ID", "OPTIONS", NULL };
 	struct table *t = table_new(heads);
 
 	for (size_t i = 0; i < fl_json_len(routes); i++) {
 		const struct fl_json *r = fl_json_at(routes, i);
-		char *name = route_name(r);
+		const struct fl_json *config = fl_json_get(r, "config");
+		char *name = route_name(r), *options = route_options_describe(config);
 
-		table_row(t, name, fl_json_str(fl_json_get(fl_json_get(r, "config"), "service"), ""),
-		    fl_json_str(fl_json_get(r, "id"), ""));
+		table_row(t, name, fl_json_str(fl_json_get(config, "service"), ""), fl_json_str(fl_json_get(r, "id"), ""), options);
 		free(name);
+		free(options);
 	}
 	table_print(t);
 }
 
 int
-cmd_route(struct cli *cli, int argc, FL_UNUSED char **argv)
+cmd_route(struct cli *cli, int argc, char **argv)
 {
 	const char *app;
 	struct fl_err err;
 
-	if (argc > 1)
+	if (argc == 2 && strcmp(argv[1], "--json") == 0)
+		cli->json = true;
+	else if (argc > 1)
 		return cli_usage("route");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
 	return list_show(cli, client_app_call(cli, "GET", app, "/routes", NULL, NULL, &err), print_routes, NULL, &err);
-}
-
-static char *
-read_pem(const char *path, struct fl_err *err)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	struct fl_buf b = { 0 };
-	char chunk[4096];
-	size_t n;
-
-	if (f == NULL) {
-		fl_err_sys(err, "read %s", path);
-		return NULL;
-	}
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0 && b.len < MAX_PEM_BYTES)
-		fl_buf_add(&b, chunk, n);
-	if (f != stdin)
-		fclose(f);
-	if (b.len < MAX_PEM_BYTES && strstr(fl_buf_cstr(&b), "-----BEGIN ") != NULL)
-		return fl_buf_detach(&b);
-	if (b.len < MAX_PEM_BYTES)
-		fl_err_set(err, FL_ERR_INVALID, "%s is no PEM file: it has no -----BEGIN line", path);
-	else
-		fl_err_set(err, FL_ERR_TOO_BIG, "%s is too large: a chain of certificates has less than %u KiB", path, MAX_PEM_BYTES >> 10);
-	fl_buf_release(&b);
-	return NULL;
 }
 
 /* POST it; prints the id, and for TCP the port on standard error. */
@@ -100,161 +76,137 @@ post_route(struct cli *cli, const char *app, const struct fl_buf *body, struct f
 	return r;
 }
 
-struct http_route {
-	const char *service, *domain, *cert_file, *key_file;
-	bool sticky;
-};
+/* Append the route that sends requests or connections to the app. domain NULL: of a TCP route. */
+static int
+write_route(struct fl_buf *b, const char *app, const char *domain, const struct route_options *o, struct fl_err *err)
+{
+	struct fl_jsonw w = fl_jsonw(b);
+	char *service = fl_xasprintf("%s-web", app);
+	int r;
+
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_str(&w, "type", domain != NULL ? "http" : "tcp");
+	fl_jsonw_open(&w, "config", '{');
+	fl_jsonw_str_oe(&w, "domain", domain);
+	if (o->service == NULL)
+		fl_jsonw_str(&w, "service", service);
+	r = route_options_write(o, &w, err);
+	fl_jsonw_close(&w, '}');
+	fl_jsonw_close(&w, '}');
+	free(service);
+	return r;
+}
 
 static int
-add_http(struct cli *cli, const struct http_route *r, struct fl_err *err)
+add_route(struct cli *cli, const char *domain, const struct route_options *o)
 {
-	const char *app = cli_app(cli, err);
-	char *service = NULL, *cert = NULL, *key = NULL;
 	struct fl_buf body = { 0 };
-	struct fl_jsonw w = fl_jsonw(&body);
-	int result = -1;
+	struct fl_err err;
+	const char *app = cli_app(cli, &err);
+	int r = -1;
 
-	if (app == NULL)
-		return -1;
-	if ((r->cert_file == NULL) != (r->key_file == NULL)) {
-		fl_err_set(err, FL_ERR_INVALID, "a certificate and its key come together: give both -c and -k");
-		goto out;
-	}
-	if (r->cert_file != NULL &&
-	    ((cert = read_pem(r->cert_file, err)) == NULL || (key = read_pem(r->key_file, err)) == NULL))
-		goto out;
-	service = r->service != NULL ? fl_xstrdup(r->service) : fl_xasprintf("%s-web", app);
-	fl_jsonw_open(&w, NULL, '{');
-	fl_jsonw_str(&w, "type", "http");
-	fl_jsonw_open(&w, "config", '{');
-	fl_jsonw_str(&w, "domain", r->domain);
-	fl_jsonw_str(&w, "service", service);
-	fl_jsonw_str_oe(&w, "tls_cert", cert);
-	fl_jsonw_str_oe(&w, "tls_key", key);
-	if (r->sticky)
-		fl_jsonw_bool(&w, "sticky", true);
-	fl_jsonw_close(&w, '}');
-	fl_jsonw_close(&w, '}');
-	result = post_route(cli, app, &body, err);
-out:
+	if (app != NULL && write_route(&body, app, domain, o, &err) == 0)
+		r = post_route(cli, app, &body, &err);
+	if (body.data != NULL)
+		explicit_bzero(body.data, body.len); /* it has the private key */
 	fl_buf_release(&body);
-	free(service);
-	free(cert);
-	free(key);
-	return result;
+	return r == -1 ? cli_fail(&err) : 0;
 }
 
 int
 cmd_route_add_http(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "service", required_argument, NULL, 's' },
-		{ "tls-cert", required_argument, NULL, 'c' },
-		{ "tls-key", required_argument, NULL, 'k' },
-		{ "sticky", no_argument, NULL, 'S' },
-		{ "type", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct http_route r = { 0 };
-	struct fl_err err;
-	int c;
+	struct route_options o;
 
-	while ((c = getopt_long(argc, argv, "s:c:k:t:", options, NULL)) != -1) {
-		switch (c) {
-		case 's':
-			r.service = optarg;
-			break;
-		case 'c':
-			r.cert_file = optarg;
-			break;
-		case 'k':
-			r.key_file = optarg;
-			break;
-		case 'S':
-			r.sticky = true;
-			break;
-		case 't':
-			if (strcmp(optarg, "http") == 0)
-				break;
-			/* FALLTHROUGH */
-		default:
-			return cli_usage(argv[0]);
-		}
-	}
-	if (argc - optind != 1)
+	if (route_options_parse(&o, argc, argv, ROUTE_OPTIONS_HTTP | ROUTE_OPTIONS_NEW) == -1 || argc - optind != 1)
 		return cli_usage(argv[0]);
-	r.domain = argv[optind];
-	return add_http(cli, &r, &err) == -1 ? cli_fail(&err) : 0;
+	return add_route(cli, argv[optind], &o);
 }
 
 int
 cmd_route_add_tcp(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "service", required_argument, NULL, 's' },
-		{ "port", required_argument, NULL, 'p' },
-		{ NULL, 0, NULL, 0 },
-	};
-	const char *service = NULL, *app;
-	struct fl_buf body = { 0 };
-	struct fl_jsonw w = fl_jsonw(&body);
-	char *own = NULL, *end;
-	long port = 0;
-	struct fl_err err;
-	int c, r;
+	struct route_options o;
 
-	while ((c = getopt_long(argc, argv, "s:p:", options, NULL)) != -1) {
-		if (c == 's') {
-			service = optarg;
-		} else if (c == 'p') {
-			port = strtol(optarg, &end, 10);
-			if (*end != '\0' || port < 1 || port > 65535)
-				return cli_usage("route add tcp");
-		} else {
-			return cli_usage("route add tcp");
-		}
-	}
-	if (argc != optind)
+	if (route_options_parse(&o, argc, argv, ROUTE_OPTIONS_TCP | ROUTE_OPTIONS_NEW) == -1 || argc != optind)
 		return cli_usage("route add tcp");
-	if ((app = cli_app(cli, &err)) == NULL)
-		return cli_fail(&err);
-	if (service == NULL)
-		service = own = fl_xasprintf("%s-web", app);
+	return add_route(cli, NULL, &o);
+}
+
+static int
+check_id(const char *id, struct fl_err *err)
+{
+	if (id[strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789/-")] == '\0' && strchr(id, '/') != NULL)
+		return 0;
+	return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no route id: flynn route lists them, as http/0123...", id);
+}
+
+/* A call about that route of the app; NULL with err. */
+static struct fl_json *
+call_route(struct cli *cli, const char *method, const char *id, const struct fl_buf *body, struct fl_err *err)
+{
+	const char *app = check_id(id, err) == 0 ? cli_app(cli, err) : NULL;
+	char *rest, *what;
+	struct fl_json *answer;
+
+	if (app == NULL)
+		return NULL;
+	rest = fl_xasprintf("/routes/%s", id);
+	what = fl_xasprintf("route %s of app %s", id, app);
+	answer = client_app_call(cli, method, app, rest, body, what, err);
+	free(rest);
+	free(what);
+	return answer;
+}
+
+/* Append {"config":{...}} of what was said. */
+static int
+write_change(struct fl_buf *b, const char *id, const struct route_options *o, struct fl_err *err)
+{
+	struct fl_jsonw w = fl_jsonw(b);
+	int r;
+
+	if (o->is_http_only && strncmp(id, "tcp/", 4) == 0)
+		return fl_err_set(err, FL_ERR_INVALID, "a TCP route has a service and may lead to its leader only: other options are for HTTP");
 	fl_jsonw_open(&w, NULL, '{');
-	fl_jsonw_str(&w, "type", "tcp");
 	fl_jsonw_open(&w, "config", '{');
-	fl_jsonw_int(&w, "port", port);
-	fl_jsonw_str(&w, "service", service);
+	r = route_options_write(o, &w, err);
 	fl_jsonw_close(&w, '}');
 	fl_jsonw_close(&w, '}');
-	r = post_route(cli, app, &body, &err);
+	return r;
+}
+
+int
+cmd_route_update(struct cli *cli, int argc, char **argv)
+{
+	struct route_options o;
+	struct fl_buf body = { 0 };
+	struct fl_json *answer = NULL;
+	struct fl_err err;
+
+	if (route_options_parse(&o, argc, argv, ROUTE_OPTIONS_HTTP | ROUTE_OPTIONS_CHANGE) == -1 || argc - optind != 1 || !o.is_given)
+		return cli_usage("route update");
+	if (write_change(&body, argv[optind], &o, &err) == 0)
+		answer = call_route(cli, "PUT", argv[optind], &body, &err);
+	if (body.data != NULL)
+		explicit_bzero(body.data, body.len); /* it has the private key */
 	fl_buf_release(&body);
-	free(own);
-	return r == -1 ? cli_fail(&err) : 0;
+	if (answer == NULL)
+		return cli_fail(&err);
+	fl_json_free(answer);
+	printf("Route %s updated.\n", argv[optind]);
+	return 0;
 }
 
 int
 cmd_route_remove(struct cli *cli, int argc, char **argv)
 {
 	struct fl_json *answer;
-	const char *app;
-	char *rest, *what;
 	struct fl_err err;
 
 	if (argc != 2)
 		return cli_usage("route remove");
-	if (argv[1][strspn(argv[1], "abcdefghijklmnopqrstuvwxyz0123456789/-")] != '\0' || strchr(argv[1], '/') == NULL) {
-		fl_err_set(&err, FL_ERR_INVALID, "\"%.80s\" is no route id: flynn route lists them, as http/0123...", argv[1]);
-		return cli_fail(&err);
-	}
-	if ((app = cli_app(cli, &err)) == NULL)
-		return cli_fail(&err);
-	rest = fl_xasprintf("/routes/%s", argv[1]);
-	what = fl_xasprintf("route %s of app %s", argv[1], app);
-	answer = client_app_call(cli, "DELETE", app, rest, NULL, what, &err);
-	free(rest);
-	free(what);
-	if (answer == NULL)
+	if ((answer = call_route(cli, "DELETE", argv[1], NULL, &err)) == NULL)
 		return cli_fail(&err);
 	fl_json_free(answer);
 	printf("Route %s removed.\n", argv[1]);

@@ -52,19 +52,38 @@ const struct command commands[] = {
 	    "The newest is at the end. Bytes are those of the answer's body.\n",
 	    cmd_requests },
 	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
-	{ "route", "routes", "", "list the routes of the app", NULL, cmd_route },
-	{ "route add", NULL, "[-s SERVICE] [-c CERT -k KEY] [--sticky] DOMAIN", "as route add http", NULL, cmd_route_add_http },
-	{ "route add http", NULL, "[-s SERVICE] [-c CERT -k KEY] [--sticky] DOMAIN", "send the requests for a domain to the app",
-	    "  -s, --service NAME    instead of APP-web\n"
-	    "  -c, --tls-cert FILE   certificate chain in PEM; - is standard input\n"
-	    "  -k, --tls-key FILE    its private key\n"
-	    "      --sticky          keep each client on one instance\n",
+	{ "route", "routes", "[--json]", "list the routes of the app", "      --json  as JSON, with all that they say\n", cmd_route },
+	{ "route add", NULL, "[-s SERVICE] [--path PATH] [-c CERT -k KEY] [OPTION ...] DOMAIN", "as route add http", NULL, cmd_route_add_http },
+	{ "route add http", NULL, "[-s SERVICE] [--path PATH] [-c CERT -k KEY] [OPTION ...] DOMAIN", "send the requests for a domain to the app",
+	    "  -s, --service NAME           instead of APP-web\n"
+	    "      --path PATH              only those at this path and below it, as /api\n"
+	    "  -c, --tls-cert FILE          certificate chain in PEM; - is standard input\n"
+	    "  -k, --tls-key FILE           its private key\n"
+	    "      --redirect-https         send what comes without TLS to HTTPS\n"
+	    "      --sticky                 keep each client on one instance\n"
+	    "      --leader                 to the leader of the service only\n"
+	    "      --maintenance            answer with a page that says so\n"
+	    "      --maintenance-text TEXT  the sentence on it\n"
+	    "*.DOMAIN means every name below DOMAIN that has no route of its own.\n",
 	    cmd_route_add_http },
-	{ "route add tcp", NULL, "[-s SERVICE] [-p PORT]", "send the connections to a port to the app",
+	{ "route add tcp", NULL, "[-s SERVICE] [-p PORT] [--leader]", "send the connections to a port to the app",
 	    "  -s, --service NAME  instead of APP-web\n"
-	    "  -p, --port PORT     instead of the next free one\n",
+	    "  -p, --port PORT     instead of the next free one\n"
+	    "      --leader        to the leader of the service only\n",
 	    cmd_route_add_tcp },
 	{ "route remove", NULL, "ID", "remove a route", NULL, cmd_route_remove },
+	{ "route update", NULL, "OPTION ... ID", "change what a route says",
+	    "  -s, --service NAME           send its requests there\n"
+	    "  -c, --tls-cert FILE          certificate chain in PEM; - is standard input\n"
+	    "  -k, --tls-key FILE           its private key\n"
+	    "      --no-tls                 no HTTPS\n"
+	    "      --[no-]redirect-https    send what comes without TLS to HTTPS\n"
+	    "      --[no-]sticky            keep each client on one instance\n"
+	    "      --[no-]leader            to the leader of the service only\n"
+	    "      --[no-]maintenance       answer with a page that says so\n"
+	    "      --maintenance-text TEXT  the sentence on it\n"
+	    "What is not said stays. Domain, path and port cannot be changed: add another route.\n",
+	    cmd_route_update },
 	{ "run", NULL, "[-d] [-r RELEASE] [-e NAME=VALUE] [--] COMMAND [ARGUMENT ...]", "run a command in a new job of the app",
 	    "  -d, --detached         do not wait for it: print its job id\n"
 	    "  -r, --release RELEASE  of another release than the app's\n"

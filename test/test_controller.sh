@@ -378,6 +378,11 @@ refuses "the router's own refusals" config.domain 'must not be blank' POST /apps
 expect "a route is read" 200 GET "/apps/example/routes/$route"
 expect "but not as another app's" 404 GET "/apps/given/routes/$route"
 expect "nor removed" 404 DELETE "/apps/given/routes/$route"
+expect "a route is changed" 200 PUT "/apps/example/routes/$route" '{"parent_ref":"x","config":{"sticky":true,"path":"/x"}}'
+is "as the router says" "$(get '[.parent_ref, .config.domain, .config.sticky, .config.path] | join(" ")')" "controller/apps/$app www.example.com true /x"
+expect "but not as another app's" 404 PUT "/apps/given/routes/$route" '{"config":{}}'
+expect "nor one that is not there" 404 PUT /apps/example/routes/http/00000000000000000000000000000000 '{"config":{}}'
+expect "nor by what is no object" 400 PUT "/apps/example/routes/$route" '[]'
 expect "a route is removed" 200 DELETE "/apps/example/routes/$route"
 expect "and gone" 404 GET "/apps/example/routes/$route"
 expect "an unknown app has no routes" 404 GET /apps/nobody/routes
