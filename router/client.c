@@ -20,6 +20,7 @@
 #include "router/listener.h"
 #include "router/plane.h"
 #include "router/proxied.h"
+#include "router/tls_io.h"
 #include "router/worker.h"
 
 /* What one read for a request takes at most: so much a client can make us keep by sending requests early. */
@@ -502,14 +503,7 @@ client_accept(struct worker *w, const struct listener *l, int fd, const struct s
 		client_close(c, true);
 		return;
 	}
-	if (l->is_tls) {
-		c->io.flags |= IO_HANDSHAKE;
-		if ((c->io.ssl = SSL_new(w->plane->tls)) == NULL || SSL_set_fd(c->io.ssl, fd) != 1) {
-			client_close(c, true);
-			return;
-		}
-	}
-	if (worker_poll(w, &c->io) == -1) {
+	if ((l->is_tls && tls_io_begin(&c->io, w->plane->tls) == -1) || worker_poll(w, &c->io) == -1) {
 		client_close(c, true);
 		return;
 	}

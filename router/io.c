@@ -3,15 +3,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* One TLS record's payload: parts that fit together go out as one record. */
-#define RECORD_MAX ((size_t)16 << 10)
+#include "router/tls_io.h"
 
 static int
 broken(struct io *io)
@@ -45,57 +43,12 @@ io_note(struct io *io, uint32_t events)
 		io->flags |= IO_WRITABLE;
 	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == EPOLLOUT)
 		io->flags |= IO_CONNECTED;
-	if (io->ssl != NULL)
-		io->flags |= IO_READABLE | IO_WRITABLE; /* TLS may read in order to write, and the reverse */
-}
-
-/* What a failed call of OpenSSL means. */
-static int
-tls_result(struct io *io, int ret)
-{
-	int why = SSL_get_error(io->ssl, ret);
-
-	switch (why) {
-	case SSL_ERROR_WANT_READ:
-		io->flags &= ~(unsigned)IO_READABLE;
-		return IO_AGAIN;
-	case SSL_ERROR_WANT_WRITE:
-		io->flags &= ~(unsigned)IO_WRITABLE;
-		return IO_AGAIN;
-	case SSL_ERROR_ZERO_RETURN:
-		io->flags |= IO_EOF;
-		io->flags &= ~(unsigned)IO_READABLE;
-		return 0;
-	}
-	ERR_clear_error();
-	return broken(io);
 }
 
 int
 io_handshake(struct io *io)
 {
-	int ret;
-
-	ERR_clear_error();
-	ret = SSL_accept(io->ssl);
-	if (ret == 1) {
-		io->flags &= ~(unsigned)IO_HANDSHAKE;
-		io->flags |= IO_READABLE | IO_WRITABLE; /* OpenSSL may hold bytes already */
-		return 1;
-	}
-	ret = tls_result(io, ret);
-	return ret == IO_AGAIN ? IO_AGAIN : broken(io);
-}
-
-static ssize_t
-tls_read(struct io *io, void *data, size_t len)
-{
-	size_t n;
-	int ret;
-
-	ERR_clear_error();
-	ret = SSL_read_ex(io->ssl, data, len, &n);
-	return ret == 1 ? (ssize_t)n : tls_result(io, ret);
+	return tls_io_handshake(io);
 }
 
 /* What a read from the socket means that brought no byte: its result and errno. */
@@ -121,7 +74,7 @@ io_read(struct io *io, void *data, size_t len)
 	if ((io->flags & IO_BROKEN) != 0)
 		return IO_ERROR;
 	if (io->ssl != NULL)
-		return tls_read(io, data, len);
+		return tls_io_read(io, data, len);
 	if (io->ops != NULL)
 		return io->ops->read(io, data, len);
 	do
@@ -157,53 +110,6 @@ io_splice_in(struct io *io, int pipe_fd, size_t len)
 	return n <= 0 ? nothing_read(io, n) : n;
 }
 
-static ssize_t
-tls_write_one(struct io *io, const void *data, size_t len)
-{
-	size_t n;
-	int ret;
-
-	ERR_clear_error();
-	ret = SSL_write_ex(io->ssl, data, len, &n);
-	if (ret == 1)
-		return (ssize_t)n;
-	ret = tls_result(io, ret);
-	return ret == 0 ? broken(io) : ret;
-}
-
-static ssize_t
-tls_write(struct io *io, const struct iovec *parts, int n)
-{
-	char record[RECORD_MAX];
-	ssize_t sum = 0;
-	size_t len = 0;
-
-	for (int i = 0; i < n; i++)
-		len += parts[i].iov_len;
-	if (n > 1 && len <= sizeof(record)) {
-		char *at = record;
-
-		for (int i = 0; i < n; i++)
-			at = mempcpy(at, parts[i].iov_base, parts[i].iov_len);
-		return tls_write_one(io, record, len);
-	}
-	for (int i = 0; i < n; i++) {
-		const char *at = parts[i].iov_base;
-		size_t left = parts[i].iov_len;
-
-		while (left > 0) {
-			ssize_t took = tls_write_one(io, at, left);
-
-			if (took < 0)
-				return sum > 0 && took == IO_AGAIN ? sum : took;
-			sum += took;
-			at += took;
-			left -= (size_t)took;
-		}
-	}
-	return sum;
-}
-
 ssize_t
 io_write(struct io *io, const struct iovec *parts, int n)
 {
@@ -217,7 +123,7 @@ io_write(struct io *io, const struct iovec *parts, int n)
 	if ((io->flags & IO_UNWRITABLE) != 0)
 		return IO_ERROR;
 	if (io->ssl != NULL)
-		return tls_write(io, parts, n);
+		return tls_io_write(io, parts, n);
 	if (io->ops != NULL)
 		return io->ops->write(io, parts, n);
 	for (int i = 0; i < n; i++)
@@ -263,10 +169,8 @@ io_shut(struct io *io)
 	if ((io->flags & IO_SHUT) != 0)
 		return;
 	io->flags |= IO_SHUT;
-	if (io->ssl != NULL && (io->flags & (IO_BROKEN | IO_HANDSHAKE)) == 0) {
-		ERR_clear_error();
-		SSL_shutdown(io->ssl);
-	}
+	if (io->ssl != NULL && (io->flags & (IO_BROKEN | IO_HANDSHAKE)) == 0)
+		tls_io_shut(io);
 	shutdown(io->fd, SHUT_WR);
 }
 
@@ -278,10 +182,8 @@ io_close(struct io *io, bool abort)
 	if (io->fd == -1)
 		return;
 	if (io->ssl != NULL) {
-		if (!abort && (io->flags & (IO_BROKEN | IO_HANDSHAKE | IO_SHUT)) == 0) {
-			ERR_clear_error();
-			SSL_shutdown(io->ssl);
-		}
+		if (!abort && (io->flags & (IO_BROKEN | IO_HANDSHAKE | IO_SHUT)) == 0)
+			tls_io_shut(io);
 		SSL_free(io->ssl);
 		io->ssl = NULL;
 	}

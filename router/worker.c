@@ -34,7 +34,7 @@
 /* Without a TLS connection that begins or ends the heap is tidied after so long. */
 #define TRIM_MS 100
 /* OpenSSL's deepest calls and our own buffers need a quarter of it. */
-#define STACK_BYTES (256u << 10)
+#define STACK_BYTES (512u << 10)
 
 enum order { ORDER_LISTEN, ORDER_UNLISTEN, ORDER_SWEEP, ORDER_ROUSE, ORDER_SPARE, ORDER_DRAIN, ORDER_STOP };
 
