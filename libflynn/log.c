@@ -119,19 +119,29 @@ add_time(struct line *l, int64_t wall_us)
 }
 
 static void
+add_number(struct line *l, int64_t n)
+{
+	char digits[24], *at = digits + sizeof(digits);
+	uint64_t rest = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (n < 0)
+		*--at = '-';
+	add(l, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+static void
 add_field(struct line *l, const struct fl_log_field *f)
 {
-	char num[24];
-
 	add(l, " ", 1);
 	add_str(l, f->key);
 	add(l, "=", 1);
-	if (f->str != NULL) {
+	if (f->str != NULL)
 		add_value(l, f->str);
-		return;
-	}
-	snprintf(num, sizeof(num), "%lld", (long long)f->num);
-	add_str(l, num);
+	else
+		add_number(l, f->num);
 }
 
 void

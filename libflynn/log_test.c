@@ -70,6 +70,8 @@ fields_follow_the_message(FL_UNUSED void **state)
 	fl_log_init("host");
 	fl_log_info("job started", fl_str("job", "h-1"), fl_int("ms", 12), fl_str("err", NULL));
 	assert_string_equal(after_time(line()), "lvl=info component=host msg=\"job started\" job=h-1 ms=12 err=\"\"\n");
+	fl_log_info("m", fl_int("a", 0), fl_int("b", -1), fl_int("c", INT64_MIN), fl_int("d", INT64_MAX));
+	assert_string_equal(strstr(line(), "a="), "a=0 b=-1 c=-9223372036854775808 d=9223372036854775807\n");
 	fl_log_error("ended");
 	assert_string_equal(after_time(line()), "lvl=error component=host msg=ended\n");
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@
 #define STACK_BYTES ((size_t)64 << 10)
 /* How often the file is looked for where it should be. */
 #define MOVED_MS 1000
-#define STOP_S 1
+#define STOP_MS 1000
 
 struct access_log {
 	struct journal *j;
@@ -36,7 +38,9 @@ struct access_log {
 	int fd;
 	pthread_t thread;
 	bool is_started;
+	int stop_fd; /* eventfd, readable once is_stopping */
 	_Atomic bool is_stopping;
+	_Atomic int64_t stop_at_ms; /* the latest */
 	_Atomic uint64_t n_written, n_missed;
 	/* The thread's. */
 	uint64_t random;
@@ -87,13 +91,20 @@ copy(struct fl_span text, char *out)
 	return out;
 }
 
+/* With three decimals. */
 static const char *
 milliseconds(float us, char out[32])
 {
+	char *at = out + 31;
 	int64_t n = (int64_t)us;
 
-	snprintf(out, 32, "%lld.%03lld", (long long)(n / 1000), (long long)(n % 1000));
-	return out;
+	*at = '\0';
+	for (int i = 0; i < 4 || n > 0; i++, n /= 10) {
+		*--at = (char)('0' + n % 10);
+		if (i == 2)
+			*--at = '.';
+	}
+	return at;
 }
 
 static bool
@@ -138,21 +149,43 @@ add_line(const struct record *r, void *arg)
 	return sizeof(l->text) - l->len > FL_LOG_LINE_MAX;
 }
 
-/* All of the text, however long its reader takes. */
+/* Until something can be written, or, once we are to end, for the rest of STOP_MS. */
+static int
+wait_writable(struct access_log *l)
+{
+	struct pollfd p[2] = { { .fd = l->fd, .events = POLLOUT }, { .fd = l->stop_fd, .events = POLLIN } };
+	int64_t left;
+
+	if (!atomic_load(&l->is_stopping))
+		while (poll(p, 2, -1) == -1 && errno == EINTR)
+			;
+	if (p[0].revents != 0)
+		return 0;
+	left = atomic_load(&l->stop_at_ms) - fl_clock_ms();
+	if (poll(p, 1, left > 0 ? (int)left : 0) == 1)
+		return 0;
+	errno = ETIMEDOUT;
+	return -1;
+}
+
+/*
+ * All of the text, however long its reader takes. So much at a time goes into a pipe that is writable without
+ * waiting in write(2), out of which nobody could call us.
+ */
 static int
 write_text(struct access_log *l)
 {
 	size_t done = 0;
 
 	while (done < l->len) {
-		ssize_t n = write(l->fd, l->text + done, l->len - done);
-		struct pollfd p = { .fd = l->fd, .events = POLLOUT };
+		size_t len = l->len - done < PIPE_BUF ? l->len - done : PIPE_BUF;
+		ssize_t n;
 
-		if (n >= 0)
+		if (wait_writable(l) == -1)
+			return -1;
+		if ((n = write(l->fd, l->text + done, len)) >= 0)
 			done += (size_t)n;
-		else if (errno == EAGAIN) /* who shares it with us wants it so */
-			poll(&p, 1, -1);
-		else if (errno != EINTR)
+		else if (errno != EAGAIN && errno != EINTR)
 			return -1;
 	}
 	return 0;
@@ -286,6 +319,7 @@ access_log_new(struct journal *j, const struct access_log_mode *mode, const char
 
 	l->j = j;
 	l->mode = *mode;
+	l->stop_fd = -1;
 	fl_random_bytes(&l->random, sizeof(l->random));
 	l->random |= 1; /* all zero would stay so */
 	if (strcmp(to, "stdout") == 0)
@@ -294,7 +328,9 @@ access_log_new(struct journal *j, const struct access_log_mode *mode, const char
 		l->fd = STDERR_FILENO;
 	else
 		l->fd = open_file(l->path = to, err);
-	if (l->fd == -1 || journal_want(j, JOURNAL_LOG, err) == -1 || start(l, err) == -1) {
+	if (l->fd != -1 && (l->stop_fd = eventfd(0, EFD_CLOEXEC)) == -1)
+		fl_err_sys(err, "make an eventfd");
+	if (l->fd == -1 || l->stop_fd == -1 || journal_want(j, JOURNAL_LOG, err) == -1 || start(l, err) == -1) {
 		access_log_free(l);
 		return NULL;
 	}
@@ -302,19 +338,21 @@ access_log_new(struct journal *j, const struct access_log_mode *mode, const char
 }
 
 static void
-stop(struct access_log *l)
+ring(int fd)
 {
-	struct timespec late;
 	uint64_t one = 1;
 
-	atomic_store(&l->is_stopping, true);
-	if (write(l->j->bells[JOURNAL_LOG].fd, &one, sizeof(one)) == -1)
+	if (write(fd, &one, sizeof(one)) == -1)
 		fl_log_error("cannot end the access log", fl_str("err", strerror(errno)));
-	clock_gettime(CLOCK_REALTIME, &late);
-	late.tv_sec += STOP_S;
-	if (pthread_timedjoin_np(l->thread, NULL, &late) == 0)
-		return;
-	pthread_cancel(l->thread); /* in write(2): its reader does not read */
+}
+
+static void
+stop(struct access_log *l)
+{
+	atomic_store(&l->stop_at_ms, fl_clock_ms() + STOP_MS);
+	atomic_store(&l->is_stopping, true);
+	ring(l->stop_fd);
+	ring(l->j->bells[JOURNAL_LOG].fd);
 	pthread_join(l->thread, NULL);
 }
 
@@ -327,6 +365,8 @@ access_log_free(struct access_log *l)
 		stop(l);
 	if (l->path != NULL && l->fd != -1)
 		close(l->fd);
+	if (l->stop_fd != -1)
+		close(l->stop_fd);
 	free(l);
 }
 

@@ -15,6 +15,9 @@
 #include "router/tally.h"
 #include "router/worker.h"
 
+/* Apart from who asks whether there is anything to do, so that "no" costs no stack frame. */
+#define APART __attribute__((noinline))
+
 /* Notes that a worker keeps for reuse. */
 #define NOTES_MAX 256
 /* Proxies that one request may have come through before we stop to ask where from. */
@@ -100,15 +103,13 @@ path_of(struct fl_span target)
 	return (struct fl_span){ p, len - (size_t)(p - target.p) };
 }
 
-void
-seen_request(struct exchange *x, const struct target *target, struct fl_span method, struct fl_span host,
+static APART void
+note_request(struct exchange *x, const struct target *target, struct fl_span method, struct fl_span host,
     struct fl_span path)
 {
 	struct seen_note *n;
 	char *at;
 
-	if (x->seen.start_us == 0)
-		return;
 	if (target != NULL) {
 		x->seen.route = target->tally->number;
 		if ((x->w->plane->seen & SEEN_TALLY) != 0)
@@ -124,6 +125,14 @@ seen_request(struct exchange *x, const struct target *target, struct fl_span met
 	n->id_len = (uint8_t)(x->id.len < RECORD_ID ? x->id.len : RECORD_ID);
 	n->path_len = put(&at, path_of(path), (size_t)(n->text + RECORD_NOTE - at) - n->id_len);
 	put(&at, x->id, n->id_len);
+}
+
+void
+seen_request(struct exchange *x, const struct target *target, struct fl_span method, struct fl_span host,
+    struct fl_span path)
+{
+	if (x->seen.start_us != 0)
+		note_request(x, target, method, host, path);
 }
 
 static bool
@@ -169,17 +178,22 @@ go_back(struct exchange *x, struct fl_span list, int *left)
 	return true;
 }
 
-void
-seen_client(struct exchange *x, const struct fl_http_head *h)
+static APART void
+find_client(struct exchange *x, const struct fl_http_head *h)
 {
 	int left = PROXIES_MAX;
 	bool more = true;
 
-	if (x->seen.note == NULL || x->c->trust != FORWARDED_KEEP)
-		return;
 	for (size_t i = h->n_headers; more && i > 0; i--)
 		if (fl_span_ieq(h->headers[i - 1].name, "X-Forwarded-For"))
 			more = go_back(x, h->headers[i - 1].value, &left);
+}
+
+void
+seen_client(struct exchange *x, const struct fl_http_head *h)
+{
+	if (x->seen.note != NULL && x->c->trust == FORWARDED_KEEP)
+		find_client(x, h);
 }
 
 void
@@ -271,8 +285,8 @@ write_journal(const struct exchange *x, struct record *r)
 	journal_add(x->w->plane->journal, x->w->index, r);
 }
 
-void
-seen_end(struct exchange *x)
+static APART void
+tell(struct exchange *x)
 {
 	struct seen *s = &x->seen;
 	struct record r = {
@@ -287,8 +301,6 @@ seen_end(struct exchange *x)
 		.flags = s->flags,
 	};
 
-	if (s->start_us == 0)
-		return;
 	r.total_us = since_start(x);
 	if (x->c->is_tls)
 		r.flags |= RECORD_TLS;
@@ -303,4 +315,11 @@ seen_end(struct exchange *x)
 	drop_note(x);
 	if (s->backend != NULL)
 		backend_unhold(s->backend, x->w->index);
+}
+
+void
+seen_end(struct exchange *x)
+{
+	if (x->seen.start_us != 0)
+		tell(x);
 }
