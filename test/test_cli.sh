@@ -71,7 +71,7 @@ fails_with "resource of a provider that is not there" 1 'provider nosuch does no
 like "resource-add postgres" "$(flynn resource-add postgres 2>&1)" '^Created resource [0-9a-f]{32} and release [0-9a-f]{32}\.$'
 like "its environment is the app's" "$(flynn env)" '^DATABASE_URL=postgres://'
 
-for list in apps cluster key route ps provider env; do
+for list in apps cluster key route ps provider env requests; do
 	ok "flynn --json $list is JSON" jq . <<<"$(flynn --json $list)"
 	unlike "flynn $list in a pipe has no escape codes" "$(flynn $list | cat -v)" '\^\['
 done
