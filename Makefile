@@ -5,6 +5,7 @@
 #   make stop         stop that cluster and keep its data;  make destroy: remove what `run` made
 #   make test         unit and end-to-end tests; T=name runs one; SAN=1 under ASan and UBSan
 #   make lint         linters, no warnings;  make fuzz T=name SECONDS=60 runs one fuzzer
+#   make soak         the router under mixed load for SOAK_S=600 seconds; SAN=1 too
 #   make images       the container images, into the engine that $DOCKER_HOST or the default names
 #   make bench        the figures of the README;  make install DESTDIR= PREFIX=/usr/local
 #
@@ -28,7 +29,7 @@ MAKEFLAGS += --no-builtin-rules
 q = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs tests fuzzers fuzz test lint install bench run stop destroy images deps clean
+.PHONY: all programs tests fuzzers fuzz test lint install bench soak run stop destroy images deps clean
 
 # Libraries. What a program does not use is dropped from it at link time.
 LIBFLYNN_PKGS := libevent libevent_openssl libcurl yajl libpq libnghttp2 openssl
@@ -172,6 +173,8 @@ lint:
 	@test/lint
 bench:
 	@test/bench.sh
+soak: programs
+	@SOAK_S=$(or $(SOAK_S),600) SAN=$(SAN) BUILD=$(BUILD) test/test_router_soak.sh
 images: all
 	@docker/images.sh
 run stop destroy:
