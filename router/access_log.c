@@ -26,7 +26,8 @@
 /* Lines are written so many bytes at a time, and after such a pause: workers ring once in it at most. */
 #define TEXT_BYTES ((size_t)64 << 10)
 #define PAUSE_MS 10
-#define STACK_BYTES ((size_t)64 << 10)
+/* What threads have of their own (_Thread_local) is in it. */
+#define STACK_BYTES ((size_t)256 << 10)
 /* How often the file is looked for where it should be. */
 #define MOVED_MS 1000
 #define STOP_MS 1000
