@@ -27,6 +27,7 @@ struct fl_instance {
 	char *proto;
 	struct fl_map *meta; /* string -> char *; may be NULL */
 	uint64_t index;	     /* the smallest is the leader */
+	bool is_doubtful;    /* a discoverd that came back without most of what it knew has not told of it yet */
 };
 
 /* addr: $DISCOVERD, "ip:port" with an optional scheme; a comma list is tried in turn. */

@@ -2,7 +2,8 @@
  * discoverd_internal - what the files of discoverd's client share.
  *
  * discoverd.c knows the addresses, discoverd_instance.c reads an instance, discoverd_picture.c the instances of a
- * service, discoverd_watch.c follows services, discoverd_share.c by one stream, discoverd_register.c keeps us registered.
+ * service, discoverd_watch.c follows services, discoverd_share.c by one stream, discoverd_doubt.c
+ * judges what that stream has lost, discoverd_register.c keeps us registered.
  */
 #ifndef FL_DISCOVERD_INTERNAL_H
 #define FL_DISCOVERD_INTERNAL_H
@@ -59,6 +60,7 @@ struct share {
 	struct fl_map *shown, *drawn; /* name -> struct picture; drawn NULL: no picture is being drawn */
 	struct watch_list news;	      /* on_change is due */
 	struct event *tell;
+	struct event *doubt; /* pending: some of what is shown the discoverd of this stream has not told of */
 	bool is_known;	 /* a whole picture has come */
 	bool is_current; /* and the stream that brought it stands */
 };
@@ -81,6 +83,9 @@ void fl_instance_free(struct fl_instance *i);
 
 /* discoverd_picture.c */
 void picture_release(struct picture *p);
+/* Takes instance, in the place of one with its id. */
+void picture_put(struct picture *p, struct fl_instance *instance);
+void picture_remove(struct picture *p, const char *id);
 /* One event into the picture. Returns whether it changes what can be seen. */
 bool picture_apply(struct picture *p, const char *kind, const struct fl_json *v);
 
@@ -94,6 +99,17 @@ void share_leave(struct fl_discoverd_service *s);
 void share_fold(struct fl_discoverd_service *s);
 /* What is known of a service; NULL: no instance. */
 const struct picture *share_find(const struct fl_discoverd *d, const char *name);
+
+/* The picture of that service, made if there is none. */
+struct picture *share_picture(struct fl_map *pictures, const char *name);
+/* What is shown of the service has changed. */
+void share_announce(struct fl_discoverd *d, const char *name);
+
+/* discoverd_doubt.c */
+/* A new picture is about to be shown: let it keep what a discoverd that lost its data cannot know. */
+void doubt_carry(struct fl_discoverd *d);
+/* That has had its time. */
+void doubt_end(struct fl_discoverd *d);
 
 /* discoverd_watch.c */
 void watch_start(struct fl_discoverd_service *s);

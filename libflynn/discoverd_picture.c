@@ -17,7 +17,7 @@ picture_release(struct picture *p)
 	*p = (struct picture){ 0 };
 }
 
-static void
+void
 picture_remove(struct picture *p, const char *id)
 {
 	for (size_t i = 0; i < p->n; i++) {
@@ -30,8 +30,7 @@ picture_remove(struct picture *p, const char *id)
 	}
 }
 
-/* Takes instance. */
-static void
+void
 picture_put(struct picture *p, struct fl_instance *instance)
 {
 	size_t i;

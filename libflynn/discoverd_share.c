@@ -34,6 +34,18 @@ pictures_free(struct fl_map **pictures)
 	*pictures = NULL;
 }
 
+struct picture *
+share_picture(struct fl_map *pictures, const char *name)
+{
+	struct picture *p = fl_map_get(pictures, name);
+
+	if (p == NULL) {
+		p = fl_xcalloc(1, sizeof(*p));
+		fl_map_set(pictures, name, p);
+	}
+	return p;
+}
+
 static void
 end_own_stream(struct fl_discoverd_service *s)
 {
@@ -54,6 +66,22 @@ announce(struct fl_discoverd_service *s)
 	s->has_news = true;
 	TAILQ_INSERT_TAIL(&share->news, s, news_link);
 	event_active(share->tell, EV_TIMEOUT, 0);
+}
+
+void
+share_announce(struct fl_discoverd *d, const char *name)
+{
+	struct fl_discoverd_service *s;
+
+	TAILQ_FOREACH(s, &d->services, link)
+		if (s->sse == NULL && strcmp(s->name, name) == 0)
+			announce(s);
+}
+
+static void
+on_doubt_over(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	doubt_end(arg);
 }
 
 static void
@@ -92,6 +120,7 @@ on_current(struct fl_discoverd *d)
 {
 	struct fl_discoverd_service *s;
 
+	doubt_carry(d);
 	pictures_free(&d->share.shown);
 	d->share.shown = d->share.drawn;
 	d->share.drawn = NULL;
@@ -102,29 +131,14 @@ on_current(struct fl_discoverd *d)
 	}
 }
 
-static struct picture *
-picture_get(struct fl_map *pictures, const char *name)
-{
-	struct picture *p = fl_map_get(pictures, name);
-
-	if (p == NULL) {
-		p = fl_xcalloc(1, sizeof(*p));
-		fl_map_set(pictures, name, p);
-	}
-	return p;
-}
-
 static void
 on_change(struct fl_discoverd *d, const char *name, const char *kind, const struct fl_json *instance)
 {
 	struct fl_map *pictures = d->share.drawn != NULL ? d->share.drawn : d->share.shown;
-	struct fl_discoverd_service *s;
 
-	if (!picture_apply(picture_get(pictures, name), kind, instance) || d->share.drawn != NULL)
+	if (!picture_apply(share_picture(pictures, name), kind, instance) || d->share.drawn != NULL)
 		return;
-	TAILQ_FOREACH(s, &d->services, link)
-		if (s->sse == NULL && strcmp(s->name, name) == 0)
-			announce(s);
+	share_announce(d, name);
 }
 
 static void
@@ -178,7 +192,9 @@ fl_discoverd_share(struct fl_discoverd *d)
 
 	d->share.shown = fl_map_new();
 	TAILQ_INIT(&d->share.news);
-	if ((d->share.tell = event_new(d->base, -1, 0, on_tell, d)) == NULL)
+	d->share.tell = event_new(d->base, -1, 0, on_tell, d);
+	d->share.doubt = evtimer_new(d->base, on_doubt_over, d);
+	if (d->share.tell == NULL || d->share.doubt == NULL)
 		abort();
 	d->share.sse = fl_sse_client_start(d->http, &ops, d);
 }
@@ -197,6 +213,8 @@ share_release(struct fl_discoverd *d)
 	pictures_free(&d->share.drawn);
 	if (d->share.tell != NULL)
 		event_free(d->share.tell);
+	if (d->share.doubt != NULL)
+		event_free(d->share.doubt);
 }
 
 void
@@ -217,7 +235,7 @@ share_fold(struct fl_discoverd_service *s)
 
 	if (!s->d->share.is_current)
 		return;
-	p = picture_get(s->d->share.shown, s->name);
+	p = share_picture(s->d->share.shown, s->name);
 	picture_release(p);
 	*p = s->shown;
 	s->shown = (struct picture){ 0 };

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
+#include "libflynn/discoverd_internal.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"
@@ -386,6 +387,76 @@ services_share_a_stream(void **state)
 	world_close(&w);
 }
 
+/* It lost its data: those whom it forgot register again, one after the other. */
+static void
+discoverd_that_comes_back_empty_is_not_believed_at_once(void **state)
+{
+	struct world w;
+	struct fl_discoverd_service *t;
+
+	world_open(&w, *state);
+	w.has_all = true;
+	fl_discoverd_share(w.d);
+	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
+	t = fl_discoverd_watch(w.d, "t", NULL, NULL);
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event_of(&w, "s", "up", "a");
+	send_event_of(&w, "s", "up", "b");
+	send_event_of(&w, "t", "up", "c");
+	send_event_of(&w, "", "current", "");
+	await_change(&w);
+	for (int i = 0; i < 2; i++) { /* it may come back more than once */
+		fl_http_stream_end(w.stream);
+		w.stream = NULL;
+		assert_true(loop_until(*state, has_stream, &w));
+		send_event_of(&w, "", "current", "");
+		await_change(&w);
+		assert_int_equal(fl_discoverd_service_count(w.s), 2);
+		assert_int_equal(fl_discoverd_service_count(t), 1);
+	}
+	assert_true(fl_discoverd_service_at(w.s, 0)->is_doubtful);
+	send_event_of(&w, "s", "up", "a");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 2);
+	send_event_of(&w, "t", "down", "c");
+	loop_settle(*state);
+	assert_int_equal(fl_discoverd_service_count(t), 0);
+	doubt_end(w.d);
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 1);
+	assert_string_equal(fl_discoverd_service_at(w.s, 0)->id, "a");
+	fl_discoverd_unwatch(t);
+	fl_discoverd_unwatch(w.s);
+	world_close(&w);
+}
+
+/* All events here have one address: what another service's instance has by now is nobody else's. */
+static void
+address_that_another_has_got_is_not_kept(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	w.has_all = true;
+	fl_discoverd_share(w.d);
+	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event_of(&w, "s", "up", "a");
+	send_event_of(&w, "s", "up", "b");
+	send_event_of(&w, "", "current", "");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 2);
+	fl_http_stream_end(w.stream);
+	w.stream = NULL;
+	assert_true(loop_until(*state, has_stream, &w));
+	send_event_of(&w, "t", "up", "c");
+	send_event_of(&w, "", "current", "");
+	await_change(&w);
+	assert_int_equal(fl_discoverd_service_count(w.s), 0);
+	fl_discoverd_unwatch(w.s);
+	world_close(&w);
+}
+
 /* It may have been registered a moment ago. */
 static void
 service_that_no_stream_has_told_of_is_asked_for(void **state)
@@ -645,6 +716,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(id_is_the_digest_of_proto_and_address),
 		cmocka_unit_test(services_share_a_stream),
+		cmocka_unit_test(discoverd_that_comes_back_empty_is_not_believed_at_once),
+		cmocka_unit_test(address_that_another_has_got_is_not_kept),
 		cmocka_unit_test(service_that_no_stream_has_told_of_is_asked_for),
 		cmocka_unit_test(who_is_content_with_the_shared_stream_asks_for_nothing),
 		cmocka_unit_test(services_have_their_own_streams_where_none_is_shared),

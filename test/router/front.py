@@ -5,13 +5,14 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import socket
 import ssl
 import struct
 import subprocess
 import time
 
-from world import KEY, Client, Router, answer, case, free_port, read_head, read_request, wait_for
+from world import KEY, Client, Instance, Router, answer, case, free_port, read_head, read_request, wait_for
 
 
 @contextlib.contextmanager
@@ -506,3 +507,48 @@ def turned_away(r, host):
     with contextlib.suppress(OSError), Client(r.http) as c:
         a = ask(c, host)
         return a.status == 503 and b"short of memory" in a.body and a.get("Connection") == "close"
+
+
+# ---- parts that come back empty -------------------------------------------------------------
+
+@case
+def discoverd_that_comes_back_empty_makes_nobody_forgotten(w):
+    """Its hosts register again within seconds; until then the instances are those that were known."""
+    apps = [w.app() for _ in range(4)]
+    hosts = [host for host, _, _ in apps]
+    assert all(w.get(h).status == 200 for h in hosts)
+    known = w.discoverd.services
+    for _ in range(2):
+        w.discoverd.stop()
+        w.discoverd.services = {}
+        w.discoverd.start()
+        wait_for("the router to have come back to it", lambda: w.discoverd.streams.get(None), 20)
+        for _ in range(20):
+            assert all(w.get(h).status == 200 for h in hosts)
+            time.sleep(0.05)
+    # One by one they come back, with others; who is not there any more is forgotten in the end.
+    new = Instance()
+    for service, instances in list(known.items())[:-1]:
+        w.discoverd.set(service, list(instances))
+    w.discoverd.set(apps[0][2], [new.addr])
+    wait_for("the new instance", lambda: w.get(hosts[0]).json["port"] == new.port)
+    assert all(w.get(h).status == 200 for h in hosts)
+    wait_for("the last to be forgotten", lambda: b"no instance of" in w.get(hosts[3]).body, 30)
+    assert all(w.get(h).status == 200 for h in hosts[:3])
+    wait_for("only the new instance", lambda: all(w.get(hosts[0]).json["port"] == new.port for _ in range(10)))
+
+
+@case
+def etcd_that_comes_back_empty_makes_nobody_forgotten(w):
+    hosts = [w.app()[0] for _ in range(3)]
+    n = len(w.router.call("GET", "/routes")[1])
+    for _ in range(2):
+        w.etcd.stop()
+        shutil.rmtree(w.etcd.dir)
+        w.etcd.start()
+        for _ in range(40):
+            assert all(w.get(h).status == 200 for h in hosts)
+            time.sleep(0.05)
+        wait_for("all routes to be there", lambda: len(w.router.call("GET", "/routes")[1]) == n)
+        with router(w) as r:
+            wait_for("another router to know them", lambda: all(serves(r, h) for h in hosts), 20)
