@@ -334,10 +334,12 @@ h2_add(struct h2 *h2, const void *data, size_t len)
 		h2->out = block_append(&h2->w->blocks, h2->out, data, len);
 }
 
-bool
-h2_has_room(const struct h2 *h2)
+size_t
+h2_room(const struct h2 *h2)
 {
-	return h2->out == NULL || h2->out->len < H2_OUT_MAX;
+	size_t used = h2->out != NULL ? h2->out->len : 0, max = block_is_short(&h2->w->blocks) ? H2_OUT_SHORT : H2_OUT_MAX;
+
+	return used < max ? max - used : 0;
 }
 
 void
@@ -463,7 +465,7 @@ flush(struct h2 *h2)
 	} else if (h2->out == NULL && is_over(h2)) {
 		end(h2);
 	} else {
-		if (h2->is_stalled && h2_has_room(h2))
+		if (h2->is_stalled && h2_room(h2) > 0)
 			tell_room(h2);
 		wait_on(h2);
 	}
@@ -513,7 +515,7 @@ h2_run(struct h2 *h2)
 	for (int reads = 0; (io->flags & (IO_READABLE | IO_EOF | IO_BROKEN)) != 0 && !h2->is_eof && !h2->is_broken; reads++) {
 		ssize_t n;
 
-		if (!h2_has_room(h2)) {
+		if (h2_room(h2) == 0) {
 			h2->is_stalled = true; /* it is read on when what it asked for is written */
 			return;
 		}

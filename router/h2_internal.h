@@ -22,8 +22,12 @@ struct worker;
 /* Bytes of a request's body that we keep while its instance takes none, and of all of a connection. */
 #define H2_WINDOW ((64u << 10) - 1)
 #define H2_CONNECTION_WINDOW (1u << 20)
-/* What waits to be written at most before neither bodies nor heads are added, nor frames read that want an answer. */
+/*
+ * What waits to be written at most before neither bodies nor heads are added, nor frames read that want an answer; and when
+ * memory is short.
+ */
 #define H2_OUT_MAX ((size_t)64 << 10)
+#define H2_OUT_SHORT ((size_t)8 << 10)
 
 struct h2_pool {
 	nghttp2_session_callbacks *callbacks;
@@ -89,7 +93,8 @@ void h2_produce(struct h2 *h2);
 void h2_wake(struct h2 *h2);
 /* Write the output. False: some of it, or an error, is left. */
 bool h2_write(struct h2 *h2);
-bool h2_has_room(const struct h2 *h2);
+/* How many bytes of output may be added. */
+size_t h2_room(const struct h2 *h2);
 void h2_add(struct h2 *h2, const void *data, size_t len);
 
 /* A stream whose request's head begins. */

@@ -193,7 +193,10 @@ h2_stream_received(struct h2_stream *s, const uint8_t *data, size_t len)
 	}
 	s->in = block_append(&h2->w->blocks, s->in, data, len);
 	s->c.io.flags |= IO_READABLE;
-	wake(s);
+	if (block_is_exhausted(&h2->w->blocks))
+		h2_stream_cut(s); /* memory is needed for those who do something with it */
+	else
+		wake(s);
 }
 
 void
@@ -256,7 +259,7 @@ h2_stream_has_room(struct client *c)
 {
 	struct h2_stream *s = stream_of(c);
 
-	if (h2_has_room(s->h2) || s->h2->is_broken)
+	if (h2_room(s->h2) > 0 || s->h2->is_broken)
 		return true;
 	s->wants_room = s->h2->is_stalled = true;
 	return false;
@@ -280,9 +283,8 @@ static ssize_t
 offer(struct h2_stream *s, size_t max, uint32_t *flags)
 {
 	struct h2 *h2 = s->h2;
-	size_t room = h2->out != NULL ? h2->out->len : 0, n = s->src_left < max ? s->src_left : max;
+	size_t room = h2_room(h2), n = s->src_left < max ? s->src_left : max;
 
-	room = room < H2_OUT_MAX ? H2_OUT_MAX - room : 0;
 	if (n > room && room < ROOM_MIN) {
 		s->wants_room = h2->is_stalled = true;
 		return NGHTTP2_ERR_DEFERRED;

@@ -1,5 +1,6 @@
 """HTTP/2, seen from its clients and from the instances."""
 
+import contextlib
 import os
 import socket
 import struct
@@ -1062,3 +1063,95 @@ def http2_is_counted_and_told(w):
         c.ping()
     after = [w.router.metric(f"flynn_router_http2{x}_total") for x in ("", "_resets", "_floods")]
     assert [b - a for a, b in zip(before, after)] == [1, 1, 0], (before, after)
+
+
+# ---- slow clients ---------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def router(w, *flags):
+    r = Router(w.etcd.url, w.discoverd, *flags)
+    try:
+        yield r
+    finally:
+        r.proc.kill()
+        r.proc.wait()
+
+
+@case
+def stuck_stream_is_cut_and_others_go_on(w):
+    host, (inst,), _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 1000000)])
+    good, _, _ = w.app()
+    with router(w, "-send-timeout", "1") as r, H2(r.http, update=False) as c:
+        stream = c.ask(host)
+        s = c.streams[stream]
+        c.until(lambda: len(s.body) == 65535)
+        c.give(0, 1 << 20)
+        c.until(lambda: s.reset is not None)
+        assert s.reset == h2.INTERNAL_ERROR and not s.ended
+        wait_for("the instance to be let go", lambda: not inst.open)
+        assert c.get(good).status == 200
+        # One whose answer is over but for its last frame, which waits for window.
+        eof, _, _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 65535, framing="")])
+        late = c.ask(eof)
+        c.until(lambda: c.streams[late].reset is not None)
+        assert c.get(good).status == 200
+
+
+@case
+def client_that_reads_nothing_is_cut(w):
+    host, (inst,), _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 100000000)])
+    with router(w, "-send-timeout", "1") as r, H2(r.http, settings=[(h2.INITIAL_WINDOW_SIZE, (1 << 31) - 1)]) as c:
+        c.give(0, (1 << 31) - 1 - 65535)
+        c.ask(host)
+        wait_for("the instance to be let go", lambda: not inst.open and inst.connections)
+        wait_for("the connection to end", lambda: r.metric("flynn_router_clients_open") == 0)
+
+
+@case
+def idle_connection_is_ended_by_goaway(w):
+    host, _, _ = w.app()
+    with router(w, "-idle-timeout", "1") as r, H2(r.http) as c, H2(r.http) as pinging:
+        assert c.get(host).status == 200
+        assert c.end() == h2.NO_ERROR
+        # PINGs are no use of it.
+        with contextlib.suppress(AssertionError, OSError):
+            while True:
+                pinging.ping()
+                time.sleep(0.05)
+        assert pinging.goaway[1] == h2.NO_ERROR
+
+
+@case
+def body_that_does_not_come_is_a_408(w):
+    host, (inst,), _ = w.app(lambda inst, c, f: f.read())
+    with router(w, "-body-timeout", "1") as r, H2(r.http) as c:
+        stream = c.ask(host, method="POST", headers=[("content-length", "10")], end=False)
+        s = c.send(stream, b"hello", end=False).answer(stream)
+        assert s.status == 408 and s.ended
+        c.until(lambda: s.reset is not None)
+        assert s.reset == h2.NO_ERROR
+        wait_for("the instance to be let go", lambda: not inst.open)
+
+
+@case
+def short_memory_ends_what_is_held_and_serves_others(w):
+    release = threading.Event()
+    stuck, (inst,), _ = w.app(lambda inst, c, f: release.wait(LIMIT))
+    good, _, _ = w.app()
+    with router(w, "-buffer-memory", "1") as r:
+        clients = [H2(r.http) for _ in range(8)]
+        for c in clients:
+            for _ in range(16):
+                stream = c.ask(stuck, method="POST", headers=[("content-length", str(1 << 30))], end=False)
+                for _ in range(3):
+                    c.frame(DATA, 0, stream, b"x" * 16384)
+        for c in clients:
+            c.ping()
+        kept = sum(s.reset is None and s.status is None for c in clients for s in c.streams.values())
+        assert kept < 128, kept
+        release.set()
+        for c in clients:
+            c.close()
+        wait_for("memory", lambda: r.metric("flynn_router_buffer_bytes") < 1 << 20)
+        with H2(r.http) as c:
+            assert c.get(good).status == 200
