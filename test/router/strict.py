@@ -7,7 +7,8 @@ leaves a choice, the row says why ours is the strict one."""
 import json
 import string
 
-from payloads import BODIES, CODINGS, FIELDS, LENGTHS, TOO_MUCH
+from h2_client import H2, PROTOCOL_ERROR
+from payloads import BODIES, CODINGS, CONTROLS, FIELDS, FORBIDDEN, LENGTHS, NOT_TOKEN, TOO_MUCH
 from witness import mark, shared_app, shut, since, table, without_ours
 from world import case, wait_for
 
@@ -454,6 +455,82 @@ table("refused", [
      "POST / HTTP/1.1\r\nHost: nobody.example.com\r\nContent-Length: 3\r\n\r\nabc", 404),
     ("an address as host", "9110 7.2", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 404),
 ], refused_and_told)
+
+
+# ---- the same by HTTP/2 ---------------------------------------------------------------------
+
+def h2_fields(host, method="GET", path="/", authority=None, scheme="http"):
+    return [(":method", method), (":scheme", scheme), (":authority", host if authority is None else authority.replace("{h}", host)), (":path", path)]
+
+
+def h2_refused(w, fields=(), status=400, **pseudo):
+    """By RST_STREAM or a page; the instance sees nothing, and the connection serves the next request."""
+    host, inst = shared_app(w)
+    before, n = mark(inst), len(inst.requests)
+    with H2(w.router.http) as c:
+        s = c.answer(c.head([*h2_fields(host, **pseudo), *fields]))
+        assert s.reset == PROTOCOL_ERROR or s.status == status, (s.reset, s.headers)
+        assert since(inst, before) == b"" and len(inst.requests) == n, since(inst, before)
+        assert c.get(host, "/next").json["target"] == "/next"
+    good_request_passes(w, host, inst)
+
+
+def h2_trailer_refused(w, name, value):
+    """The head and the data may have gone: but the request never ends, and nobody takes it for one."""
+    host, inst = shared_app(w)
+    before, n = mark(inst), len(inst.requests)
+    with H2(w.router.http) as c:
+        stream = c.ask(host, method="POST", end=False)
+        s = c.send(stream, b"abc", trailers=[(name, value)]).answer(stream)
+        assert s.reset is not None or s.status == 400, (s.reset, s.headers)
+        assert c.get(host, "/next").json["target"] == "/next"
+    assert [r.target for r in inst.requests[n:]] == ["/next"], since(inst, before)
+
+
+def h2_passed(w, fields, want, **pseudo):
+    host, inst = shared_app(w)
+    before = mark(inst)
+    with H2(w.router.http) as c:
+        s = c.answer(c.head([*h2_fields(host, **pseudo), *fields]))
+        assert s.status == 200, (s.reset, s.headers)
+    assert without_ours(since(inst, before)).lower() == fill(want, host).lower(), without_ours(since(inst, before))
+
+
+table("HTTP/2", [(f"{c!r} in a name", "9113 8.2.1", [(f"x{c}y", "1")]) for c in NOT_TOKEN + " \t"] +
+      [(f"byte {c:#04x} in a name", "9113 8.2.1", [(f"x{chr(c)}y", "1")]) for c in (*CONTROLS, 0x80, 0xe4)] +
+      [(f"{c} in a name", "9113 8.2.1", [(f"x{c}y", "1")]) for c in string.ascii_uppercase] +
+      [(f"byte {c:#04x} in a value", "9113 8.2.1", [("x", f"a{chr(c)}b")]) for c in CONTROLS] +
+      [(f"byte {c:#04x} before a value", "9113 8.2.1", [("x", f"{chr(c)}a")]) for c in (*CONTROLS, 0x20, 0x09)] +
+      [(f"byte {c:#04x} behind a value", "9113 8.2.1", [("x", f"a{chr(c)}")]) for c in (*CONTROLS, 0x20, 0x09)] +
+      [(f"content-length {n.encode('latin-1')!r}", "9113 8.1.1", [("content-length", n)]) for n in LENGTHS if n != "-0"] +
+      [(f"transfer-encoding {v!r}", "9113 8.2.2", [("transfer-encoding", v)]) for v in ("chunked", "identity", "gzip", "", "xchunked")] +
+      [("a coding that the end of a value hides", "9113 8.2.1", [("x", "a\r\ntransfer-encoding: chunked")]),
+       ("a coding that the end of a name hides", "9113 8.2.1", [("x: a\r\ntransfer-encoding", "chunked")]),
+       ("a request that the end of a value hides", "9113 8.2.1", [("x", "a\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x")])], h2_refused)
+table("HTTP/2", [(f"byte {c:#04x} in the path", "9113 8.3.1", f"/a{chr(c)}b") for c in (*CONTROLS, 0x20, 0x09, 0x80, 0xe4)] +
+      [("a version in the path", "9113 8.3.1", "/ HTTP/1.1"), ("a relative path", "9113 8.3.1", "a"), ("no path", "9113 8.3.1", ""),
+       ("a fragment", "9113 8.3.1", "/#a"), ("a request in the path", "9113 8.3.1", "/ HTTP/1.1\r\n\r\nGET /smuggled")],
+      lambda w, path: h2_refused(w, path=path))
+table("HTTP/2", [(f"authority {a[:30].encode('latin-1')!r}", "9113 8.3.1", a) for a in (
+    "user@{h}", "u:p@{h}", "{h},other.example.com", "{h} other.example.com", "{h}/x", "{h}?x", "{h}#x", "http://{h}", "{h}\\x", '"{h}"', "<{h}>",
+    "{h}\0", "{h}\r\nX: y", "{h}\n", "b\xfccher.example.com", ":80", "{h}:x", "{h}:80:80", "[::1", "[::1]x", "x" * 300)],
+      lambda w, authority: h2_refused(w, authority=authority))
+table("HTTP/2", [(f"method {m.encode('latin-1')!r}", "9113 8.3.1", m) for m in (
+    "", "GET ", " GET", "GET /", "GE\tT", "GE\0T", "GE:T", "G(T", "GET\r\n", "GET / HTTP/1.1\r\nX: y", "G\xc8T", "PRI")],
+      lambda w, method: h2_refused(w, method=method))
+table("HTTP/2", [(f"an expectation of {v!r}", "9110 10.1.1", [("expect", v)], 417) for v in ("200-ok", "100-continue, x", "100-continue=1")], h2_refused)
+table("HTTP/2 trailer", [(f"is {t.split(':')[0].lower()}", "9110 6.5.1", t.split(":")[0].lower(), t.split(": ")[1]) for t in FORBIDDEN if t[0] != "c"] +
+      [(f"has {c!r} in its name", "9113 8.2.1", f"x{c}y", "1") for c in NOT_TOKEN + " \t\0\x01\x7f\xe4A"] +
+      [(f"has byte {c:#04x} in its value", "9113 8.2.1", "x", f"a{chr(c)}b") for c in CONTROLS] +
+      [("is a pseudo-header field", "9113 8.1", ":path", "/x"), ("hides another", "9113 8.2.1", "x", "a\r\nhost: b")], h2_trailer_refused)
+table("HTTP/2 passed", [
+    ("what we say of a client is ours to say, by any spelling", "3875 4.1.18", [("x_forwarded_for", "1.2.3.4"), ("x-forwarded_proto", "https"),
+                                                                               ("content_length", "9")], plain_get()),
+    ("values of any bytes", "9110 5.5", [("x", "b\xfccher"), ("y", ""), ("z", "a\tb c")], plain_get(fields="x: b\xfccher\r\ny: \r\nz: a\tb c\r\n")),
+    ("a host of the same name", "9113 8.3.1", [("host", "{h}")], plain_get()),
+    ("te", "9113 8.2.2", [("te", "trailers")], plain_get()),
+    ("cookies", "9113 8.2.3", [("cookie", "a=1"), ("x", "1"), ("cookie", "b=2")], plain_get(fields="cookie: a=1; b=2\r\nx: 1\r\n")),
+], lambda w, fields, want: h2_passed(w, [(k, v.replace("{h}", shared_app(w)[0])) for k, v in fields], want))
 
 
 # ---- one after the other --------------------------------------------------------------------
