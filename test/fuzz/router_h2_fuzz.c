@@ -17,6 +17,7 @@
 
 #include "libflynn/attr.h"
 #include "libflynn/log.h"
+#include "router/admission.h"
 #include "router/backend.h"
 #include "router/client.h"
 #include "router/h2_internal.h"
@@ -87,6 +88,9 @@ set_up(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	world.plane.reclaim = reclaim_new(base, 1);
+	world.plane.n_workers = 1;
+	world.plane.admission = admission_new(1000, 0);
+	world.plane.buffer_bytes = 64 << 20;
 	world.plane.head_timeout_ms = world.plane.answer_timeout_ms = 60000;
 	world.service = service_new("a-web", 1);
 	table_add(table, target_new(&(struct target_spec){ .key = "a", .service = world.service }));
@@ -281,6 +285,7 @@ begin(struct run *r)
 	expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
 	r->client = pair[1];
 	nghttp2_hd_inflate_new(&r->inflater);
+	expect(admission_enter(world.plane.admission));
 	client_accept(world.w, &l, pair[0], &addr);
 }
 
