@@ -187,6 +187,10 @@ set_transport(struct fl_http_call *call, const struct fl_http_call_opts *opts)
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
 	if (opts->unix_socket != NULL)
 		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, opts->unix_socket);
+	if (opts->ca_file != NULL) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, opts->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
 	if (opts->pin == NULL)
 		return;
 	call->pin = fl_xstrdup(opts->pin);
@@ -288,8 +292,19 @@ http_call_outcome(struct fl_http_call *call, CURLcode code, struct fl_http_resul
 		.body = fl_buf_cstr(&call->answer),
 		.len = call->answer.len,
 		.content_type = type != NULL ? type : "",
+		.handle = call->easy,
 	};
 	return 0;
+}
+
+const char *
+fl_http_result_header(const struct fl_http_result *res, const char *name)
+{
+	struct curl_header *h = NULL;
+
+	if (res->handle == NULL || curl_easy_header(res->handle, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+		return NULL;
+	return h->value;
 }
 
 int

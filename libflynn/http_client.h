@@ -21,7 +21,11 @@ struct fl_http_result {
 	const char *body;
 	size_t len;
 	const char *content_type; /* "" when none */
+	void *handle; /* for fl_http_result_header(); NULL: none */
 };
+
+/* The value of a header of the answer, the first if it is repeated; NULL when it has none. Borrowed until the next call. */
+const char *fl_http_result_header(const struct fl_http_result *res, const char *name);
 
 /*
  * Exactly one call, from the loop, never inside start; none after a cancel. err is NULL when an
@@ -39,6 +43,7 @@ struct fl_http_call_opts {
 	size_t body_len;
 	int body_fd;			/* > 0: the body is body_len bytes of this descriptor from its offset on; stays the caller's */
 	const char *unix_socket;	/* connect to this path instead */
+	const char *ca_file;		/* https: PEM of the authorities to trust; NULL: the system's */
 	const char *pin;		/* https: the certificate's pin (tls_pin.h), and nothing else decides */
 	int timeout_ms;			/* whole call; 0: 30 s; -1: none (streams) */
 	int connect_timeout_ms;		/* 0: 5 s */

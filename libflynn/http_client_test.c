@@ -151,6 +151,8 @@ record(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 	r->status = res->status;
 	fl_buf_add(&r->body, res->body, res->len);
 	snprintf(r->type, sizeof(r->type), "%s", res->content_type);
+	assert_null(fl_http_result_header(res, "x-nobody-sends"));
+	assert_true(*r->type == '\0' || strcmp(fl_http_result_header(res, "CONTENT-type"), r->type) == 0);
 	assert_int_equal(res->body[res->len], '\0');
 }
 
