@@ -15,6 +15,7 @@
 #include "libflynn/log.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
+#include "router/acme.h"
 #include "router/listener.h"
 #include "router/requests.h"
 #include "router/route.h"
@@ -59,11 +60,20 @@ change_free(struct change *c)
 }
 
 static void
-reply_route(struct fl_http_req *req, const struct route *route)
+write_route(const struct router *r, const struct route *route, struct fl_buf *b)
+{
+	char *status = acme_describe(r->acme, route);
+
+	route_write_status(route, b, status);
+	free(status);
+}
+
+static void
+reply_route(struct fl_http_req *req, const struct router *r, const struct route *route)
 {
 	struct fl_buf b = { 0 };
 
-	route_write(route, &b, false);
+	write_route(r, route, &b);
 	fl_http_reply_json(req, 200, &b);
 	fl_buf_release(&b);
 }
@@ -104,7 +114,7 @@ finish(struct change *c)
 	fl_log_info(c->route != NULL ? "route set" : "route removed", fl_str("route", c->id),
 	    fl_str("service", c->route != NULL ? c->route->service : ""));
 	if (c->route != NULL)
-		reply_route(c->req, c->route);
+		reply_route(c->req, c->api->router, c->route);
 	else
 		reply_empty(c->req);
 	change_free(c);
@@ -312,6 +322,8 @@ set_route(struct fl_http_req *req, struct router *r, bool must_be_new)
 
 	if (route != NULL && route->id != NULL && !must_be_new)
 		old = sync_find(r->sync, route->id, NULL);
+	if (old != NULL)
+		route_keep_cert(route, old);
 	store(req, r, route, old, must_be_new ? FL_ETCD_ABSENT : FL_ETCD_ANY, &err);
 }
 
@@ -328,6 +340,7 @@ routes_set(struct fl_http_req *req, void *arg)
 }
 
 struct listing {
+	const struct router *router;
 	struct fl_jsonw w;
 	const char *parent_ref;
 };
@@ -340,7 +353,7 @@ list_one(const struct route *r, void *arg)
 
 	if (l->parent_ref != NULL && (r->parent_ref == NULL || strcmp(r->parent_ref, l->parent_ref) != 0))
 		return;
-	route_write(r, &b, false);
+	write_route(l->router, r, &b);
 	fl_jsonw_raw(&l->w, NULL, fl_buf_cstr(&b));
 	fl_buf_release(&b);
 }
@@ -363,7 +376,7 @@ routes_list(struct fl_http_req *req, void *arg)
 {
 	struct router *r = arg;
 	struct fl_buf b = { 0 };
-	struct listing l = { .w = fl_jsonw(&b), .parent_ref = fl_http_query(req, "parent_ref") };
+	struct listing l = { .router = r, .w = fl_jsonw(&b), .parent_ref = fl_http_query(req, "parent_ref") };
 
 	if (!is_ready(req, r))
 		return;
@@ -397,7 +410,7 @@ routes_get(struct fl_http_req *req, void *arg)
 	const struct route *route = sync_find(r->sync, id, NULL);
 
 	if (route != NULL)
-		reply_route(req, route);
+		reply_route(req, r, route);
 	else if (is_ready(req, r))
 		reply_not_found(req, id);
 	free(id);

@@ -343,6 +343,15 @@ run_stream(struct client *c)
 	}
 }
 
+/* An ACME server has seen what it came for, RFC 8737 section 3: this is no connection for requests. */
+static bool
+was_challenge(const struct client *c)
+{
+	const struct plane *plane = c->w->plane;
+
+	return plane->challenge_tls != NULL && SSL_get_SSL_CTX(c->io.ssl) == plane->challenge_tls;
+}
+
 static bool
 chose_h2(const struct client *c)
 {
@@ -404,7 +413,7 @@ client_run(struct client *c)
 		}
 		worker_trim_later(c->w);
 		worker_count(c->w, ret == 1 ? COUNT_HANDSHAKES : COUNT_HANDSHAKE_FAILURES, 1);
-		if (ret != 1) {
+		if (ret != 1 || was_challenge(c)) {
 			client_close(c, false);
 			return;
 		}

@@ -9,6 +9,7 @@
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
+#include "router/acme.h"
 #include "router/footprint.h"
 #include "router/handover.h"
 #include "router/listener.h"
@@ -39,7 +40,7 @@ struct doors {
 	struct event *drained; /* the workers have, all of them */
 	struct event *retired; /* a successor serves, and we have had our time */
 	bool is_retiring, is_ending;
-	int n_draining; /* of workers, and the API once we end */
+	int n_draining; /* of workers; and the API and ACME once we end */
 };
 
 struct sockets *
@@ -75,6 +76,10 @@ end_api(struct doors *d)
 	d->is_ending = true;
 	d->n_draining++;
 	fl_http_drain(d->r->http, on_api_drained, d);
+	if (d->r->acme == NULL)
+		return;
+	d->n_draining++;
+	acme_stop(d->r->acme, on_api_drained, d);
 }
 
 static void
@@ -127,6 +132,8 @@ on_relieved(void *arg)
 	sockets_release(&d->listening, false);
 	evtimer_add(d->retired, &limit);
 	drain_workers(d, true);
+	if (d->r->acme != NULL)
+		acme_stop(d->r->acme, NULL, NULL);
 }
 
 /* ---- the beginning ---- */

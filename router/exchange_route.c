@@ -4,6 +4,7 @@
 
 #include "libflynn/buf.h"
 #include "router/backend.h"
+#include "router/challenge.h"
 #include "router/forwarded.h"
 #include "router/page.h"
 #include "router/path.h"
@@ -52,6 +53,21 @@ redirect(struct exchange *x, const struct fl_http_head *h, const char *host)
 	fl_buf_release(&b);
 }
 
+/* An ACME server comes to see whether the host leads here; whatever its route says, a proof that is asked for is shown. */
+static bool
+answer_challenge(struct exchange *x, const struct fl_http_head *h, const char *host, size_t len)
+{
+	const struct plane *plane = x->w->plane;
+	struct page page = { .status = 200 };
+
+	if (atomic_load_explicit(&plane->challenges, memory_order_relaxed) == NULL || (!x->is_head && !fl_span_eq(h->method, "GET")))
+		return false;
+	if ((page.plain = challenge_answer(plane, host, len, path_of(h))) == NULL)
+		return false;
+	exchange_page(x, &page);
+	return true;
+}
+
 static void
 follow(struct exchange *x, const struct target *t, const struct fl_http_head *h, const char *host)
 {
@@ -94,6 +110,8 @@ exchange_route(struct exchange *x, const struct fl_http_head *h)
 	} else if (len == 0) {
 		x->keep_client = x->is_last = false; /* whom it is for is not clear, nor then what follows it */
 		exchange_fail(x, 400, "the request names no valid host");
+	} else if (answer_challenge(x, h, host, len)) {
+		return;
 	} else if (target == NULL) {
 		no_route(x, host, is_ambiguous);
 	} else {

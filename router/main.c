@@ -10,6 +10,7 @@
 #include "libflynn/err.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
+#include "router/acme_decide.h"
 #include "router/cidr.h"
 #include "router/router.h"
 
@@ -43,6 +44,13 @@ static const struct fl_args_opt options[] = {
 	{ "default-cert", "DEFAULT_CERT", NULL, FL_ARGS_STR, AT(default_cert), "PEM file of the certificate and key for clients that name no host, or \"self\"; default: they are refused" },
 	{ "ticket-rotation", "TICKET_ROTATION", "28800", FL_ARGS_INT, AT(ticket_rotation_s), "seconds until TLS session tickets are sealed by a new key" },
 	{ "start-timeout", "START_TIMEOUT", "30", FL_ARGS_INT, AT(start_timeout_s), "seconds that requests wait for an instance that is starting; 0: not at all" },
+	{ "acme-directory", "ACME_DIRECTORY", NULL, FL_ARGS_STR, AT(acme_directory), "URL of the ACME server's directory, whose terms are agreed to; default: no ACME" },
+	{ "acme-email", "ACME_EMAIL", NULL, FL_ARGS_STR, AT(acme_email), "address of the ACME account" },
+	{ "acme-ca", "ACME_CA", NULL, FL_ARGS_STR, AT(acme_ca), "PEM file of the CAs to trust with the ACME server; default: the system's" },
+	{ "acme-challenge", "ACME_CHALLENGE", "http-01", FL_ARGS_STR, AT(acme_challenge), "how to prove that a domain leads here: http-01 or tls-alpn-01" },
+	{ "acme-retry", "ACME_RETRY", "120", FL_ARGS_INT, AT(acme_retry_s), "seconds until an order that failed is made again; doubled each time" },
+	{ NULL, "ACME_EAB_KID", NULL, FL_ARGS_STR, AT(acme_eab_kid), "external account that the ACME account is bound to" },
+	{ NULL, "ACME_EAB_KEY", NULL, FL_ARGS_STR, AT(acme_eab_key), "its key, as base64url" },
 	{ "etcd", "ETCD", "http://127.0.0.1:2379", FL_ARGS_STR, AT(etcd_urls), "etcd's URLs, by comma" },
 	{ "discoverd", "DISCOVERD", NULL, FL_ARGS_STR, AT(discoverd_addr), "ip:port of discoverd; default: EXTERNAL_IP, port 1111" },
 	{ NULL, "EXTERNAL_IP", "127.0.0.1", FL_ARGS_STR, AT(external_ip), "this machine's address" },
@@ -96,6 +104,8 @@ check(struct router_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-start-timeout is 0 to 3600 s");
 	if (cfg->tcp_range_start < 1 || cfg->tcp_range_end > 65535 || cfg->tcp_range_start > cfg->tcp_range_end)
 		return fl_err_set(err, FL_ERR_INVALID, "-tcp-range-start to -tcp-range-end is no range of ports");
+	if (acme_challenge_of(cfg->acme_challenge) == ACME_CHALLENGES || cfg->acme_retry_s < 1 || cfg->acme_retry_s > 86400)
+		return fl_err_set(err, FL_ERR_INVALID, "-acme-challenge is http-01 or tls-alpn-01, -acme-retry 1 to 86400 s");
 	if (cfg->discoverd_addr == NULL)
 		cfg->discoverd_addr = fl_xasprintf("%s:1111", cfg->external_ip);
 	if (check_bounds(cfg, err) == -1)

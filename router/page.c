@@ -14,6 +14,7 @@ static const struct status {
 	const char *reason;
 	const char *code; /* in JSON */
 } statuses[] = {
+	{ 200, "OK", "ok" },
 	{ 301, "Moved Permanently", "moved" },
 	{ 308, "Permanent Redirect", "moved" },
 	{ 400, "Bad Request", "invalid" },
@@ -44,6 +45,10 @@ write_body(struct fl_buf *b, const struct page *p, const struct status *s)
 {
 	struct fl_jsonw w = fl_jsonw(b);
 
+	if (p->plain != NULL) {
+		fl_buf_addstr(b, p->plain);
+		return;
+	}
 	if (!p->is_json) {
 		fl_buf_addf(b, "%d %s\n\n%s\n", s->status, s->reason, p->why);
 		return;
@@ -52,6 +57,14 @@ write_body(struct fl_buf *b, const struct page *p, const struct status *s)
 	fl_jsonw_str(&w, "code", s->code);
 	fl_jsonw_str(&w, "message", p->why);
 	fl_jsonw_close(&w, '}');
+}
+
+static const char *
+type_of(const struct page *p)
+{
+	if (p->plain != NULL)
+		return "application/octet-stream";
+	return p->is_json ? "application/json; charset=UTF-8" : "text/plain; charset=UTF-8";
 }
 
 /* RFC 9110 5.6.7. */
@@ -75,7 +88,7 @@ page_write(struct block_pool *pool, const struct page *p)
 
 	write_body(&body, p, s);
 	fl_buf_addf(&out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-	    s->status, s->reason, p->is_json ? "application/json; charset=UTF-8" : "text/plain; charset=UTF-8", body.len);
+	    s->status, s->reason, type_of(p), body.len);
 	add_date(&out);
 	if (p->status == 405) /* what CONNECT is answered */
 		fl_buf_addstr(&out, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n");

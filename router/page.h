@@ -14,6 +14,7 @@ struct block_pool;
 struct page {
 	int status;
 	const char *why;   /* a sentence for people */
+	const char *plain; /* instead of it: all of the answer's body, for programs; NULL: none */
 	const char *location; /* of a redirection; NULL: none */
 	int retry_after_s; /* 0: nobody knows */
 	bool is_json;

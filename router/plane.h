@@ -12,6 +12,7 @@
 #include "router/sticky.h"
 
 struct admission;
+struct challenge_set;
 struct cidr_list;
 struct journal;
 struct reclaim;
@@ -34,6 +35,8 @@ struct plane {
 	unsigned char sticky_key[STICKY_KEY_LEN];
 	_Atomic unsigned n_waiting; /* requests that wait for an instance to start */
 	int start_timeout_ms;	    /* for an instance to start; 0: nobody waits */
+	_Atomic(const struct challenge_set *) challenges; /* of ACME servers; NULL: none */
+	SSL_CTX *challenge_tls; /* of connections that show one; NULL: no ACME here */
 	int https_port;	       /* where clients are sent that must come with TLS */
 	int head_timeout_ms;   /* for a client to send a request's head */
 	int answer_timeout_ms; /* for an instance to begin its answer */

@@ -138,6 +138,34 @@ take_path(struct route *r, const struct fl_json *config, struct fl_err *err)
 	return 0;
 }
 
+/*
+ * tls_cert and tls_key, and whose they are. What the API told of a route may come back to it: a certificate that was got by
+ * ACME then has no key.
+ */
+static int
+take_cert(struct route *r, const struct fl_json *config, struct fl_err *err)
+{
+	bool is_given = !fl_json_is_null(fl_json_get(config, "tls_key"));
+
+	if (is_given)
+		r->is_cert_auto = false;
+	if (fl_json_member_bool(config, "tls_cert_auto", &r->is_cert_auto, err) == -1 ||
+	    fl_json_member_bool(config, "auto_tls", &r->auto_tls, err) == -1 ||
+	    take_str(config, "tls_cert", MAX_PEM, &r->tls_cert, err) == -1 ||
+	    take_str(config, "tls_key", MAX_PEM, &r->tls_key, err) == -1)
+		return -1;
+	if (r->is_cert_auto && r->tls_key == NULL) {
+		free(r->tls_cert);
+		r->tls_cert = NULL;
+	}
+	if ((r->tls_cert == NULL) != (r->tls_key == NULL))
+		return fl_err_set(err, FL_ERR_INVALID, "tls_cert and tls_key are needed both, or neither");
+	r->is_cert_auto = r->is_cert_auto && r->tls_cert != NULL;
+	if (r->auto_tls && (r->domain[0] == '*' || r->domain[0] == '[' || strpbrk(r->domain, "abcdefghijklmnopqrstuvwxyz") == NULL))
+		return fl_err_set(err, FL_ERR_INVALID, "auto_tls: no certificate can be got for \"%s\", only for a host's name: give tls_cert and tls_key", r->domain);
+	return 0;
+}
+
 static void
 set_http_id(struct route *r)
 {
@@ -156,11 +184,8 @@ take_http(struct route *r, const struct fl_json *config, struct fl_err *err)
 	    fl_json_member_bool(config, "redirect_https", &r->redirect_https, err) == -1 ||
 	    fl_json_member_bool(config, "maintenance", &r->maintenance, err) == -1 ||
 	    take_str(config, "maintenance_text", MAX_TEXT, &r->maintenance_text, err) == -1 ||
-	    take_str(config, "tls_cert", MAX_PEM, &r->tls_cert, err) == -1 ||
-	    take_str(config, "tls_key", MAX_PEM, &r->tls_key, err) == -1)
+	    take_cert(r, config, err) == -1)
 		return -1;
-	if ((r->tls_cert == NULL) != (r->tls_key == NULL))
-		return fl_err_set(err, FL_ERR_INVALID, "tls_cert and tls_key are needed both, or neither");
 	set_http_id(r);
 	return 0;
 }
@@ -257,6 +282,34 @@ route_update(const struct route *old, const struct fl_json *v, struct fl_err *er
 	return NULL;
 }
 
+static void
+set_cert(struct route *r, const char *cert_pem, const char *key_pem)
+{
+	if (r->tls_key != NULL)
+		explicit_bzero(r->tls_key, strlen(r->tls_key));
+	free(r->tls_cert);
+	free(r->tls_key);
+	r->tls_cert = fl_xstrdup(cert_pem);
+	r->tls_key = fl_xstrdup(key_pem);
+	r->is_cert_auto = true;
+}
+
+struct route *
+route_with_cert(const struct route *old, const char *cert_pem, const char *key_pem)
+{
+	struct route *r = dup(old);
+
+	set_cert(r, cert_pem, key_pem);
+	return r;
+}
+
+void
+route_keep_cert(struct route *r, const struct route *old)
+{
+	if (r->auto_tls && r->tls_cert == NULL && old->is_cert_auto)
+		set_cert(r, old->tls_cert, old->tls_key);
+}
+
 void
 route_free(struct route *r)
 {
@@ -289,6 +342,8 @@ write_flags(const struct route *r, struct fl_jsonw *w)
 		{ "leader", r->leader },
 		{ "redirect_https", r->redirect_https },
 		{ "maintenance", r->maintenance },
+		{ "auto_tls", r->auto_tls },
+		{ "tls_cert_auto", r->is_cert_auto },
 	};
 
 	for (size_t i = 0; i < fl_nitems(flags); i++)
@@ -297,8 +352,8 @@ write_flags(const struct route *r, struct fl_jsonw *w)
 	fl_jsonw_str_oe(w, "maintenance_text", r->maintenance_text);
 }
 
-void
-route_write(const struct route *r, struct fl_buf *b, bool for_etcd)
+static void
+write_route(const struct route *r, struct fl_buf *b, bool for_etcd, const char *status)
 {
 	struct fl_jsonw w = fl_jsonw(b);
 	const char *hash = strchr(r->id, '/') + 1;
@@ -317,10 +372,24 @@ route_write(const struct route *r, struct fl_buf *b, bool for_etcd)
 	if (for_etcd)
 		fl_jsonw_str_oe(&w, "tls_key", r->tls_key);
 	write_flags(r, &w);
+	if (status != NULL)
+		fl_jsonw_raw(&w, "auto_tls_status", status);
 	fl_jsonw_close(&w, '}');
 	fl_jsonw_str_oe(&w, "created_at", r->created_at);
 	fl_jsonw_str_oe(&w, "updated_at", r->updated_at);
 	fl_jsonw_close(&w, '}');
+}
+
+void
+route_write(const struct route *r, struct fl_buf *b, bool for_etcd)
+{
+	write_route(r, b, for_etcd, NULL);
+}
+
+void
+route_write_status(const struct route *r, struct fl_buf *b, const char *auto_tls_status)
+{
+	write_route(r, b, false, auto_tls_status);
 }
 
 char *

@@ -26,6 +26,8 @@ struct route {
 	bool maintenance;
 	char *maintenance_text; /* for those who come meanwhile; may be NULL */
 	char *tls_cert, *tls_key; /* PEM; NULL: HTTP only */
+	bool auto_tls;		  /* HTTP: a certificate is to be got by ACME, unless it has one of its owner's */
+	bool is_cert_auto;	  /* tls_cert was got so, and may be replaced */
 	int port;		  /* TCP; 0: one is to be allocated */
 	char *created_at, *updated_at; /* RFC 3339; NULL: not stored yet */
 };
@@ -38,8 +40,14 @@ struct route *route_parse(const struct fl_json *v, struct fl_err *err);
  */
 struct route *route_update(const struct route *r, const struct fl_json *v, struct fl_err *err);
 void route_free(struct route *r);
+/* The same route with a certificate that was got for it. */
+struct route *route_with_cert(const struct route *r, const char *cert_pem, const char *key_pem);
+/* r is put in place of old: what was got for the one is good for the other, unless it brings its own. */
+void route_keep_cert(struct route *r, const struct route *old);
 /* Append its JSON: for the API without the private key; for etcd with it, and with the bare hash as id. */
 void route_write(const struct route *r, struct fl_buf *b, bool for_etcd);
+/* For the API, with what is to be said of auto_tls, which is JSON; NULL: nothing. */
+void route_write_status(const struct route *r, struct fl_buf *b, const char *auto_tls_status);
 /* Choose the port of a TCP route; sets the id. */
 void route_set_port(struct route *r, int port);
 /* The type's name, "http" or "tcp". */

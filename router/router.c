@@ -19,6 +19,7 @@
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
+#include "router/acme.h"
 #include "router/admission.h"
 #include "router/api.h"
 #include "router/doors.h"
@@ -63,6 +64,19 @@ write_access_log(struct fl_buf *b, const struct router *r)
 }
 
 static void
+write_acme(struct fl_buf *b, const struct router *r)
+{
+	uint64_t done = 0, failed = 0;
+
+	if (r->acme == NULL)
+		return;
+	acme_count(r->acme, &done, &failed);
+	fl_buf_addf(b, "# TYPE flynn_router_acme_orders counter\n# HELP flynn_router_acme_orders Certificates ordered by this router.\n"
+		       "flynn_router_acme_orders_total{result=\"done\"} %llu\nflynn_router_acme_orders_total{result=\"failed\"} %llu\n",
+	    (unsigned long long)done, (unsigned long long)failed);
+}
+
+static void
 write_metrics(struct fl_buf *b, void *arg)
 {
 	static const struct {
@@ -104,6 +118,7 @@ write_metrics(struct fl_buf *b, void *arg)
 	fl_buf_addf(b, "# TYPE flynn_router_routes gauge\n# HELP flynn_router_routes Routes known.\nflynn_router_routes %zu\n",
 	    sync_count(r->sync));
 	write_access_log(b, r);
+	write_acme(b, r);
 	if ((r->plane.seen & SEEN_TALLY) != 0)
 		route_metrics_write(b, r->sync);
 }
@@ -141,6 +156,7 @@ on_change(void *arg)
 
 	doors_changed(r->doors);
 	router_api_changed(r->api);
+	acme_changed(r->acme);
 }
 
 /* What is noted of each exchange. */
@@ -190,6 +206,26 @@ start_admission(const struct router_config *cfg)
 }
 
 static int
+start_acme(struct router *r, struct fl_err *err)
+{
+	const struct router_config *cfg = r->cfg;
+	const struct acme_config acme = {
+		.base = r->base,
+		.plane = &r->plane,
+		.directory = cfg->acme_directory,
+		.email = cfg->acme_email,
+		.ca_file = cfg->acme_ca,
+		.eab_kid = cfg->acme_eab_kid,
+		.eab_key = cfg->acme_eab_key,
+		.challenge = acme_challenge_of(cfg->acme_challenge),
+		.retry_s = cfg->acme_retry_s,
+	};
+
+	r->acme = acme_new(&acme, err);
+	return r->acme != NULL ? 0 : -1;
+}
+
+static int
 start_plane(struct router *r, struct fl_err *err)
 {
 	struct plane *plane = &r->plane;
@@ -216,6 +252,8 @@ start_plane(struct router *r, struct fl_err *err)
 	r->tickets = tickets_new(r->base, plane, r->cfg->ticket_rotation_s);
 	if ((plane->tls = tls_ctx_new(plane, r->cfg->ticket_rotation_s, err)) == NULL ||
 	    (r->cfg->default_cert != NULL && (plane->default_cert = tls_cert_default(r->cfg->default_cert, err)) == NULL))
+		return -1;
+	if (r->cfg->acme_directory != NULL && start_acme(r, err) == -1)
 		return -1;
 	if ((plane->drained_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) == -1)
 		return fl_err_sys(err, "make an eventfd");
@@ -246,6 +284,8 @@ start_sync(struct router *r)
 	fl_discoverd_share(r->discoverd);
 	r->sync = sync_new(&sync);
 	tickets_share(r->tickets, r->etcd);
+	if (r->acme != NULL)
+		acme_start(r->acme, r->etcd, r->sync);
 }
 
 static int
@@ -304,6 +344,7 @@ router_free(struct router *r)
 		worker_free(r->workers[i]);
 	doors_free(r->doors);
 	free(r->workers);
+	acme_free(r->acme);
 	sync_free(r->sync);
 	tickets_free(r->tickets);
 	fl_etcd_free(r->etcd);
@@ -317,6 +358,7 @@ router_free(struct router *r)
 	journal_free(r->plane.journal);
 	admission_free(r->plane.admission);
 	SSL_CTX_free(r->plane.tls);
+	SSL_CTX_free(r->plane.challenge_tls);
 	tls_cert_free(r->plane.default_cert);
 	if (r->plane.drained_fd != -1)
 		close(r->plane.drained_fd);

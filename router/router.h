@@ -11,6 +11,7 @@
 #include "router/plane.h"
 #include "router/worker.h"
 
+struct acme;
 struct cidr_list;
 struct doors;
 struct event_base;
@@ -43,6 +44,8 @@ struct router_config {
 	char *route_metrics; /* "on", "off" */
 	char *default_cert; /* see tls_cert_default(); NULL: none */
 	int ticket_rotation_s;
+	char *acme_directory, *acme_email, *acme_ca, *acme_eab_kid, *acme_eab_key, *acme_challenge; /* directory NULL: no ACME */
+	int acme_retry_s;
 	char *access_log, *access_log_to;
 	struct access_log_mode access_log_mode; /* parsed of access_log */
 };
@@ -58,6 +61,7 @@ struct router {
 	struct fl_discoverd *discoverd;
 	struct sync *sync;
 	struct tickets *tickets;
+	struct acme *acme; /* NULL: no ACME here */
 	struct fl_http *http;
 	struct router_api *api;
 	struct requests *requests;

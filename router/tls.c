@@ -6,14 +6,17 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "libflynn/attr.h"
 #include "libflynn/cert.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
+#include "router/challenge.h"
 #include "router/plane.h"
 #include "router/table.h"
 #include "router/tickets.h"
@@ -108,6 +111,27 @@ out:
 	BIO_free(key);
 	tls_cert_free(c);
 	return ret;
+}
+
+bool
+tls_cert_is_for(const struct tls_cert *cert, const char *host)
+{
+	return X509_check_host(cert->leaf, host, 0, 0, NULL) == 1;
+}
+
+static int64_t
+seconds_of(const ASN1_TIME *t)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+void
+tls_cert_times(const struct tls_cert *cert, int64_t *not_before, int64_t *not_after)
+{
+	*not_before = seconds_of(X509_get0_notBefore(cert->leaf));
+	*not_after = seconds_of(X509_get0_notAfter(cert->leaf));
 }
 
 void
@@ -210,6 +234,20 @@ bind_session(SSL *ssl, const struct tls_cert *cert, const char *host, size_t len
 	return SSL_set_session_id_context(ssl, id, sizeof(id));
 }
 
+/* An ACME server comes to see the proof: a connection of its own kind, RFC 8737. */
+static const struct tls_cert *
+show_challenge(SSL *ssl, const struct plane *plane, const char *host, size_t len)
+{
+	const struct tls_cert *cert = challenge_cert(plane, host, len);
+
+	if (cert == NULL)
+		return NULL;
+	SSL_set_options(ssl, SSL_OP_NO_TICKET);
+	SSL_set_num_tickets(ssl, 0);
+	SSL_set_SSL_CTX(ssl, plane->challenge_tls);
+	return cert;
+}
+
 /*
  * Called on a worker, within its turn, before anything else is done about the connection. A name that no
  * route with a certificate has ends the handshake, unless there is a default certificate: there is nothing
@@ -226,7 +264,9 @@ on_client_hello(SSL *ssl, int *alert, void *arg)
 
 	*alert = SSL_AD_UNRECOGNIZED_NAME;
 	len = name != NULL ? table_normalise_host((const char *)name, len, host) : 0;
-	if (len > 0)
+	if (len > 0 && plane->challenge_tls != NULL && challenge_is_hello(ssl))
+		cert = show_challenge(ssl, plane, host, len);
+	else if (len > 0)
 		cert = table_find_cert(atomic_load(&plane->table), host, len);
 	if (cert == NULL && (cert = plane->default_cert) == NULL)
 		return SSL_CLIENT_HELLO_ERROR;

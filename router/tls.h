@@ -10,6 +10,8 @@
 #define ROUTER_TLS_H
 
 #include <openssl/types.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 struct fl_err;
 struct plane;
@@ -17,6 +19,9 @@ struct tls_cert;
 
 /* A certificate with its chain, and its key, from PEM: NULL with INVALID when they are not, or do not match. */
 struct tls_cert *tls_cert_parse(const char *cert_pem, const char *key_pem, struct fl_err *err);
+/* Whether clients take it for the host's, whatever its dates; and these, in seconds since 1970. */
+bool tls_cert_is_for(const struct tls_cert *cert, const char *host);
+void tls_cert_times(const struct tls_cert *cert, int64_t *not_before, int64_t *not_after);
 /* NULL is fine. */
 void tls_cert_free(struct tls_cert *cert);
 

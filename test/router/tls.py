@@ -7,8 +7,8 @@ import os
 import socket
 import ssl
 import subprocess
-import urllib.request
 
+from etcd_api import b64, etcd_call
 from world import KEY, LIMIT, Client, Instance, Router, case, free_port, wait_for
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -56,21 +56,6 @@ def site(w, domain, cert_name=None):
 
 def same(one, two):
     return one.split() == two.split()
-
-
-def etcd_call(w, path, body):
-    """etcd's JSON gateway, as root."""
-    def call(path, body, headers=None):
-        r = urllib.request.Request(w.etcd.url + path, json.dumps(body).encode(), headers or {})
-        with urllib.request.urlopen(r, timeout=LIMIT) as f:
-            return json.load(f)
-
-    token = call("/v3/auth/authenticate", {"name": "root", "password": KEY})["token"]
-    return call(path, body, {"Authorization": token})
-
-
-def b64(text):
-    return base64.b64encode(text.encode()).decode()
 
 
 def ticket_keys(w, rotation):
