@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/answer.h"
+#include "controller/app_log.h"
 #include "controller/app_requests.h"
 #include "controller/body.h"
 #include "controller/database.h"
@@ -69,6 +70,7 @@ on_schema(void *arg)
 	formation_events_listen(c->formation_events);
 	job_events_listen(c->job_events);
 	events_listen(c->events);
+	app_log_listen(c);
 	c->deployer = deployer_start(c);
 	c->retention = retention_start(c);
 }
@@ -84,6 +86,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->cfg = cfg;
 	LIST_INIT(&c->runs);
 	LIST_INIT(&c->logs);
+	LIST_INIT(&c->app_logs);
 	LIST_INIT(&c->askings);
 	c->discoverd = fl_discoverd_new(base, cfg->discoverd, cfg->cluster_key);
 	c->client = fl_http_client_new(base, cfg->cluster_key);
@@ -136,6 +139,7 @@ controller_free(struct controller *c)
 	fl_http_free(c->http); /* tells streams that their readers are gone */
 	job_run_free_all(c);
 	job_log_free_all(c);
+	app_log_free_all(c);
 	app_requests_free_all(c);
 	retention_free(c->retention);
 	schema_free(c->schema);

@@ -3,6 +3,7 @@
 #include "controller/all_routes.h"
 #include "controller/answer.h"
 #include "controller/app_release.h"
+#include "controller/app_log.h"
 #include "controller/app_requests.h"
 #include "controller/app_routes.h"
 #include "controller/apps.h"
@@ -79,6 +80,7 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/routes", all_routes_list, 0 },
 	{ "GET", "/ca-cert", all_routes_ca_cert, FL_HTTP_OPEN },
 	{ "GET", "/apps/:app/requests", app_requests, 0 },
+	{ "GET", "/apps/:app/log", app_log, 0 },
 
 	{ "GET", "/events", events_read, 0 },
 	{ "GET", "/events/:event", events_get, 0 },

@@ -42,6 +42,9 @@ struct attach {
 	char *job_id;
 	unsigned flags;
 	uint16_t rows, cols;
+	bool timestamps;
+	int64_t tail;
+	char *since;
 	struct bufferevent *client;
 	struct event *gone;  /* looks whether the client has gone while we do not read */
 	struct event *timer; /* how long an unknown job is waited for */
@@ -260,21 +263,25 @@ attach_open_stream(struct attach *a)
 	const char *container = j->active->container_id;
 	bool live = j->state != JOB_ENDED && j->state != JOB_DYING;
 	bool history = (a->flags & ATTACH_LOGS) != 0 || a->told_waiting;
-	char *path = NULL;
+	char *path = NULL, *tail = NULL;
 
-	if (live && (feeds(a) || (job_spec(j)->tty && (a->flags & ATTACH_STREAM) != 0))) {
+	if (live && !a->timestamps && (feeds(a) || (job_spec(j)->tty && (a->flags & ATTACH_STREAM) != 0))) {
 		opts.method = "POST";
 		opts.upgrade = true;
 		path = fl_xasprintf("/containers/%s/attach?stream=1&stdout=1&stderr=1&stdin=%d&logs=%d", container, feeds(a),
 		    history && j->state != JOB_ATTACHING);
 	} else {
 		opts.method = "GET";
-		path = fl_xasprintf("/containers/%s/logs?stdout=1&stderr=1&follow=%d%s", container,
-		    live && (a->flags & ATTACH_STREAM) != 0, history ? "" : "&tail=0");
+		if (!history || a->tail >= 0)
+			tail = fl_xasprintf("&tail=%lld", history ? (long long)a->tail : 0);
+		path = fl_xasprintf("/containers/%s/logs?stdout=1&stderr=1&follow=%d%s%s%s%s", container,
+		    live && (a->flags & ATTACH_STREAM) != 0, tail != NULL ? tail : "", a->timestamps ? "&timestamps=1" : "",
+		    a->since != NULL ? "&since=" : "", a->since != NULL ? a->since : "");
 	}
 	opts.path = path;
 	a->stream = stream_start(a->host->base, a->host->engine, &opts, &ops, a);
 	free(path);
+	free(tail);
 }
 
 /* ---- from the client ---- */
@@ -374,6 +381,7 @@ attach_free(struct attach *a)
 	stream_free(a->stream);
 	bufferevent_free(a->client);
 	free(a->job_id);
+	free(a->since);
 	free(a);
 	if (j == NULL)
 		return;
@@ -537,14 +545,19 @@ attach_parse(const struct fl_json *v, struct attach_request *request, struct fl_
 {
 	int64_t flags = 0, rows = 0, cols = 0;
 
-	*request = (struct attach_request){ 0 };
+	*request = (struct attach_request){ .tail = -1 };
 	if (fl_json_type(v) != FL_JSON_OBJECT)
 		return fl_err_set(err, FL_ERR_INVALID, "an attach request must be an object");
 	if (fl_json_member_str(v, "job_id", &request->job_id, err) == -1 ||
 	    fl_json_member_int(v, "flags", 0, 63, &flags, err) == -1 ||
 	    fl_json_member_int(v, "height", 0, UINT16_MAX, &rows, err) == -1 ||
-	    fl_json_member_int(v, "width", 0, UINT16_MAX, &cols, err) == -1)
+	    fl_json_member_int(v, "width", 0, UINT16_MAX, &cols, err) == -1 ||
+	    fl_json_member_bool(v, "timestamps", &request->timestamps, err) == -1 ||
+	    fl_json_member_int(v, "tail", -1, INT32_MAX, &request->tail, err) == -1 ||
+	    fl_json_member_str(v, "since", &request->since, err) == -1)
 		return -1;
+	if (request->since != NULL && strspn(request->since, "0123456789.") != strlen(request->since))
+		return fl_err_set(err, FL_ERR_INVALID, "since is \"%.40s\", and must be seconds since the epoch", request->since);
 	if (request->job_id == NULL)
 		return fl_err_set(err, FL_ERR_INVALID, "an attach request needs a \"job_id\"");
 	request->flags = (unsigned)flags;
@@ -566,9 +579,13 @@ attach_start(struct host *h, const struct attach_request *request, struct fl_htt
 	a->flags = request->flags;
 	a->rows = request->rows;
 	a->cols = request->cols;
+	a->timestamps = request->timestamps;
+	a->tail = request->tail;
+	a->since = fl_xstrdup_null(request->since);
 	a->client = fl_http_hijack(req, upgrade != NULL ? UPGRADED : HIJACKED);
 	if (a->client == NULL) {
 		free(a->job_id);
+		free(a->since);
 		free(a);
 		return;
 	}

@@ -30,9 +30,12 @@ struct attach_request {
 	const char *job_id; /* borrowed from the JSON */
 	unsigned flags;
 	uint16_t rows, cols;
+	bool timestamps;   /* each line begins with its time, in RFC 3339, and a blank */
+	int64_t tail;	   /* so many of the last lines only; -1: all */
+	const char *since; /* only what was printed from then on, seconds since the epoch with decimals; NULL: all */
 };
 
-/* {"job_id","flags","height","width"} */
+/* {"job_id","flags","height","width","timestamps","tail","since"} */
 int attach_parse(const struct fl_json *v, struct attach_request *request, struct fl_err *err);
 /* Answer req by taking its connection over. */
 void attach_start(struct host *h, const struct attach_request *request, struct fl_http_req *req);

@@ -36,6 +36,9 @@ an_attach_request_is_read_strictly(void **state)
 	} cases[] = {
 		{ "{\"job_id\":\"h1-x\",\"flags\":23,\"height\":24,\"width\":80}", 0 },
 		{ "{\"job_id\":\"h1-x\",\"future\":true}", 0 },
+		{ "{\"job_id\":\"h1-x\",\"timestamps\":true,\"tail\":0,\"since\":\"1416000000.000000001\"}", 0 },
+		{ "{\"job_id\":\"h1-x\",\"since\":\"1&follow=1\"}", -1 },
+		{ "{\"job_id\":\"h1-x\",\"tail\":-2}", -1 },
 		{ "{\"flags\":23}", -1 },
 		{ "{\"job_id\":7}", -1 },
 		{ "{\"job_id\":\"h1-x\",\"flags\":64}", -1 },

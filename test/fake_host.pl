@@ -5,6 +5,7 @@
 # GET /attaches tells of all that were attached. Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
 use strict;
 use warnings;
+use Encode;
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
@@ -14,7 +15,7 @@ my ($port, $key) = @ARGV;
 my $json = JSON::PP->new->canonical;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
 my $select = IO::Select->new($server);
-my (%clients, %jobs, %waiting, @attaches);
+my (%clients, %jobs, %waiting, %logs, @attaches);
 
 sub reply {
 	my ($c, $status, $value) = @_;
@@ -36,10 +37,36 @@ sub attached {
 
 	print {$c->{sock}} "\0";
 	$c->{attached} = 1;
+	return logged($c) if $c->{timestamps};
 	if ($c->{flags} & 8) {
 		print {$c->{sock}} frame(1, "hello\nw\xc3"), frame(1, "\xb6rld\n"), frame(2, "oops\n"), frame(1, ''), frame(2, ''), pack('CN', 5, 0);
 		shutdown $c->{sock}, 1;
 	}
+}
+
+sub line { my ($l) = @_; return frame($l->[0], Encode::encode_utf8("$l->[1]\n")) }
+
+# A log with times is what POST /log/JOB gave it, an array of [stream, "time text"]; followed, it does not end.
+sub logged {
+	my ($c) = @_;
+	my @lines = @{$logs{$c->{job}} // []};
+	my $tail = $c->{flags} & 8 ? $c->{tail} // -1 : 0;
+
+	splice @lines, 0, @lines - $tail if $tail >= 0 && @lines > $tail;
+	print {$c->{sock}} line($_) for @lines;
+	return if $c->{flags} & 16;
+	print {$c->{sock}} frame(1, ''), frame(2, '');
+	shutdown $c->{sock}, 1;
+}
+
+sub add_log {
+	my ($c, $id, $lines) = @_;
+
+	push @{$logs{$id}}, @$lines;
+	for my $f (grep { $_->{attached} && $_->{timestamps} && $_->{job} eq $id && $_->{flags} & 16 } values %clients) {
+		print {$f->{sock}} line($_) for @$lines;
+	}
+	reply($c, 200, {});
 }
 
 sub attach {
@@ -48,6 +75,8 @@ sub attach {
 	push @attaches, $in;
 	$c->{job} = $in->{job_id};
 	$c->{flags} = $in->{flags};
+	$c->{timestamps} = $in->{timestamps};
+	$c->{tail} = $in->{tail};
 	print {$c->{sock}} "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
 	return attached($c) if $jobs{$c->{job}};
 	print {$c->{sock}} "\1";
@@ -71,6 +100,7 @@ sub request {
 
 	return reply($c, 401) if decode_base64($sent // '') ne ":$key";
 	return attach($c, $in) if $path eq '/attach';
+	return add_log($c, $1, $in) if $path =~ m{^/log/(.+)$};
 	return reply($c, 200, \@attaches) if $path eq '/attaches';
 	my ($id) = $path =~ m{^/host/jobs/(.+)$} or return reply($c, 404, { code => 'not_found', message => 'nothing there' });
 	return put_job($c, $id, $in) if $method eq 'PUT';

@@ -2,7 +2,7 @@
 
 import json
 
-from world import CLUSTER_KEY, KEY, NOBODY, OTHER_PORT, ROUTER_PORT, Stream, case, dashed
+from world import CLUSTER_KEY, KEY, NOBODY, OTHER_PORT, ROUTER_PORT, Stream, case, dashed, wait_for
 
 LIST = [("Accept", "application/json")]
 
@@ -96,6 +96,94 @@ def the_certificate_of_the_api_is_open_to_all(w):
         a = w.get("/ca-cert", key=key)
         assert a.status == 200 and a.text == pem and a.get("Content-Type") == "application/x-x509-ca-cert", (a, a.headers)
     assert w.get("/routes", key=None).status == 401
+
+
+# ---- the log of an app ------------------------------------------------------------------------
+
+def job(w, app, id, release, kind="web", state="up"):
+    """A job that its host has, too."""
+    j = w.job(app, release, state, type=kind)["id"]
+    w.host(f"/host/jobs/{j}", "PUT", {"id": j, "metadata": {"flynn-controller.app": id}, "config": {}})
+    return j
+
+
+def say(w, job, *lines):
+    """Let the job have printed them: (second, text) or (second, text, stream)."""
+    w.host(f"/log/{job}", "POST", [[2 if len(line) > 2 else 1, f"2014-08-16T01:02:{line[0]:012.9f}Z {line[1]}"] for line in lines])
+
+
+def lines_of(a):
+    assert a.status == 200 and a.get("Content-Type").startswith("text/plain") and (not a.body or a.body.endswith(b"\n")), a
+    return [json.loads(line) for line in a.body.split(b"\n")[:-1]]
+
+
+@case
+def the_log_joins_the_lines_of_all_jobs_by_their_times(w):
+    app, id, release = w.living("web", "worker")
+    w.get(f"/apps/{app}/log").text == ""
+    web, worker = job(w, app, id, release), job(w, app, id, release, "worker")
+    gone = w.job(app, release, "down")["id"]  # its host knows it no more
+    say(w, web, (1, "one"), (3, "three", 2), (5, 'f"ive'))
+    say(w, worker, (2, "two"), (4, ""), (6, "sechs \u00fc"))
+    got = lines_of(w.get(f"/apps/{app}/log"))
+    assert [line["msg"] for line in got] == ["one", "two", "three", "", 'f"ive', "sechs \u00fc"], got
+    assert got[0] == {"host_id": "host0", "job_id": web, "msg": "one", "process_type": "web", "source": "app", "stream": "stdout",
+                      "timestamp": "2014-08-16T01:02:01.000000000Z"}, got[0]
+    assert got[2]["stream"] == "stderr" and got[1]["job_id"] == worker and gone not in [line["job_id"] for line in got]
+    for query, want in (("lines=2", ["f\"ive", "sechs \u00fc"]), ("lines=100", [line["msg"] for line in got]), ("lines=0", []), (f"job_id={web}", ["one", "three", 'f"ive']),
+                        ("process_type=worker", ["two", "", "sechs \u00fc"]), ("process_type=", []), ("stream_types=stderr", ["three"]),
+                        ("stream_types=stdout,stderr&lines=1&process_type=web", ['f"ive']), ("job_id=x", [])):
+        assert [line["msg"] for line in lines_of(w.get(f"/apps/{app}/log?{query}"))] == want, query
+    for value in ("x", "-1", "1.5"):
+        w.get(f"/apps/{app}/log?lines={value}").refuses("lines")
+    w.get("/apps/nobody/log").empty(404)
+
+
+@case
+def the_log_is_events_for_those_who_ask(w):
+    app, id, release = w.living("web")
+    say(w, job(w, app, id, release), (1, "one"))
+    with Stream(f"/apps/{app}/log") as s:
+        e = s.next()
+        assert e[:2] == (None, None) and json.loads(e[2])["event"] == "message" and json.loads(e[2])["data"]["msg"] == "one", e
+        assert s.next() == (None, None, '{"event":"eof"}') and s.next() is None
+    w.get("/apps/nobody/log", headers=[("Accept", "text/event-stream")]).empty(404)
+
+
+@case
+def the_log_is_followed_into_new_jobs(w):
+    app, id, release = w.living("web")
+    first = job(w, app, id, release)
+    say(w, first, (1, "one"), (2, "two"))
+    with Stream(f"/apps/{app}/log?follow=true&lines=1") as s:
+        def msg():
+            return json.loads(s.next()[2])["data"]["msg"]
+        assert msg() == "two"
+        wait_for("it to be followed", lambda: [a for a in w.host("/attaches").json if a["job_id"] == first and a["flags"] == 1 | 2 | 8 | 16])
+        since = [a for a in w.host("/attaches").json if a["job_id"] == first][-1]["since"]
+        assert since == "1408150922.000000000", since  # not again what was read
+        say(w, first, (3, "three"))
+        assert msg() == "three"
+        second = w.job(app, release)["id"]
+        w.host(f"/host/jobs/{second}", "PUT", {"id": second, "metadata": {"flynn-controller.app": id}, "config": {}})
+        say(w, second, (4, "four"))
+        assert msg() == "four"
+        assert s.silent()
+    with Stream(f"/apps/{app}/log?follow=true&lines=0") as s:
+        wait_for("it to be followed", lambda: w.host("/attaches").json[-1]["flags"] == 1 | 2 | 16)
+        assert s.silent()
+
+
+@case
+def a_long_log_comes_whole_and_its_last_lines_too(w):
+    app, id, release = w.living("web")
+    jobs = [job(w, app, id, release) for _ in range(3)]
+    for n, j in enumerate(jobs):
+        for part in range(10):
+            say(w, j, *(((part * 100 + i) / 1000 * 50 + n / 1000, f"{part * 100 + i} {'x' * 500}") for i in range(100)))
+    got = lines_of(w.get(f"/apps/{app}/log"))
+    assert len(got) == 3000 and [line["timestamp"] for line in got] == sorted(line["timestamp"] for line in got)
+    assert lines_of(w.get(f"/apps/{app}/log?lines=2500")) == got[-2500:]
 
 
 # ---- events ---------------------------------------------------------------------------------

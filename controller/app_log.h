@@ -1,0 +1,19 @@
+/*
+ * app_log - GET /apps/:app/log: the lines of all of an app's jobs, joined by their times.
+ */
+#ifndef CONTROLLER_APP_LOG_H
+#define CONTROLLER_APP_LOG_H
+
+struct controller;
+struct fl_http_req;
+
+/*
+ * Queries follow=true, job_id, process_type, stream_types (stdout and stderr with a comma), lines (so many of the last
+ * ones; 0: none of the past). A JSON object a line, or server-sent events {"event","data"} if asked for.
+ */
+void app_log(struct fl_http_req *req, void *arg);
+/* Hear of new jobs, once the schema stands. */
+void app_log_listen(struct controller *c);
+void app_log_free_all(struct controller *c);
+
+#endif
