@@ -20,6 +20,7 @@ static const struct flag {
 	[ROUTE_LEADER] = { "leader", "leader" },
 	[ROUTE_REDIRECT_HTTPS] = { "redirect-https", "redirect_https" },
 	[ROUTE_MAINTENANCE] = { "maintenance", "maintenance" },
+	[ROUTE_AUTO_TLS] = { "auto-tls", "auto_tls" },
 };
 
 /* Long options without a letter. Flags: FLAG_ON + flag, FLAG_OFF + flag. */
@@ -44,6 +45,8 @@ static const struct {
 	{ { "redirect-https", no_argument, NULL, FLAG_ON + ROUTE_REDIRECT_HTTPS }, ROUTE_OPTIONS_HTTP },
 	{ { "no-redirect-https", no_argument, NULL, FLAG_OFF + ROUTE_REDIRECT_HTTPS }, ROUTE_OPTIONS_HTTP | ROUTE_OPTIONS_CHANGE },
 	{ { "maintenance", no_argument, NULL, FLAG_ON + ROUTE_MAINTENANCE }, ROUTE_OPTIONS_HTTP },
+	{ { "auto-tls", no_argument, NULL, FLAG_ON + ROUTE_AUTO_TLS }, ROUTE_OPTIONS_HTTP },
+	{ { "no-auto-tls", no_argument, NULL, FLAG_OFF + ROUTE_AUTO_TLS }, ROUTE_OPTIONS_HTTP | ROUTE_OPTIONS_CHANGE },
 	{ { "no-maintenance", no_argument, NULL, FLAG_OFF + ROUTE_MAINTENANCE }, ROUTE_OPTIONS_HTTP | ROUTE_OPTIONS_CHANGE },
 };
 
@@ -194,6 +197,8 @@ route_options_write(const struct route_options *o, struct fl_jsonw *w, struct fl
 	if (o->no_tls) {
 		fl_jsonw_str(w, "tls_cert", "");
 		fl_jsonw_str(w, "tls_key", "");
+		if (o->flags[ROUTE_AUTO_TLS] == -1)
+			fl_jsonw_bool(w, "auto_tls", false);
 	}
 	if (o->service != NULL)
 		fl_jsonw_str(w, "service", o->service);
@@ -212,10 +217,15 @@ route_options_write(const struct route_options *o, struct fl_jsonw *w, struct fl
 char *
 route_options_describe(const struct fl_json *config)
 {
+	const char *state = fl_json_str(fl_json_get(fl_json_get(config, "auto_tls_status"), "state"), "");
 	struct fl_buf b = { 0 };
 
-	for (size_t i = 0; i < ROUTE_FLAG_MAX; i++)
-		if (fl_json_bool(fl_json_get(config, flags[i].member), false))
-			fl_buf_addf(&b, "%s%s", b.len > 0 ? "," : "", flags[i].option);
+	for (size_t i = 0; i < ROUTE_FLAG_MAX; i++) {
+		if (!fl_json_bool(fl_json_get(config, flags[i].member), false))
+			continue;
+		fl_buf_addf(&b, "%s%s", b.len > 0 ? "," : "", flags[i].option);
+		if (i == ROUTE_AUTO_TLS && *state != '\0')
+			fl_buf_addf(&b, ":%s", state);
+	}
 	return fl_buf_detach(&b);
 }

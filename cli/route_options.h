@@ -17,7 +17,7 @@ enum route_option_set {
 	ROUTE_OPTIONS_CHANGE = 8 /* that take back what a route has */
 };
 
-enum route_flag { ROUTE_STICKY, ROUTE_LEADER, ROUTE_REDIRECT_HTTPS, ROUTE_MAINTENANCE, ROUTE_FLAG_MAX };
+enum route_flag { ROUTE_STICKY, ROUTE_LEADER, ROUTE_REDIRECT_HTTPS, ROUTE_MAINTENANCE, ROUTE_AUTO_TLS, ROUTE_FLAG_MAX };
 
 /* Strings are those of argv. */
 struct route_options {
@@ -36,7 +36,7 @@ struct route_options {
 int route_options_parse(struct route_options *o, int argc, char **argv, unsigned sets);
 /* Append what was said to the open object of a route's config, reading the files. */
 int route_options_write(const struct route_options *o, struct fl_jsonw *w, struct fl_err *err);
-/* What a route says beside where it leads, as the options are named: "sticky,redirect-https". The caller frees. */
+/* What a route says beside where it leads, as the options are named: "sticky,redirect-https,auto-tls:valid". The caller frees. */
 char *route_options_describe(const struct fl_json *config);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,85 @@ what_is_wrong_is_said(FL_UNUSED void **state)
 	}
 }
 
+static char *
+written(const struct route *r, bool for_etcd)
+{
+	struct fl_buf b = { 0 };
+
+	route_write(r, &b, for_etcd);
+	return fl_buf_detach(&b);
+}
+
+static void
+certificate_knows_whose_it_is(FL_UNUSED void **state)
+{
+	static const char start[] = "{\"type\":\"http\",\"config\":{\"domain\":\"a.b\",\"service\":\"x\",\"auto_tls\":true";
+	char text[512];
+	struct route *bare, *got, *again, *own;
+	struct fl_json *v;
+	char *etcd, *api;
+
+	snprintf(text, sizeof(text), "%s}}", start);
+	bare = parse(text, NULL);
+	assert_true(bare->auto_tls && !bare->is_cert_auto && bare->tls_cert == NULL);
+	got = route_with_cert(bare, "C", "K");
+	assert_true(got->is_cert_auto);
+	/* As it is stored, all of it comes back; as the API tells it, the certificate is not taken for somebody's own. */
+	etcd = written(got, true);
+	api = written(got, false);
+	again = parse(etcd, NULL);
+	assert_true(again->is_cert_auto && again->auto_tls);
+	assert_string_equal(again->tls_key, "K");
+	route_free(again);
+	assert_null(strstr(api, "\"K\""));
+	again = parse(api, NULL);
+	assert_non_null(again);
+	assert_true(again->auto_tls && !again->is_cert_auto && again->tls_cert == NULL);
+	route_keep_cert(again, got);
+	assert_true(again->is_cert_auto);
+	assert_string_equal(again->tls_cert, "C");
+	route_free(again);
+	/* One of the owner's is the owner's, and is not kept for a route that has none. */
+	snprintf(text, sizeof(text), "%s,\"tls_cert\":\"O\",\"tls_key\":\"P\"}}", start);
+	own = parse(text, NULL);
+	assert_false(own->is_cert_auto);
+	route_keep_cert(own, got);
+	assert_string_equal(own->tls_cert, "O");
+	route_keep_cert(bare, own);
+	assert_null(bare->tls_cert);
+	v = fl_json_parse(text, strlen(text), NULL);
+	again = route_update(got, v, NULL);
+	assert_false(again->is_cert_auto);
+	route_free(again);
+	fl_json_free(v);
+	/* Other changes leave it. */
+	v = fl_json_parse("{\"config\":{\"auto_tls\":false}}", 29, NULL);
+	again = route_update(got, v, NULL);
+	assert_true(again->is_cert_auto && !again->auto_tls);
+	fl_json_free(v);
+	route_free(again);
+	route_free(own);
+	route_free(got);
+	route_free(bare);
+	free(etcd);
+	free(api);
+}
+
+static void
+no_certificate_is_got_for_what_is_no_host(FL_UNUSED void **state)
+{
+	static const char *const domains[] = { "*.example.com", "1.2.3.4" };
+
+	for (size_t i = 0; i < fl_nitems(domains); i++) {
+		struct fl_err err = { 0 };
+		char text[256];
+
+		snprintf(text, sizeof(text), "{\"type\":\"http\",\"config\":{\"domain\":\"%s\",\"service\":\"x\",\"auto_tls\":true}}", domains[i]);
+		assert_null(parse(text, &err));
+		assert_non_null(strstr(err.msg, "auto_tls: no certificate can be got for"));
+	}
+}
+
 static void
 wrong_types_are_refused(FL_UNUSED void **state)
 {
@@ -151,6 +231,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(route_is_read_and_written),
 		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(certificate_knows_whose_it_is),
+		cmocka_unit_test(no_certificate_is_got_for_what_is_no_host),
 		cmocka_unit_test(wrong_types_are_refused),
 		cmocka_unit_test(port_is_allocated_and_times_are_stamped),
 	};
