@@ -249,15 +249,15 @@ doors_changed(struct doors *d)
 void
 doors_stop(struct doors *d)
 {
+	bool has_heir = d->heirs != NULL && predecessor_is_leaving(d->heirs);
+
 	predecessor_free(d->heirs);
 	d->heirs = NULL;
 	d->is_ending = true;
 	if (d->predecessor_fd == -1)
 		open_up(d); /* for those that wait; else they are the predecessor's */
 	if (!d->is_retiring)
-		drain_workers(d, false);
-	for (size_t i = 0; d->is_retiring && i < d->r->n_workers; i++)
-		worker_drain(d->r->workers[i], false); /* sooner than that */
+		drain_workers(d, has_heir);
 	end_api(d);
 }
 

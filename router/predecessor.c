@@ -207,6 +207,12 @@ predecessor_new(const struct predecessor_config *config, int fd)
 	return p;
 }
 
+bool
+predecessor_is_leaving(const struct predecessor *p)
+{
+	return p->is_proven;
+}
+
 void
 predecessor_free(struct predecessor *p)
 {

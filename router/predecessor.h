@@ -6,6 +6,8 @@
 #ifndef ROUTER_PREDECESSOR_H
 #define ROUTER_PREDECESSOR_H
 
+#include <stdbool.h>
+
 #include "router/sockets.h"
 
 struct event_base;
@@ -27,6 +29,8 @@ struct predecessor_config {
  * names borrowed.
  */
 struct predecessor *predecessor_new(const struct predecessor_config *config, int fd);
+/* A successor has the sockets, and has not said yet that it serves. */
+bool predecessor_is_leaving(const struct predecessor *p);
 void predecessor_free(struct predecessor *p);
 
 #endif

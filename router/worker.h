@@ -122,7 +122,7 @@ void worker_rouse(struct worker *w);
 void worker_spare_others(const struct worker *w);
 /*
  * Accept no more, end what is idle, and tell the plane when nothing is left. is_gentle: connections that
- * are idle get a moment for one more request, whose answer tells of the end. May be called again without.
+ * are idle get a moment for one more request, whose answer tells of the end.
  */
 void worker_drain(struct worker *w, bool is_gentle);
 uint64_t worker_counter(const struct worker *w, enum counter c);

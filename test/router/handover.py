@@ -191,6 +191,16 @@ def job_of_a_host_waits_to_be_stopped(w):
     host, _, _ = w.app()
     with line(w) as chain:
         first = chain.follow(env={"FLYNN_JOB_ID": "host-1"})
+        idle = Client(first.http)
+        idle.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
+        chain.start()
+        wait_for("the old to retire", lambda: "a successor serves" in log_of(first))
+        first.proc.send_signal(signal.SIGTERM)  # as its host does as soon as the new one is up
+        a = idle.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
+        assert a.status == 200 and a.get("Connection") == "close", a.headers
+        assert first.proc.wait(5) == 0
+    with line(w, env={"FLYNN_JOB_ID": "host-1"}) as chain:
+        first = chain.now
         chain.start()
         wait_for("the old to retire", lambda: "a successor serves" in log_of(first))
         with Client(first.http) as c:
