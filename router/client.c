@@ -30,6 +30,8 @@
 /* What is thrown away at most while a client goes on sending after its last answer. */
 #define LINGER_BYTES (1u << 20)
 
+/* For a PROXY header and a TLS handshake together, unless a head has less. */
+#define HANDSHAKE_MS 10000
 /* How long a connection is kept for another request when a successor has taken over. */
 #define DRAINED_MS 2000
 
@@ -40,7 +42,7 @@ wait_ms(const struct client *c, enum client_wait wait)
 
 	switch (wait) {
 	case WAIT_HANDSHAKE:
-		return 10000;
+		return plane->head_timeout_ms < HANDSHAKE_MS ? plane->head_timeout_ms : HANDSHAKE_MS;
 	case WAIT_FIRST:
 		return 30000;
 	case WAIT_IDLE:

@@ -257,6 +257,15 @@ def head_that_trickles_is_cut_in_bounded_time(w):
 
 
 @case
+def handshake_and_proxy_header_that_trickle_are_cut(w):
+    with Client(w.router.https) as c:
+        c.send(bytes.fromhex("16030102000100" + "01fc0303"))  # the beginning of a ClientHello
+        assert 1.5 < trickle(c, "x", limit=6) < 6 and c.ended()
+    with router(w, "-proxy-protocol") as r, Client(r.http) as c:
+        assert 1.5 < trickle(c.send("PROXY UNKNOWN "), "x", limit=6) < 6 and c.ended()
+
+
+@case
 def body_that_stops_is_cut(w):
     host, (inst,), _ = w.app()
     with router(w, "-body-timeout", "1") as r:

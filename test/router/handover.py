@@ -62,9 +62,9 @@ class Load:
     """Clients that ask again and again, and note everything that is not a good answer."""
 
     def __init__(self, chain, host, tcp_port):
-        self.port, self.host, self.tcp_port = chain.now.http, host, tcp_port
+        self.port, self.https, self.host, self.tcp_port = chain.http, chain.https, host, tcp_port
         self.errors, self.counts, self.over = [], {}, threading.Event()
-        kinds = [self.keep_alive, self.keep_alive, self.fresh, self.fresh, self.pausing, self.tcp]
+        kinds = [self.keep_alive, self.keep_alive, self.fresh, self.fresh, self.pausing, self.tls, self.tcp]
         self.threads = [threading.Thread(target=self.run, args=(k,)) for k in kinds]
         for t in self.threads:
             t.start()
@@ -101,6 +101,13 @@ class Load:
             self.ask(c)
         return 1
 
+    def tls(self):
+        with Client(self.https, tls={"name": self.host}) as c:
+            for _ in range(3):
+                if not self.ask(c):
+                    break
+        return 1
+
     def tcp(self):
         with Client(self.tcp_port) as c:
             assert c.f.read(5) == b"hello"
@@ -124,7 +131,7 @@ def shout(inst, c, f):
 @case
 def no_request_and_no_connection_is_lost_over_five_handovers(w):
     """The number of threads, and so of sockets for a port, goes up and down."""
-    host, _, _ = w.app()
+    host, _, _ = w.app(**dict(zip(("tls_cert", "tls_key"), w.cert("handover.example.com"))))
     inst, port = Instance(shout), free_port()
     w.discoverd.set("handover-tcp", [inst.addr])
     w.router.tcp_route("handover-tcp", port)
