@@ -19,6 +19,7 @@
 #define CONNECT_TIMEOUT_MS 2000
 #define STREAM_SILENCE_MS (15 * 60 * 1000) /* etcd reports progress every ten minutes */
 #define MAX_TOKEN_TRIES 3
+#define GRPC_PREFIX 5 /* bytes before a message: compressed or not, its length */
 
 struct etcd_op {
 	TAILQ_ENTRY(etcd_op) link;
@@ -26,6 +27,9 @@ struct etcd_op {
 	struct fl_http_call *call; /* NULL: waits for a token */
 	char *path;
 	struct fl_buf body;
+	const char *grpc_method; /* NULL: is not asked by gRPC, or not any more */
+	struct fl_buf grpc;
+	void (*on_grpc)(const char *data, size_t len, void *arg);
 	size_t members_left;
 	int token_tries;
 	int (*on_data)(const char *data, size_t len, void *arg);
@@ -72,6 +76,7 @@ static void
 op_free(struct etcd_op *op)
 {
 	fl_buf_release(&op->body);
+	fl_buf_release(&op->grpc);
 	free(op->path);
 	free(op);
 }
@@ -204,6 +209,53 @@ op_try_next(struct etcd_op *op)
 	return true;
 }
 
+/* A message whole and alone, behind five bytes that say so; anything else is no answer. */
+static void
+on_grpc_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
+{
+	struct etcd_op *op = arg;
+	const unsigned char *b = err == NULL ? (const unsigned char *)res->body : NULL;
+	size_t len = err == NULL && res->status == 200 && res->len >= GRPC_PREFIX
+	    ? (size_t)b[1] << 24 | (size_t)b[2] << 16 | (size_t)b[3] << 8 | b[4]
+	    : 0;
+
+	if (len == 0 || b[0] != 0 || res->len != GRPC_PREFIX + len) {
+		op->grpc_method = NULL;
+		TAILQ_REMOVE(&op->e->sent, op, link);
+		op_send(op);
+		return;
+	}
+	op_unlink(op);
+	op->on_grpc(res->body + GRPC_PREFIX, len, op->arg);
+	op_free(op);
+}
+
+static void
+op_send_grpc(struct etcd_op *op)
+{
+	struct fl_etcd *e = op->e;
+	char *url = fl_xasprintf("%s%s", e->urls[e->at], op->grpc_method), *token = NULL;
+	const char *headers[] = { "TE: trailers", NULL, NULL };
+	struct fl_http_call_opts opts = {
+		.method = "POST",
+		.url = url,
+		.headers = headers,
+		.content_type = "application/grpc",
+		.http2 = true,
+		.body = op->grpc.data,
+		.body_len = op->grpc.len,
+		.timeout_ms = TIMEOUT_MS,
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+	};
+
+	if (e->token != NULL)
+		headers[1] = token = fl_xasprintf("token: %s", e->token);
+	op->call = fl_http_client_start(e->http, &opts, on_grpc_answer, op);
+	TAILQ_INSERT_TAIL(&e->sent, op, link);
+	free(url);
+	free(token);
+}
+
 static void
 on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
@@ -278,12 +330,21 @@ op_send(struct etcd_op *op)
 }
 
 static void
+op_send_first(struct etcd_op *op)
+{
+	if (op->grpc_method != NULL)
+		op_send_grpc(op);
+	else
+		op_send(op);
+}
+
+static void
 op_begin(struct etcd_op *op)
 {
 	if (op->e->key != NULL && op->e->token == NULL)
 		op_wait_for_token(op);
 	else
-		op_send(op);
+		op_send_first(op);
 }
 
 static struct etcd_op *
@@ -304,6 +365,24 @@ etcd_op_start(struct fl_etcd *e, const char *path, struct fl_buf *body, bool aga
 
 	op->drop = drop;
 	op->members_left = again ? e->n_urls - 1 : 0;
+	op_begin(op);
+	return op;
+}
+
+struct etcd_op *
+etcd_grpc_start(struct fl_etcd *e, const char *method, struct fl_buf *message, const char *path, struct fl_buf *body,
+    void (*on_grpc)(const char *data, size_t len, void *arg), etcd_op_cb cb, void *arg)
+{
+	struct etcd_op *op = op_new(e, path, body, cb, arg);
+	size_t len = message->len;
+	const char prefix[GRPC_PREFIX] = { 0, (char)(len >> 24), (char)(len >> 16), (char)(len >> 8), (char)len };
+
+	fl_buf_add(&op->grpc, prefix, sizeof(prefix));
+	fl_buf_add(&op->grpc, message->data, len);
+	fl_buf_release(message);
+	op->grpc_method = method;
+	op->on_grpc = on_grpc;
+	op->members_left = e->n_urls - 1;
 	op_begin(op);
 	return op;
 }
@@ -330,7 +409,7 @@ etcd_auth_done(struct fl_etcd *e, const struct fl_err *err)
 		TAILQ_CONCAT(&ready, &e->waiting, link);
 		while ((op = TAILQ_FIRST(&ready)) != NULL) {
 			TAILQ_REMOVE(&ready, op, link);
-			op_send(op);
+			op_send_first(op);
 		}
 		return;
 	}

@@ -2,7 +2,7 @@
  * etcd_internal - what the files of the etcd client share.
  *
  * etcd.c sends requests and renews the token, etcd_auth.c gets one, etcd_kv.c is keys, etcd_lease.c leases,
- * etcd_mirror.c a prefix that is followed.
+ * etcd_mirror.c a prefix that is followed, etcd_grpc.c how much is read at once.
  */
 #ifndef FL_ETCD_INTERNAL_H
 #define FL_ETCD_INTERNAL_H
@@ -50,6 +50,22 @@ void etcd_op_cancel(struct etcd_op *op);
 /* As start, for an answer without end: cb ends it, on_data gets its pieces. */
 struct etcd_op *etcd_stream_start(struct fl_etcd *e, const char *path, struct fl_buf *body,
     int (*on_data)(const char *data, size_t len, void *arg), etcd_op_cb cb, void *arg);
+
+/*
+ * As start, but asked by gRPC first: its answer, message alone, goes to on_grpc, as the last thing that is done with
+ * the op. Only when none comes is body posted to path.
+ */
+struct etcd_op *etcd_grpc_start(struct fl_etcd *e, const char *method, struct fl_buf *message, const char *path,
+    struct fl_buf *body, void (*on_grpc)(const char *data, size_t len, void *arg), etcd_op_cb cb, void *arg);
+
+/* etcd_grpc.c: the message of a RangeRequest for all with a prefix. */
+void etcd_grpc_range(struct fl_buf *b, const char *prefix);
+/*
+ * A RangeResponse: its keys in the order of their creation, each borrowed by each(), which returns false to end it.
+ * rev: the store's revision. -1 with err when it is none.
+ */
+int etcd_grpc_each(const char *data, size_t len, int64_t *rev, bool (*each)(const struct fl_etcd_kv *kv, void *arg),
+    void *arg, struct fl_err *err);
 
 /* Get a token; ends in etcd_auth_done(). */
 void etcd_auth_start(struct fl_etcd *e);

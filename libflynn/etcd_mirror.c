@@ -216,17 +216,41 @@ apply(struct fl_etcd_mirror *m, const struct fl_json *json, struct fl_err *err)
 	const struct fl_json *kvs = fl_json_get(json, "kvs");
 	struct fl_etcd_kv kv;
 
-	m->reads++;
 	for (size_t i = 0; i < fl_json_len(kvs) && !m->freed; i++) {
 		if (etcd_read_kv(fl_json_at(kvs, i), &kv, err) == -1)
 			return;
 		put(m, &kv);
 		etcd_kv_release(&kv);
 	}
-	if (!m->freed)
+}
+
+static void
+begin_read(struct fl_etcd_mirror *m)
+{
+	m->op = NULL;
+	m->in_cb = true;
+	m->reads++;
+}
+
+/* All was put, but for err. */
+static void
+end_read(struct fl_etcd_mirror *m, const struct fl_err *err)
+{
+	bool is_whole = err->kind == FL_ERR_NONE;
+
+	if (is_whole && !m->freed)
 		delete_vanished(m);
-	if (!m->freed && m->ops.on_synced != NULL)
+	if (is_whole && !m->freed && m->ops.on_synced != NULL)
 		m->ops.on_synced(m->arg);
+	m->in_cb = false;
+	if (m->freed)
+		return;
+	if (is_whole) {
+		watch(m);
+		return;
+	}
+	fl_log_warn("cannot read etcd", fl_str("prefix", m->prefix), fl_str("err", err->msg));
+	fl_retry_wait(&m->retry);
 }
 
 static void
@@ -235,37 +259,50 @@ on_read(const struct fl_json *json, const struct fl_err *err, void *arg)
 	struct fl_etcd_mirror *m = arg;
 	struct fl_err why = { 0 };
 
-	m->op = NULL;
-	if (err == NULL) {
+	begin_read(m);
+	if (err != NULL) {
+		why = *err;
+	} else {
 		m->rev = etcd_int(fl_json_get(fl_json_get(json, "header"), "revision"));
-		m->in_cb = true;
 		apply(m, json, &why);
-		m->in_cb = false;
-		if (m->freed)
-			return;
-		if (why.kind == FL_ERR_NONE) {
-			watch(m);
-			return;
-		}
-		err = &why;
 	}
-	fl_log_warn("cannot read etcd", fl_str("prefix", m->prefix), fl_str("err", err->msg));
-	fl_retry_wait(&m->retry);
+	end_read(m, &why);
+}
+
+static bool
+put_one(const struct fl_etcd_kv *kv, void *arg)
+{
+	struct fl_etcd_mirror *m = arg;
+
+	put(m, kv);
+	return !m->freed;
+}
+
+static void
+on_read_grpc(const char *data, size_t len, void *arg)
+{
+	struct fl_etcd_mirror *m = arg;
+	struct fl_err why = { 0 };
+
+	begin_read(m);
+	etcd_grpc_each(data, len, &m->rev, put_one, m, &why);
+	end_read(m, &why);
 }
 
 static void
 read_all(void *arg)
 {
 	struct fl_etcd_mirror *m = arg;
-	struct fl_buf b = { 0 };
+	struct fl_buf b = { 0 }, message = { 0 };
 	struct fl_jsonw w = fl_jsonw(&b);
 
+	etcd_grpc_range(&message, m->prefix);
 	fl_jsonw_open(&w, NULL, '{');
 	etcd_write_prefix(&w, m->prefix);
 	fl_jsonw_str(&w, "sort_target", "CREATE");
 	fl_jsonw_str(&w, "sort_order", "ASCEND");
 	fl_jsonw_close(&w, '}');
-	m->op = etcd_op_start(m->e, "/v3/kv/range", &b, true, on_read, NULL, m);
+	m->op = etcd_grpc_start(m->e, "/etcdserverpb.KV/Range", &message, "/v3/kv/range", &b, on_read_grpc, on_read, m);
 }
 
 struct fl_etcd_mirror *

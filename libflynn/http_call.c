@@ -176,7 +176,9 @@ set_transport(struct fl_http_call *call, const struct fl_http_call_opts *opts)
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, opts->http2 ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, opts->http2 ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, opts->http2 ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
 	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, opts->body_fd > 0 ? 4 * BUFFER_BYTES : BUFFER_BYTES);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* a silent stream's dead peer is found by the kernel */

@@ -6,6 +6,7 @@
 #ifndef FL_HTTP_CLIENT_H
 #define FL_HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ struct fl_http_call_opts {
 	int body_fd;			/* > 0: the body is body_len bytes of this descriptor from its offset on; stays the caller's */
 	const char *unix_socket;	/* connect to this path instead */
 	const char *ca_file;		/* https: PEM of the authorities to trust; NULL: the system's */
+	bool http2;			/* and nothing else, on a connection of its own: what gRPC wants */
 	const char *pin;		/* https: the certificate's pin (tls_pin.h), and nothing else decides */
 	int timeout_ms;			/* whole call; 0: 30 s; -1: none (streams) */
 	int connect_timeout_ms;		/* 0: 5 s */

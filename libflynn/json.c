@@ -21,6 +21,8 @@
 /* Objects with more members than this get an index. */
 enum { INDEX_MIN = 8 };
 
+#define FIRST_ROOM 8
+
 /* Containers under construction; the innermost is open[depth - 1]. */
 struct builder {
 	struct fl_json_members *open[FL_JSON_MAX_DEPTH];
@@ -95,6 +97,13 @@ fl_json_dup(const struct fl_json *v)
 	return copy;
 }
 
+/* Room is for FIRST_ROOM, then for the next power of two. */
+static bool
+is_full(size_t n)
+{
+	return n == 0 || (n >= FIRST_ROOM && (n & (n - 1)) == 0);
+}
+
 /* Add v to the innermost container, or make it the root. */
 static void
 add_value(struct builder *b, struct fl_json v)
@@ -106,8 +115,8 @@ add_value(struct builder *b, struct fl_json v)
 		return;
 	}
 	m = b->open[b->depth - 1];
-	if ((m->n & (m->n - 1)) == 0) /* at powers of two: full */
-		m->items = fl_xreallocarray(m->items, m->n > 0 ? 2 * m->n : 1, sizeof(*m->items));
+	if (is_full(m->n))
+		m->items = fl_xreallocarray(m->items, m->n > 0 ? 2 * m->n : FIRST_ROOM, sizeof(*m->items));
 	m->items[m->n++] = v;
 }
 
@@ -197,8 +206,8 @@ on_key(void *ctx, const unsigned char *text, size_t len)
 	struct builder *b = ctx;
 	struct fl_json_members *m = b->open[b->depth - 1];
 
-	if ((m->n_keys & (m->n_keys - 1)) == 0)
-		m->keys = fl_xreallocarray(m->keys, m->n_keys > 0 ? 2 * m->n_keys : 1, sizeof(*m->keys));
+	if (is_full(m->n_keys))
+		m->keys = fl_xreallocarray(m->keys, m->n_keys > 0 ? 2 * m->n_keys : FIRST_ROOM, sizeof(*m->keys));
 	m->keys[m->n_keys++] = fl_xstrndup((const char *)text, len);
 	return 1;
 }

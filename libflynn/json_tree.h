@@ -21,7 +21,7 @@ struct fl_json {
 	};
 };
 
-/* Of an array or object. Room is for the next power of two. */
+/* Of an array or object. */
 struct fl_json_members {
 	size_t n, n_keys; /* an array has no keys; an object under construction may be a key ahead */
 	struct fl_json *items;

@@ -31,11 +31,14 @@ route_type_name(enum route_type type)
 static void
 set_id(struct route *r, const char *text)
 {
+	static EVP_MD *md5; /* looked up once: that takes longer than the digest, and ten thousand routes have one */
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 	char *hex;
 
-	if (EVP_Digest(text, strlen(text), digest, &len, EVP_md5(), NULL) != 1)
+	if (md5 == NULL)
+		md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+	if (md5 == NULL || EVP_Digest(text, strlen(text), digest, &len, md5, NULL) != 1)
 		abort();
 	hex = fl_hex_encode(digest, len);
 	free(r->id);

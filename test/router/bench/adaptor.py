@@ -1,10 +1,10 @@
-#!/usr/bin/env python3
-"""The router as a bench of routers wants it: `adaptor.py lacks|start|control SPEC`.
+"""The router as a bench of routers wants it: `adaptor lacks|start|control SPEC`; this is all but `start`.
 
 SPEC is a JSON file: dir, threads, ports (http, https, tcp, admin), hosts_file and services_file
 (tab-separated), tcp_backends, certs (host, cert, key). `lacks` makes what stands before a router
 starts, etcd with the routes and a discoverd with the instances, in processes of their own that end with
-the router; `start` becomes the router, so that nothing else is measured; `control` adds routes.
+the router; `start` becomes the router, by a script that `lacks` wrote, so that nothing else is measured; `control`
+adds routes.
 """
 
 import base64
@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import selectors
+import shlex
 import signal
 import socket
 import subprocess
@@ -97,7 +98,8 @@ class Etcd:
             self.proc = subprocess.Popen(
                 ["etcd", "--data-dir", os.path.join(path, f"etcd-{os.getpid()}"), "--log-level", "error",
                  "--listen-client-urls", self.url, "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
-                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}", "--unsafe-no-fsync"],
+                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}", "--unsafe-no-fsync",
+                 "--bcrypt-cost", "4"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def load(self, routes):
@@ -112,13 +114,24 @@ class Etcd:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.005)
+        self.api = c
         text = lambda s: base64.b64encode(s.encode()).decode()
         for i in range(0, len(routes), 100):
             puts = [{"requestPut": {"key": text(k), "value": text(v)}} for k, v in routes[i:i + 100]]
-            c.request("POST", "/v3/kv/txn", json.dumps({"success": puts}))
-            r = c.getresponse()
-            assert r.status == 200, r.read()
-            r.read()
+            self.call("kv/txn", success=puts)
+
+    def call(self, path, **body):
+        self.api.request("POST", "/v3/" + path, json.dumps(body))
+        r = self.api.getresponse()
+        text = r.read()
+        assert r.status == 200, text
+
+    def lock(self):
+        """As the first daemon that reaches it does."""
+        self.call("auth/user/add", name="root", password=KEY)
+        self.call("auth/role/add", name="root")
+        self.call("auth/user/grant", user="root", role="root")
+        self.call("auth/enable")
 
 
 def http_route(host, service, cert=None):
@@ -153,6 +166,8 @@ def stand(spec, ready):
     try:
         discoverd = Discoverd(services)
         etcd.load(routes_of(spec))
+        etcd.lock()
+        write_start(spec, etcd, discoverd)
         with open(os.path.join(spec["dir"], "world.json"), "w") as f:
             json.dump({"etcd": etcd.url, "discoverd": f"127.0.0.1:{discoverd.port}"}, f)
         os.write(ready, b"1")
@@ -189,16 +204,14 @@ def lacks(spec):
         sys.exit("the world did not come up; see world.log")
 
 
-def start(spec):
-    with open(os.path.join(spec["dir"], "world.json")) as f:
-        world = json.load(f)
-    with open(os.path.join(spec["dir"], "router.pid.new"), "w") as f:
-        f.write(str(os.getpid()))
-    os.rename(os.path.join(spec["dir"], "router.pid.new"), os.path.join(spec["dir"], "router.pid"))
-    ports = spec["ports"]
-    env = dict(os.environ, CLUSTER_KEY=KEY, ETCD=world["etcd"], DISCOVERD=world["discoverd"], EXTERNAL_IP="127.0.0.1")
-    os.execve(ROUTER, ["flynn-router", "-httpaddr", f"127.0.0.1:{ports['http']}", "-httpsaddr", f"127.0.0.1:{ports['https']}",
-                       "-apiaddr", f"127.0.0.1:{ports['admin']}", "-tcpip", "127.0.0.1", "-threads", str(spec["threads"])], env)
+def write_start(spec, etcd, discoverd):
+    ports, pid = spec["ports"], shlex.quote(os.path.join(spec["dir"], "router.pid"))
+    with open(os.path.join(spec["dir"], "start.sh"), "w") as f:
+        f.write(f"""echo $$ >{pid}.new && mv {pid}.new {pid}
+CLUSTER_KEY={KEY} ETCD={etcd.url} DISCOVERD=127.0.0.1:{discoverd.port} EXTERNAL_IP=127.0.0.1 \\
+exec {shlex.quote(ROUTER)} -httpaddr 127.0.0.1:{ports["http"]} -httpsaddr 127.0.0.1:{ports["https"]} \\
+  -apiaddr 127.0.0.1:{ports["admin"]} -tcpip 127.0.0.1 -threads {spec["threads"]}
+""")
 
 
 def control(spec):
@@ -224,7 +237,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with open(sys.argv[2]) as f:
         spec = json.load(f)
-    {"lacks": lacks, "start": start, "control": control}[sys.argv[1]](spec)
+    {"lacks": lacks, "control": control}[sys.argv[1]](spec)
 
 
 main()
