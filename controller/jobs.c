@@ -67,6 +67,13 @@ jobs_list(struct fl_http_req *req, void *arg)
 }
 
 void
+jobs_list_live(struct fl_http_req *req, void *arg)
+{
+	query_all(arg, req, "SELECT " COLUMNS " FROM jobs j WHERE j.state IN " LIVE " ORDER BY j.created_at DESC",
+	    NULL, 0, jobs_write);
+}
+
+void
 jobs_get(struct fl_http_req *req, void *arg)
 {
 	char *id = host_job_id(req);

@@ -7,6 +7,8 @@
 struct fl_http_req;
 
 /* All that live and the last that ended; with Accept: text/event-stream their events. */
+/* Of all apps, those that have not ended. */
+void jobs_list_live(struct fl_http_req *req, void *arg);
 void jobs_list(struct fl_http_req *req, void *arg);
 void jobs_get(struct fl_http_req *req, void *arg);
 /* The scheduler's: create or update a record; a change of state is an event. */

@@ -19,7 +19,9 @@
 
 struct call {
 	struct controller *c;
-	char *service, *path, *config, *url;
+	const char *method;
+	char *service, *path, *url;
+	char *config; /* NULL: there is none to send */
 	void (*cb)(const struct fl_json *resource, const struct fl_err *err, void *arg);
 	void *arg;
 };
@@ -75,6 +77,15 @@ check_resource(const struct fl_json *v, struct fl_err *err)
 	return 0;
 }
 
+/* One that is not there any more is given back, too. */
+static int
+check_given_back(const struct fl_http_result *res, struct fl_err *err)
+{
+	if (res->status == 404 || fl_http_result_check(res, "the provider refused", err) == 0)
+		return 0;
+	return fl_err_wrap(err, "the provider did not take the resource back");
+}
+
 static void
 on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
@@ -84,6 +95,8 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 
 	if (err != NULL) {
 		fl_err_set(&why, FL_ERR_UNAVAILABLE, "the provider at %s does not answer: %s", call->url, err->msg);
+	} else if (call->config == NULL) {
+		check_given_back(res, &why);
 	} else if (fl_http_result_check(res, "the provider refused", &why) == -1) {
 		if (why.kind == FL_ERR_NOT_FOUND) /* the provider's URL is wrong, not the client's */
 			why.kind = FL_ERR_SYSTEM;
@@ -102,8 +115,8 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 static void
 call_start(struct call *call)
 {
-	struct fl_http_call_opts opts = { .method = "POST", .url = call->url, .timeout_ms = CALL_MS,
-		.body = call->config, .body_len = strlen(call->config) };
+	struct fl_http_call_opts opts = { .method = call->method, .url = call->url, .timeout_ms = CALL_MS, .body = call->config,
+		.body_len = call->config != NULL ? strlen(call->config) : 0 };
 
 	if (call->service == NULL)
 		opts.key = "";
@@ -126,23 +139,44 @@ on_found(const char *addr, const struct fl_err *err, void *arg)
 	call_start(call);
 }
 
-void
-provision(struct controller *c, const char *url, const char *config,
-    void (*cb)(const struct fl_json *resource, const struct fl_err *err, void *arg), void *arg)
+/* Takes call over. */
+static void
+call_url(struct call *call, const char *url)
 {
-	struct call *call = fl_xcalloc(1, sizeof(*call));
 	struct fl_url u = { 0 };
 
-	*call = (struct call){ .c = c, .config = fl_xstrdup(config), .cb = cb, .arg = arg };
 	if (fl_url_parse(url, &u, NULL) == 0) {
 		call->service = service_of(&u);
 		call->path = fl_xstrdup(u.path);
 	}
 	fl_url_release(&u);
 	if (call->service != NULL) {
-		fl_discoverd_find(c->discoverd, call->service, FIND_MS, on_found, call);
+		fl_discoverd_find(call->c->discoverd, call->service, FIND_MS, on_found, call);
 	} else {
 		call->url = fl_xstrdup(url);
 		call_start(call);
 	}
+}
+
+void
+provision(struct controller *c, const char *url, const char *config,
+    void (*cb)(const struct fl_json *resource, const struct fl_err *err, void *arg), void *arg)
+{
+	struct call *call = fl_xcalloc(1, sizeof(*call));
+
+	*call = (struct call){ .c = c, .method = "POST", .config = fl_xstrdup(config), .cb = cb, .arg = arg };
+	call_url(call, url);
+}
+
+void
+provision_take_back(struct controller *c, const char *url, const char *external_id,
+    void (*cb)(const struct fl_json *none, const struct fl_err *err, void *arg), void *arg)
+{
+	struct call *call = fl_xcalloc(1, sizeof(*call));
+	char *id = fl_url_encode(external_id), *whole = fl_xasprintf("%s%cid=%s", url, strchr(url, '?') != NULL ? '&' : '?', id);
+
+	*call = (struct call){ .c = c, .method = "DELETE", .cb = cb, .arg = arg };
+	call_url(call, whole);
+	free(id);
+	free(whole);
 }

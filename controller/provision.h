@@ -17,5 +17,8 @@ int provision_check_url(const char *url, struct fl_err *err);
  */
 void provision(struct controller *c, const char *url, const char *config,
     void (*cb)(const struct fl_json *resource, const struct fl_err *err, void *arg), void *arg);
+/* DELETE url?id=<external_id>. cb once, from the loop, without a resource; err when the provider may still have it. */
+void provision_take_back(struct controller *c, const char *url, const char *external_id,
+    void (*cb)(const struct fl_json *none, const struct fl_err *err, void *arg), void *arg);
 
 #endif

@@ -251,3 +251,139 @@ resources_create(struct fl_http_req *req, void *arg)
 	fl_pg_query(c->pg, CHECK_REFS ", (SELECT url FROM providers WHERE provider_id = find_provider($1))",
 	    (const char *[]){ fl_http_param(req, "provider"), cr->apps }, 2, on_refs_checked, cr);
 }
+
+/* ---- its end ---- */
+
+static enum tx_next
+on_removed(struct tx *tx, const PGresult *res)
+{
+	struct fl_jsonw w = fl_jsonw(&tx->answer);
+
+	if (PQntuples(res) == 0)
+		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such resource");
+	resources_write(&w, NULL, res, 0);
+	return TX_GO_ON;
+}
+
+static const struct tx_step remove_steps[] = {
+	{ "SELECT " COLUMNS " FROM resources r WHERE r.resource_id = $1 AND r.deleted_at IS NULL FOR UPDATE", 1, { ID }, on_removed },
+	{ "UPDATE resources SET deleted_at = clock_timestamp() WHERE resource_id = $1", 1, { ID }, NULL },
+	{ "UPDATE app_resources SET deleted_at = clock_timestamp() WHERE resource_id = $1 AND deleted_at IS NULL", 1, { ID }, NULL },
+};
+
+struct removal {
+	struct controller *c;
+	struct fl_http_req *req;
+	char id[FL_UUID_LEN + 1];
+};
+
+static void
+on_taken_back(FL_UNUSED const struct fl_json *none, const struct fl_err *err, void *arg)
+{
+	struct removal *r = arg;
+	struct tx *tx;
+
+	if (err != NULL) {
+		answer_err(r->req, NULL, err);
+	} else {
+		fl_log_info("resource given back", fl_str("resource", r->id));
+		tx = tx_new(r->c, r->req, remove_steps, fl_nitems(remove_steps));
+		tx_set(tx, ID, r->id);
+		tx_run(tx);
+	}
+	free(r);
+}
+
+static void
+on_found(const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct removal *r = arg;
+
+	if (err != NULL) {
+		answer_err(r->req, NULL, err);
+	} else if (PQntuples(res) == 0) {
+		answer_not_found(r->req);
+	} else {
+		provision_take_back(r->c, fl_pg_str(res, 0, 1, ""), fl_pg_str(res, 0, 0, ""), on_taken_back, r);
+		return;
+	}
+	free(r);
+}
+
+/* First the provider, then the record: one that is asked for again has then been given back once. */
+void
+resources_delete(struct fl_http_req *req, void *arg)
+{
+	struct controller *c = arg;
+	struct removal *r = fl_xcalloc(1, sizeof(*r));
+
+	r->c = c;
+	r->req = req;
+	if (!fl_uuid_parse(fl_http_param(req, "resource"), r->id)) {
+		answer_not_found(req);
+		free(r);
+		return;
+	}
+	fl_pg_query(c->pg, "SELECT r.external_id, p.url FROM resources r JOIN providers p USING (provider_id)"
+			   " WHERE r.resource_id = $2 AND r.provider_id = find_provider($1) AND r.deleted_at IS NULL",
+	    (const char *[]){ fl_http_param(req, "provider"), r->id }, 2, on_found, r);
+}
+
+/* ---- its apps ---- */
+
+static enum tx_next
+on_link_locked(struct tx *tx, const PGresult *res)
+{
+	char app[FL_UUID_LEN + 1];
+
+	if (PQntuples(res) == 0 || row_is_null(res, 0, 0))
+		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app or resource");
+	row_get_id(res, 0, 0, app);
+	tx_set(tx, APPS, app);
+	return TX_GO_ON;
+}
+
+#define LOCK_LINK                                                                                              \
+	"SELECT find_app($2) FROM resources r WHERE r.resource_id = $3 AND r.provider_id = find_provider($1)" \
+	" AND r.deleted_at IS NULL FOR UPDATE"
+
+static const struct tx_step link_steps[] = {
+	{ LOCK_LINK, 3, { PROVIDER, APPS, ID }, on_link_locked },
+	{ "INSERT INTO app_resources (app_id, resource_id) VALUES ($1, $2)"
+	  " ON CONFLICT (app_id, resource_id) DO UPDATE SET deleted_at = NULL", 2, { APPS, ID }, NULL },
+	{ "SELECT " COLUMNS " FROM resources r WHERE r.resource_id = $1", 1, { ID }, on_recorded },
+}, unlink_steps[] = {
+	{ LOCK_LINK, 3, { PROVIDER, APPS, ID }, on_link_locked },
+	{ "UPDATE app_resources SET deleted_at = clock_timestamp()"
+	  " WHERE app_id = $1 AND resource_id = $2 AND deleted_at IS NULL", 2, { APPS, ID }, NULL },
+	{ "SELECT " COLUMNS " FROM resources r WHERE r.resource_id = $1", 1, { ID }, on_recorded },
+};
+
+static void
+change_apps(struct fl_http_req *req, struct controller *c, const struct tx_step *steps, size_t n_steps)
+{
+	char id[FL_UUID_LEN + 1];
+	struct tx *tx;
+
+	if (!fl_uuid_parse(fl_http_param(req, "resource"), id)) {
+		answer_not_found(req);
+		return;
+	}
+	tx = tx_new(c, req, steps, n_steps);
+	tx_set(tx, PROVIDER, fl_http_param(req, "provider"));
+	tx_set(tx, APPS, fl_http_param(req, "app"));
+	tx_set(tx, ID, id);
+	tx_run(tx);
+}
+
+void
+resources_add_app(struct fl_http_req *req, void *arg)
+{
+	change_apps(req, arg, link_steps, fl_nitems(link_steps));
+}
+
+void
+resources_remove_app(struct fl_http_req *req, void *arg)
+{
+	change_apps(req, arg, unlink_steps, fl_nitems(unlink_steps));
+}

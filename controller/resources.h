@@ -13,6 +13,10 @@ void resources_create(struct fl_http_req *req, void *arg);
 void resources_get(struct fl_http_req *req, void *arg);
 /* Record one that was made elsewhere; never changes one that is there. */
 void resources_put(struct fl_http_req *req, void *arg);
+/* Give it back to its provider, and forget it. */
+void resources_delete(struct fl_http_req *req, void *arg);
+void resources_add_app(struct fl_http_req *req, void *arg);
+void resources_remove_app(struct fl_http_req *req, void *arg);
 void resources_of_app(struct fl_http_req *req, void *arg);
 
 #endif

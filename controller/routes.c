@@ -20,7 +20,9 @@
 #include "controller/releases.h"
 #include "controller/resources.h"
 #include "libflynn/attr.h"
+#include "libflynn/buf.h"
 #include "libflynn/http_server.h"
+#include "libflynn/pg.h"
 
 /* Bootstraps and load balancers of all times ask for it, with any method; the answer is empty. */
 static void
@@ -29,14 +31,39 @@ ping(struct fl_http_req *req, FL_UNUSED void *arg)
 	answer_empty(req);
 }
 
+static void
+on_status(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
+{
+	static const char healthy[] = "{\"data\":{\"status\":\"healthy\",\"version\":\"" FLYNN_VERSION "\"}}";
+	struct fl_buf b = { 0 };
+
+	if (err != NULL) {
+		answer_err(arg, NULL, err);
+		return;
+	}
+	fl_buf_addstr(&b, healthy);
+	answer_json(arg, &b);
+}
+
+/* Whether it can do what it is for. */
+static void
+status(struct fl_http_req *req, void *arg)
+{
+	struct controller *c = arg;
+
+	fl_pg_query(c->pg, "SELECT 1", NULL, 0, on_status, req);
+}
+
 /* :app and :provider are a name or an id, all others an id. */
 static const struct fl_http_route routes[] = {
 	{ "*", "/ping", ping, FL_HTTP_OPEN },
+	{ "GET", "/.well-known/status", status, 0 },
 
 	{ "GET", "/apps", apps_list, 0 },
 	{ "POST", "/apps", apps_create, 0 },
 	{ "GET", "/apps/:app", apps_get, 0 },
 	{ "POST", "/apps/:app", apps_update, 0 },
+	{ "POST", "/apps/:app/meta", apps_update, 0 },
 	{ "DELETE", "/apps/:app", apps_delete, 0 },
 
 	{ "GET", "/artifacts", artifacts_list, 0 },
@@ -61,6 +88,7 @@ static const struct fl_http_route routes[] = {
 	{ "PUT", "/apps/:app/formations/:release", formations_put, 0 },
 	{ "DELETE", "/apps/:app/formations/:release", formations_delete, 0 },
 
+	{ "GET", "/active-jobs", jobs_list_live, 0 },
 	{ "GET", "/apps/:app/jobs", jobs_list, 0 },
 	{ "POST", "/apps/:app/jobs", job_run, 0 },
 	{ "GET", "/apps/:app/jobs/:job", jobs_get, 0 },
@@ -97,6 +125,9 @@ static const struct fl_http_route routes[] = {
 	{ "POST", "/providers/:provider/resources", resources_create, 0 },
 	{ "GET", "/providers/:provider/resources/:resource", resources_get, 0 },
 	{ "PUT", "/providers/:provider/resources/:resource", resources_put, 0 },
+	{ "DELETE", "/providers/:provider/resources/:resource", resources_delete, 0 },
+	{ "PUT", "/providers/:provider/resources/:resource/apps/:app", resources_add_app, 0 },
+	{ "DELETE", "/providers/:provider/resources/:resource/apps/:app", resources_remove_app, 0 },
 	{ "GET", "/resources", resources_list_all, 0 },
 	{ "GET", "/apps/:app/resources", resources_of_app, 0 },
 };

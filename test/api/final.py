@@ -43,6 +43,59 @@ def all_resources_are_listed(w):
     assert w.ok("GET", "/resources")[0] == r and r["provider"] == p["id"]
 
 
+@case
+def a_resource_is_given_back(w):
+    app, p = w.app(), w.ok("POST", "/providers", {"name": w.name(), "url": f"http://postgres-api.discoverd/databases?{w.name()}"})
+    path = f"/providers/{p['name']}/resources"
+    r = w.ok("POST", path, {"apps": [app["name"]]})
+
+    def databases():
+        return w.ask("GET", "/databases", port=ROUTER_PORT, key=CLUSTER_KEY).json
+
+    assert r["external_id"] in databases()
+    assert w.ok("DELETE", f"{path}/{dashed(r['id'])}") == r
+    assert r["external_id"] not in databases()
+    w.get(f"{path}/{r['id']}").empty(404)
+    assert w.ok("GET", path) == [] == w.ok("GET", f"/apps/{app['name']}/resources")
+    w.ask("DELETE", f"{path}/{r['id']}").empty(404)
+    # One that the provider has lost already, and one that it keeps.
+    for external, status in (("/databases/lost", 200), ("/databases/busy", 500)):
+        id = "%032x" % (0xcafe << 100 | w.n)
+        w.n += 1
+        w.ok("PUT", f"{path}/{id}", {"external_id": external, "apps": [app["id"]]})
+        assert w.ask("DELETE", f"{path}/{id}").status == status
+        assert (w.get(f"{path}/{id}").status == 200) == (status == 500)
+
+
+@case
+def a_resource_gets_and_loses_apps(w):
+    one, two, p = w.app(), w.app(), w.ok("POST", "/providers", {"name": w.name(), "url": f"http://postgres-api.discoverd/databases?{w.name()}"})
+    r = w.ok("POST", f"/providers/{p['id']}/resources", {"apps": [one["id"]]})
+    path = f"/providers/{p['id']}/resources/{r['id']}/apps"
+    for _ in range(2):
+        assert sorted(w.ok("PUT", f"{path}/{two['name']}")["apps"]) == sorted([one["id"], two["id"]])
+        assert len(w.ok("GET", f"/apps/{two['name']}/resources")) == 1
+    for _ in range(2):
+        assert w.ok("DELETE", f"{path}/{one['name']}")["apps"] == [two["id"]]
+        assert w.ok("GET", f"/apps/{one['name']}/resources") == []
+    assert len(w.ok("PUT", f"{path}/{one['id']}")["apps"]) == 2
+    w.ask("PUT", f"{path}/nobody").empty(404)
+    w.ask("PUT", f"/providers/{p['id']}/resources/{NOBODY}/apps/{one['id']}").empty(404)
+
+
+@case
+def meta_status_and_live_jobs_are_where_they_look(w):
+    app, _, release = w.living("web")
+    assert w.ok("POST", f"/apps/{app}/meta", {"meta": {"a": "b"}})["meta"] == {"a": "b"}
+    assert "meta" not in w.ok("POST", f"/apps/{app}/meta", {"meta": {}})
+    assert w.ok("GET", "/.well-known/status")["data"]["status"] == "healthy"
+    w.get("/.well-known/status", key=None).empty(401)
+    up, down = w.job(app, release), w.job(app, release, "down")
+    live = [j["id"] for j in w.ok("GET", "/active-jobs")]
+    assert up["id"] in live and down["id"] not in live
+    w.ok("PUT", f"/apps/{app}/jobs/{up['id']}", {"state": "down"})
+
+
 # ---- routes ---------------------------------------------------------------------------------
 
 @case
