@@ -212,7 +212,9 @@ open_file(const char *path, struct fl_err *err)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
-	return fd != -1 ? fd : fl_err_sys(err, "open the access log %s", path);
+	if (fd == -1)
+		fl_err_sys(err, "open the access log %s", path);
+	return fd;
 }
 
 /* Who rotates logs moves the file away. */

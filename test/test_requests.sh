@@ -174,6 +174,7 @@ ok "each line is JSON" jq -e .path "$TMP/json.log"
 is "nothing else" "$(jq -r .path "$TMP/json.log" | sort | xargs)" "/502/a /503/b"
 not_ok "nothing of another app" in_log follow mine
 
+# shellcheck disable=SC2154 # start_daemon sets it
 kill "$router_b_pid" && wait "$router_b_pid"
 ok "a list is told by those that answer" wait_until 10 "it" told 3
 told 3
@@ -183,9 +184,11 @@ wait_until 10 "the router" asked "$b_http" one.test.local /again
 ok "a router that comes back is followed again" wait_until 20 "it" streams "$b_api" 2
 ask "$b_http" one.test.local /back >/dev/null
 ok "and heard" wait_until 10 "it" in_log follow 'one\.test\.local/back$'
+# shellcheck disable=SC2154
 kill "$follow_pid" "$json_pid"
 ok "routers do not go on for those who left" wait_until 10 "it" streams "$a_api" 0
 
+# shellcheck disable=SC2154
 kill "$router_a_pid" "$router_b_pid" && wait "$router_a_pid" "$router_b_pid"
 fails_with "no router answers" 1 'the router does not answer|cannot answer just now' flynn -a one requests
 fails_with "nor when followed" 1 'the router does not answer|cannot answer just now' flynn -a one requests -f
