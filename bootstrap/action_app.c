@@ -21,6 +21,17 @@
 #include "step.h"
 
 #define UP_TIMEOUT_MS 60000
+/*
+ * The scheduler replaces a job that fails, and what it failed of may be gone then: the port that it was to listen on may
+ * have been an outgoing connection's. One that fails so often will not come up.
+ */
+#define FAILURES_MAX 3
+
+/* Of a deploy-app step, while its jobs come up. */
+struct coming_up {
+	size_t services; /* that are not there yet */
+	int failures;
+};
 
 static void
 on_recorded(struct step *s)
@@ -44,20 +55,20 @@ static void
 on_service_up(FL_UNUSED const char *addr, const struct fl_err *err, void *arg)
 {
 	struct step *s = arg;
-	size_t *services = s->work;
+	struct coming_up *up = s->work;
 
 	if (err != NULL)
 		step_fail(s, err);
-	else if (--*services == 0)
+	else if (--up->services == 0)
 		step_done(s, NULL);
 }
 
 static void
 wait_for_service(struct step *s, const char *name)
 {
-	size_t *services = s->work;
+	struct coming_up *up = s->work;
 
-	++*services;
+	up->services++;
 	fl_discoverd_find(s->bootstrap->discoverd, name, UP_TIMEOUT_MS, on_service_up, s);
 }
 
@@ -70,11 +81,12 @@ is_ours(const struct step *s, const struct fl_job *job)
 	    strcmp(release, fl_json_str(fl_json_get(s->app->release, "id"), "")) == 0;
 }
 
-/* The scheduler would try again; here the first failure is told. */
 static void
 on_job(struct step *s, const struct fl_active_job *job)
 {
-	if ((job->status == FL_JOB_FAILED || job->status == FL_JOB_CRASHED) && is_ours(s, job->job))
+	struct coming_up *up = s->work;
+
+	if ((job->status == FL_JOB_FAILED || job->status == FL_JOB_CRASHED) && is_ours(s, job->job) && ++up->failures == FAILURES_MAX)
 		step_fail_job(s, job);
 }
 
@@ -83,7 +95,7 @@ static void
 on_created(struct step *s)
 {
 	const struct fl_json *types = fl_json_get(s->app->release, "processes");
-	size_t *services = s->work = fl_xcalloc(1, sizeof(*services));
+	struct coming_up *up = s->work = fl_xcalloc(1, sizeof(*up));
 
 	s->work_free = free;
 	s->on_job = on_job;
@@ -101,7 +113,7 @@ on_created(struct step *s)
 				wait_for_service(s, name);
 		}
 	}
-	if (*services == 0)
+	if (up->services == 0)
 		step_done(s, NULL);
 }
 

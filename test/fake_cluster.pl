@@ -71,14 +71,15 @@ sub discoverd {
 		$json->encode({ service => $name, kind => 'current' }));
 }
 
-# The scheduler's part: the jobs of a formation.
+# The scheduler's part: the jobs of a formation; one that fails is replaced, five times here.
 sub schedule {
 	my ($app, $release, $processes) = @_;
 
 	for my $type (sort keys %$processes) {
 		my %meta = ('flynn-controller.app' => $app, 'flynn-controller.release' => $release, 'flynn-controller.type' => $type);
 
-		come_up({ id => 'host0-' . md5_hex($type), artifact => { type => 'docker', uri => 'x' }, metadata => \%meta });
+		come_up({ id => 'host0-' . md5_hex("$type$_"), artifact => { type => 'docker', uri => 'x' }, metadata => \%meta })
+			for 1 .. ($type =~ /^bad/ ? 5 : 1);
 	}
 }
 

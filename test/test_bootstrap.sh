@@ -63,7 +63,7 @@ is "an app is deployed when its service is there" $? 0
 begin=$(now_ms)
 fails_with "a job that does not come up fails its step" 1 ' run-app a error: bad exited 7: no luck$' \
 	run "{\"id\":\"a\",\"action\":\"run-app\",$(app x '"bad":{}' '"bad":1')}"
-fails_with "a deployed job that does not come up does so at once" 1 ' deploy-app a error: bad exited 7: no luck$' \
+fails_with "a deployed job that does not come up, nor those that replace it, does so at once" 1 ' deploy-app a error: bad exited 7: no luck$' \
 	run "{\"id\":\"a\",\"action\":\"deploy-app\",$(app x "\"bad\":{$never}" '"bad":1')}"
 ok "neither waits for a time-out" test $(($(now_ms) - begin)) -lt 5000
 fails_with "the first failure is the run's, whatever ends beside it" 1 ' run-app a error: bad' \
