@@ -258,7 +258,7 @@ on_stream_event(const char *event, FL_UNUSED const char *id, const char *data, F
 static void
 open_stream(struct tap *t)
 {
-	static const struct fl_sse_client_ops ops = { stream_url, on_stream_open, on_stream_event, NULL };
+	static const struct fl_sse_client_ops ops = { stream_url, on_stream_open, on_stream_event, NULL, NULL };
 
 	t->stream = fl_sse_client_start(t->a->c->client, &ops, t);
 }

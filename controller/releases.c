@@ -17,10 +17,9 @@
 #define LIST_MAX "1000"
 #define ARTIFACTS_MAX 100
 
-void
-releases_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col)
+static void
+write_members(struct fl_jsonw *w, const PGresult *res, int row, int col)
 {
-	fl_jsonw_open(w, key, '{');
 	row_id(w, "id", res, row, col);
 	row_id(w, "artifact", res, row, col + 1);
 	row_json(w, "artifacts", res, row, col + 7);
@@ -29,6 +28,13 @@ releases_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int 
 	row_json(w, "processes", res, row, col + 3);
 	row_json(w, "meta", res, row, col + 6);
 	row_time(w, "created_at", res, row, col + 4);
+}
+
+void
+releases_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col)
+{
+	fl_jsonw_open(w, key, '{');
+	write_members(w, res, row, col);
 	fl_jsonw_close(w, '}');
 }
 
@@ -47,14 +53,25 @@ releases_list(struct fl_http_req *req, void *arg)
 	    NULL, 0, releases_write);
 }
 
+/* With its number, if the app has ever had it. */
+static void
+write_numbered(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
+{
+	fl_jsonw_open(w, key, '{');
+	write_members(w, res, row, 0);
+	row_int(w, "version", res, row, RELEASE_N_COLUMNS);
+	fl_jsonw_close(w, '}');
+}
+
 void
 releases_of_app(struct fl_http_req *req, void *arg)
 {
-	query_parts(arg, req, "SELECT " RELEASE_COLUMNS("r") " FROM apps a LEFT JOIN releases r ON r.deleted_at IS NULL"
-			      " AND (r.app_id = a.app_id OR r.release_id IN"
-			      "  (SELECT release_id FROM app_releases l WHERE l.app_id = a.app_id))"
+	query_parts(arg, req, "SELECT " RELEASE_COLUMNS("r") ", r.version FROM apps a LEFT JOIN LATERAL"
+			      " (SELECT r.*, l.version FROM releases r LEFT JOIN app_releases l"
+			      "   ON l.release_id = r.release_id AND l.app_id = a.app_id"
+			      "  WHERE r.deleted_at IS NULL AND (r.app_id = a.app_id OR l.app_id IS NOT NULL)) r ON true"
 			      " WHERE a.app_id = find_app($1) ORDER BY r.created_at DESC LIMIT " LIST_MAX,
-	    (const char *[]){ fl_http_param(req, "app") }, 1, releases_write);
+	    (const char *[]){ fl_http_param(req, "app") }, 1, write_numbered);
 }
 
 void

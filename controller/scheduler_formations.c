@@ -90,7 +90,7 @@ on_error(const struct fl_err *err, FL_UNUSED void *arg)
 	fl_log_warn("formation stream broke, opening it again", fl_str("err", err->msg));
 }
 
-static const struct fl_sse_client_ops stream_ops = { stream_url, on_open, on_event, on_error };
+static const struct fl_sse_client_ops stream_ops = { stream_url, on_open, on_event, on_error, NULL };
 
 static void
 on_controller_changed(FL_UNUSED struct fl_discoverd_service *service, void *arg)

@@ -4,7 +4,9 @@
 
 #include "cluster.h"
 #include "deploy.h"
+#include "libflynn/attr.h"
 #include "libflynn/buf.h"
+#include "libflynn/deploy.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/rollout.h"
@@ -13,6 +15,8 @@
 #include "types.h"
 
 #define WAIT_S 120
+/* A deployment replaces jobs one by one, each of which may take a while, and may have to wait for another one. */
+#define REPLACE_S 3600
 
 static bool
 is_web(const char *type)
@@ -39,6 +43,15 @@ write_ports(struct fl_jsonw *w, const char *app, const char *type)
 	fl_jsonw_close(w, '}');
 	fl_jsonw_close(w, ']');
 	free(service);
+}
+
+static bool
+has_type(const struct types *types, const char *name)
+{
+	for (size_t i = 0; i < types->n; i++)
+		if (strcmp(types->names[i], name) == 0)
+			return true;
+	return false;
 }
 
 /* What the last release said of the type stays, but for its command. */
@@ -130,43 +143,27 @@ struct deployment {
 	const char *app;
 	const struct fl_json *last; /* release; JSON null */
 	bool first;		    /* nobody has said yet how many shall run */
-	char *release;		    /* the new one's id */
-	struct fl_rollout_goal *goals;
-	size_t n_goals;
+	bool has_web;
+	char *release; /* the new one's id */
 };
 
-static void
-add_goal(struct deployment *d, char *type, int64_t count)
-{
-	if (count > 0)
-		d->goals[d->n_goals++] = (struct fl_rollout_goal){ type, (int)count };
-}
-
-/* As many as run now; of types that the new release does not have any more, none. */
 static int
-set_goals(struct deployment *d, const struct types *types, struct fl_err *err)
+find_out_if_first(struct deployment *d, struct fl_err *err)
 {
 	const char *last_id = fl_json_str(fl_json_get(d->last, "id"), NULL);
 	char *path = fl_xasprintf("/apps/%s/formations/%s", d->app, last_id != NULL ? last_id : "");
 	struct fl_json *formation = NULL;
 	struct fl_err why = { 0 };
 
-	d->goals = fl_xcalloc(types->n + 1, sizeof(*d->goals));
 	if (last_id != NULL)
 		formation = cluster_call(d->cluster, "GET", path, NULL, &why);
 	free(path);
-	if (formation == NULL && why.kind != FL_ERR_NONE && why.kind != FL_ERR_NOT_FOUND) {
-		*err = why;
-		return -1;
-	}
 	d->first = formation == NULL;
-	for (size_t i = 0; i < types->n; i++) {
-		const struct fl_json *count = fl_json_get(fl_json_get(formation, "processes"), types->names[i]);
-
-		add_goal(d, types->names[i], d->first ? strcmp(types->names[i], "web") == 0 : fl_json_int(count, 0));
-	}
 	fl_json_free(formation);
-	return 0;
+	if (why.kind == FL_ERR_NONE || why.kind == FL_ERR_NOT_FOUND)
+		return 0;
+	*err = why;
+	return -1;
 }
 
 static int
@@ -192,59 +189,86 @@ set_formation(const struct deployment *d, const char *method, const char *body, 
 	return r;
 }
 
-/* Setting the release moves the formation to it. */
 static char *
 change(void *arg, struct fl_err *err)
 {
 	const struct deployment *d = arg;
 
 	if (set_release(d, d->release, err) == -1 ||
-	    (d->first && d->n_goals > 0 && set_formation(d, "PUT", "{\"processes\":{\"web\":1}}", err) == -1))
+	    (d->has_web && set_formation(d, "PUT", "{\"processes\":{\"web\":1}}", err) == -1))
 		return NULL;
-	if (d->first && d->n_goals > 0)
+	if (d->has_web) {
 		output_line("=====> Added default web=1 formation");
-	if (d->n_goals > 0)
 		output_line("-----> Waiting for its jobs to serve...");
+	}
 	return fl_xstrdup(d->release);
 }
 
-/* What came up of the new release goes, what ran before stays. */
 static void
 roll_back(const struct deployment *d)
 {
 	const char *last_id = fl_json_str(fl_json_get(d->last, "id"), NULL);
 	struct fl_err err;
-	int r = 0;
+	int r = set_formation(d, "DELETE", NULL, &err);
 
-	if (d->first && d->n_goals > 0)
-		r = set_formation(d, "DELETE", NULL, &err);
 	if (last_id != NULL && r == 0)
 		r = set_release(d, last_id, &err);
 	if (r == -1)
-		output_line(" !     The release before could not be set again: %s", err.msg);
-	else if (!d->first)
-		output_line(" !     The release before serves on.");
+		output_line(" !     The release could not be taken back: %s", err.msg);
+}
+
+/* A first release has nothing to replace: it is set, scaled, and taken back when its jobs do not come up. */
+static int
+set_first(struct deployment *d, const char *url, struct fl_err *err)
+{
+	char web[] = "web";
+	const struct fl_rollout_goal goal = { web, 1 };
+	struct fl_rollout rollout = {
+		.controller = url, .key = d->cluster->controller_key, .app = d->app, .goals = &goal, .n_goals = 1, .timeout_s = WAIT_S,
+		.change = change, .arg = d
+	};
+	char *release;
+
+	if (!d->has_web) {
+		release = change(d, err);
+		free(release);
+		return release != NULL ? 0 : -1;
+	}
+	if (fl_rollout_run(&rollout, err) == 0)
+		return 0;
+	roll_back(d);
+	return -1;
+}
+
+static void
+on_status(const char *status, const char *behind, FL_UNUSED void *arg)
+{
+	if (strcmp(status, "pending") == 0 && *behind != '\0')
+		output_line("-----> Waiting for deployment %s to end...", behind);
+	else if (strcmp(status, "running") == 0)
+		output_line("-----> Waiting for its jobs to serve...");
+}
+
+static int
+replace(const struct deployment *d, const char *url, struct fl_err *err)
+{
+	struct fl_deploy deploy = {
+		.controller = url, .key = d->cluster->controller_key, .app = d->app, .release = d->release, .timeout_s = REPLACE_S,
+		.on_status = on_status
+	};
+
+	if (fl_deploy_run(&deploy, err) == 0)
+		return 0;
+	output_line(" !     The release before serves on.");
+	return -1;
 }
 
 static int
 switch_over(struct deployment *d, struct fl_err *err)
 {
-	char *url = fl_xasprintf("http://%s", d->cluster->controller), *release;
-	struct fl_rollout rollout = {
-		.controller = url, .key = d->cluster->controller_key, .app = d->app, .goals = d->goals, .n_goals = d->n_goals,
-		.timeout_s = WAIT_S, .change = change, .arg = d
-	};
-	int r = 0;
+	char *url = fl_xasprintf("http://%s", d->cluster->controller);
+	int r = d->first ? set_first(d, url, err) : replace(d, url, err);
 
-	if (d->n_goals > 0) {
-		r = fl_rollout_run(&rollout, err);
-	} else if ((release = change(d, err)) != NULL) {
-		free(release);
-	} else {
-		r = -1;
-	}
-	if (r == -1)
-		roll_back(d);
 	free(url);
 	return r;
 }
@@ -253,7 +277,7 @@ int
 deploy_run(const struct cluster *c, const char *app, const struct fl_json *last, const char *slug_url,
     const struct types *types, struct fl_err *err)
 {
-	struct deployment d = { .cluster = c, .app = app, .last = last };
+	struct deployment d = { .cluster = c, .app = app, .last = last, .has_web = has_type(types, "web") };
 	struct fl_buf text = { 0 };
 	char *artifact = NULL;
 	int r = -1;
@@ -262,7 +286,7 @@ deploy_run(const struct cluster *c, const char *app, const struct fl_json *last,
 	if ((artifact = create_artifact(c, err)) == NULL)
 		goto out;
 	write_release(&text, app, artifact, last, slug_url, types);
-	if ((d.release = create(c, "/releases", text.data, err)) == NULL || set_goals(&d, types, err) == -1)
+	if ((d.release = create(c, "/releases", text.data, err)) == NULL || find_out_if_first(&d, err) == -1)
 		goto out;
 	if (switch_over(&d, err) == -1)
 		goto out;
@@ -272,7 +296,6 @@ out:
 	if (r == -1)
 		fl_err_wrap(err, "The build went well, but not its deployment");
 	fl_buf_release(&text);
-	free(d.goals);
 	free(d.release);
 	free(artifact);
 	return r;

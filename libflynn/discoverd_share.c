@@ -188,7 +188,7 @@ on_error(const struct fl_err *err, void *arg)
 void
 fl_discoverd_share(struct fl_discoverd *d)
 {
-	static const struct fl_sse_client_ops ops = { services_url, on_open, on_event, on_error };
+	static const struct fl_sse_client_ops ops = { services_url, on_open, on_event, on_error, NULL };
 
 	d->share.shown = fl_map_new();
 	TAILQ_INIT(&d->share.news);

@@ -80,7 +80,7 @@ on_error(const struct fl_err *err, void *arg)
 void
 watch_start(struct fl_discoverd_service *s)
 {
-	static const struct fl_sse_client_ops ops = { service_url, on_open, on_event, on_error };
+	static const struct fl_sse_client_ops ops = { service_url, on_open, on_event, on_error, NULL };
 
 	s->sse = fl_sse_client_start(s->d->http, &ops, s);
 }

@@ -133,7 +133,7 @@ try(void *arg)
 	char *url = s->ops.url(s->arg), *last = NULL;
 	const char *headers[] = { "Accept: text/event-stream", NULL, NULL };
 	struct fl_http_call_opts opts = {
-		.url = url, .headers = headers, .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_data
+		.url = url, .pin = s->ops.pin, .headers = headers, .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_data
 	};
 
 	if (url == NULL) {

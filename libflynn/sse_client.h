@@ -18,6 +18,7 @@ struct fl_sse_client_ops {
 	void (*on_event)(const char *event, const char *id, const char *data, size_t len, void *arg);
 	/* The stream broke or could not be opened; it will be tried again. May be NULL. */
 	void (*on_error)(const struct fl_err *err, void *arg);
+	const char *pin; /* https: as in http_client.h; borrowed */
 };
 
 /*

@@ -98,7 +98,7 @@ on_error(const struct fl_err *err, void *arg)
 	w->err = *err;
 }
 
-static const struct fl_sse_client_ops ops = { url, on_open, on_event, on_error };
+static const struct fl_sse_client_ops ops = { url, on_open, on_event, on_error, NULL };
 
 static bool
 has_events(void *arg)

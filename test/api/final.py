@@ -31,7 +31,8 @@ def an_apps_releases_are_those_made_for_it_and_those_it_had(w):
     w.ok("PUT", f"/apps/{app}/release", {"id": second})
     w.ok("PUT", f"/apps/{app}/release", {"id": first})
     got = w.ok("GET", f"/apps/{app}/releases")
-    assert [r["id"] for r in got] == [second, made, first] and got[0] == w.ok("GET", f"/releases/{second}"), got
+    assert [(r["id"], r.get("version")) for r in got] == [(second, 2), (made, None), (first, 1)], got
+    assert {**w.ok("GET", f"/releases/{second}"), "version": 2} == got[0], got
     w.get(f"/apps/{w.app()['name']}/releases").exactly("[]")
     w.get("/apps/nobody/releases").empty(404)
 

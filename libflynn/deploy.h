@@ -1,0 +1,30 @@
+/*
+ * deploy - have the controller deploy a release, and wait until that has ended.
+ *
+ * For programs without a loop of their own: the CLI, and a push. The controller carries it out whether or not anybody waits;
+ * a controller that dies meanwhile is waited for.
+ */
+#ifndef FL_DEPLOY_H
+#define FL_DEPLOY_H
+
+struct fl_err;
+
+struct fl_deploy {
+	const char *controller; /* base URL, without a slash at its end */
+	const char *key, *pin;	/* pin: NULL outside TLS */
+	const char *app;
+	const char *release;
+	const char *strategy; /* NULL: the controller's default */
+	int timeout_s;	      /* for all of it */
+	/* It has another status: pending, with the id of the deployment that it waits behind, or running. May be NULL. */
+	void (*on_status)(const char *status, const char *behind, void *arg);
+	void *arg;
+};
+
+/*
+ * 0: complete. -1: it was refused, failed (the sentence is the controller's), was cancelled, or has not ended in time
+ * (TIMEOUT): then it goes on by itself.
+ */
+int fl_deploy_run(const struct fl_deploy *d, struct fl_err *err);
+
+#endif
