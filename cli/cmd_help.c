@@ -14,7 +14,7 @@ list_commands(void)
 	       "  -c CLUSTER  the cluster, of those that flynn cluster lists\n"
 	       "  --json      lists as JSON\n\nCommands:\n");
 	for (const struct command *c = commands; c->name != NULL; c++)
-		printf("  %-16s  %s\n", c->name, c->summary);
+		printf("  %-18s  %s\n", c->name, c->summary);
 	printf("\nflynn help COMMAND says more; flynn(1) says all.\n");
 	return 0;
 }

@@ -1,13 +1,20 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "client.h"
+#include "libflynn/attr.h"
 #include "libflynn/buf.h"
+#include "libflynn/deploy.h"
 #include "libflynn/err.h"
+#include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 #include "release.h"
+
+/* A deployment replaces jobs one by one, and may have to wait for another one. */
+#define DEPLOY_S 3600
 
 char *
 release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err)
@@ -28,26 +35,45 @@ release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_e
 	return id;
 }
 
+static void
+on_status(const char *status, const char *behind, FL_UNUSED void *arg)
+{
+	if (strcmp(status, "pending") == 0 && *behind != '\0')
+		fprintf(stderr, "Waiting for deployment %s to end...\n", behind);
+}
+
+int
+release_deploy(struct cli *cli, const char *app, const char *id, struct fl_err *err)
+{
+	struct fl_http_call_opts where = { 0 };
+	struct fl_deploy deploy = { .app = app, .release = id, .timeout_s = DEPLOY_S, .on_status = on_status };
+	int r;
+
+	client_opts(cli, "", &where);
+	deploy.controller = where.url;
+	deploy.key = where.key;
+	deploy.pin = where.pin;
+	if ((r = fl_deploy_run(&deploy, err)) == -1)
+		fl_err_wrap(err, "release %s is not deployed", id);
+	free((char *)where.url);
+	return r;
+}
+
 char *
 release_set(struct cli *cli, const char *app, const char *release_json, struct fl_err *err)
 {
 	struct fl_buf body = { 0 };
-	struct fl_json *release, *set = NULL;
+	struct fl_json *release;
 	char *id = NULL;
 
 	fl_buf_addstr(&body, release_json);
-	if ((release = client_call(cli, "POST", "/releases", &body, "the release", err)) != NULL) {
+	if ((release = client_call(cli, "POST", "/releases", &body, "the release", err)) != NULL)
 		id = fl_xstrdup(fl_json_str(fl_json_get(release, "id"), ""));
-		fl_buf_clear(&body);
-		fl_buf_addf(&body, "{\"id\":\"%s\"}", id);
-		set = client_app_call(cli, "PUT", app, "/release", &body, "the release", err);
-	}
-	if (set == NULL) {
+	if (id != NULL && release_deploy(cli, app, id, err) == -1) {
 		free(id);
 		id = NULL;
 	}
 	fl_json_free(release);
-	fl_json_free(set);
 	fl_buf_release(&body);
 	return id;
 }

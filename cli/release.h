@@ -24,7 +24,9 @@ char *release_with_env(struct cli *cli, const char *app, const char *type, const
     size_t n_changes, struct fl_err *err);
 /* POST {type, uri} and return the artifact's id (caller frees); both NULL: the empty artifact of an app without code. */
 char *release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err);
-/* POST release (its JSON text), then make it the app's; its id, or NULL. */
+/* POST release (its JSON text), then deploy it; its id, or NULL. */
 char *release_set(struct cli *cli, const char *app, const char *release_json, struct fl_err *err);
+/* Deploy a release of that id and wait until its jobs have replaced those that run. 0; or -1, and what ran runs on. */
+int release_deploy(struct cli *cli, const char *app, const char *id, struct fl_err *err);
 
 #endif

@@ -1,0 +1,205 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "client.h"
+#include "libflynn/attr.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
+#include "list.h"
+#include "release.h"
+#include "table.h"
+
+static const char *
+text(const struct fl_json *v, const char *key)
+{
+	return fl_json_str(fl_json_get(v, key), "");
+}
+
+static int64_t
+version_of(const struct fl_json *release)
+{
+	return fl_json_int(fl_json_get(release, "version"), 0);
+}
+
+/* The releases of the app, and which it has now. */
+struct releases {
+	const char *app;
+	struct fl_json *all, *current;
+};
+
+static int
+releases_read(struct cli *cli, struct releases *r, struct fl_err *err)
+{
+	*r = (struct releases){ .app = cli_app(cli, err) };
+	if (r->app == NULL || (r->all = client_app_call(cli, "GET", r->app, "/releases", NULL, NULL, err)) == NULL ||
+	    (r->current = client_app_release(cli, r->app, err)) == NULL)
+		return -1;
+	return 0;
+}
+
+static void
+releases_release(struct releases *r)
+{
+	fl_json_free(r->all);
+	fl_json_free(r->current);
+}
+
+static bool
+is_current(const struct releases *r, const struct fl_json *release)
+{
+	return strcmp(text(release, "id"), text(r->current, "id")) == 0;
+}
+
+/* The numbered release with the highest number below that of before; NULL: any. */
+static const struct fl_json *
+newest(const struct releases *r, int64_t before)
+{
+	const struct fl_json *best = NULL;
+
+	for (size_t i = 0; i < fl_json_len(r->all); i++) {
+		const struct fl_json *release = fl_json_at(r->all, i);
+
+		if (version_of(release) < before && version_of(release) > version_of(best))
+			best = release;
+	}
+	return best;
+}
+
+/* By "v3", "3" or id. NULL with err. */
+static const struct fl_json *
+find(const struct releases *r, const char *word, struct fl_err *err)
+{
+	const char *digits = *word == 'v' ? word + 1 : word;
+	char number[24];
+
+	for (size_t i = 0; i < fl_json_len(r->all); i++) {
+		const struct fl_json *release = fl_json_at(r->all, i);
+
+		snprintf(number, sizeof(number), "%lld", (long long)version_of(release));
+		if (strcmp(text(release, "id"), word) == 0 || (version_of(release) > 0 && strcmp(number, digits) == 0))
+			return release;
+	}
+	fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no release %s: flynn releases lists them", r->app, word);
+	return NULL;
+}
+
+static void
+print_releases(FL_UNUSED const struct fl_json *list, const void *arg)
+{
+	static const char *const heads[] = { "VERSION", "ID", "AGE", "STATE", NULL };
+	const struct releases *r = arg;
+	const struct fl_json *release = newest(r, INT64_MAX);
+	struct table *t;
+	char version[24], age[32];
+
+	if (release == NULL)
+		return;
+	for (t = table_new(heads); release != NULL; release = newest(r, version_of(release))) {
+		snprintf(version, sizeof(version), "v%lld", (long long)version_of(release));
+		table_row(t, version, text(release, "id"), table_age(text(release, "created_at"), age, sizeof(age)),
+		    is_current(r, release) ? "current" : "");
+	}
+	table_print(t);
+}
+
+int
+cmd_releases(struct cli *cli, int argc, FL_UNUSED char **argv)
+{
+	struct releases r = { 0 };
+	struct fl_err err = { 0 };
+	int status;
+
+	if (argc > 1)
+		return cli_usage("releases");
+	if (releases_read(cli, &r, &err) == -1) {
+		status = cli_fail(&err);
+	} else {
+		status = list_show(cli, r.all, print_releases, &r, &err);
+		r.all = NULL;
+	}
+	releases_release(&r);
+	return status;
+}
+
+static void
+print_release(const struct fl_json *release, const void *arg)
+{
+	const struct fl_json *processes = fl_json_get(release, "processes"), *env = fl_json_get(release, "env");
+
+	printf("version:   v%lld%s\n", (long long)version_of(release), is_current(arg, release) ? ", current" : "");
+	printf("id:        %s\n", text(release, "id"));
+	printf("artifact:  %s\n", text(release, "artifact"));
+	printf("created:   %s\n", text(release, "created_at"));
+	for (size_t i = 0; i < fl_json_len(processes); i++)
+		printf("%s %s\n", i == 0 ? "types:    " : "          ", fl_json_key_at(processes, i));
+	/* Their values are secrets more often than not: flynn env shows them. */
+	for (size_t i = 0; i < fl_json_len(env); i++)
+		printf("%s %s\n", i == 0 ? "variables:" : "          ", fl_json_key_at(env, i));
+}
+
+int
+cmd_release_show(struct cli *cli, int argc, char **argv)
+{
+	struct releases r = { 0 };
+	const struct fl_json *release = NULL;
+	struct fl_err err = { 0 };
+	int status = 0;
+
+	if (argc > 2)
+		return cli_usage("release show");
+	if (releases_read(cli, &r, &err) == 0) {
+		if (argc < 2 && fl_json_is_null(r.current))
+			fl_err_set(&err, FL_ERR_NOT_FOUND, "app %s has no release yet: git push flynn master makes one", r.app);
+		else
+			release = find(&r, argc == 2 ? argv[1] : text(r.current, "id"), &err);
+	}
+	if (release == NULL)
+		status = cli_fail(&err);
+	else if (cli->json)
+		list_print_json(release);
+	else
+		print_release(release, &r);
+	releases_release(&r);
+	return status;
+}
+
+/* What to go back to: what word says, or the one before the current. NULL with err. */
+static const struct fl_json *
+rollback_target(const struct releases *r, const char *word, struct fl_err *err)
+{
+	const struct fl_json *current, *target;
+
+	if (word != NULL)
+		return find(r, word, err);
+	if (fl_json_is_null(r->current) || (current = find(r, text(r->current, "id"), err)) == NULL ||
+	    (target = newest(r, version_of(current))) == NULL) {
+		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no release to go back to", r->app);
+		return NULL;
+	}
+	return target;
+}
+
+int
+cmd_rollback(struct cli *cli, int argc, char **argv)
+{
+	struct releases r = { 0 };
+	const struct fl_json *target = NULL;
+	struct fl_err err = { 0 };
+	int status = 0;
+
+	if (argc > 2)
+		return cli_usage("rollback");
+	if (releases_read(cli, &r, &err) == 0)
+		target = rollback_target(&r, argc == 2 ? argv[1] : NULL, &err);
+	if (target != NULL && is_current(&r, target))
+		fl_err_set(&err, FL_ERR_CONFLICT, "app %s has release v%lld already", r.app, (long long)version_of(target));
+	if (err.kind != FL_ERR_NONE || release_deploy(cli, r.app, text(target, "id"), &err) == -1)
+		status = cli_fail(&err);
+	else
+		fprintf(stderr, "Rolled back to v%lld, release %s.\n", (long long)version_of(target), text(target, "id"));
+	releases_release(&r);
+	return status;
+}
