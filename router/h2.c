@@ -23,10 +23,15 @@
 /* And bytes of frames of which nghttp2 says nothing: unknown ones, and a window full of what we have stopped. */
 #define BYTES_BURST (4 << 20)
 #define BYTES_A_SECOND (256 << 10)
+/* How much may be had in advance by what is of use. */
+#define FRAMES_CREDIT (1 << 20)
+#define BYTES_CREDIT (256 << 20)
 /* The most bytes that a frame of use comes with. */
 #define BYTES_A_FRAME (48 << 10)
 /* What a DATA frame of ours is answered with at most: two WINDOW_UPDATEs, each maybe in halves. */
 #define FRAMES_A_DATA 4
+/* A frame that could have been longer, and is shorter than this, brings nothing. */
+#define CRUMB 256
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -55,14 +60,16 @@ spend(const struct h2 *h2, struct h2_budget *b, int32_t n, int burst, int a_seco
 	return b->spent <= burst;
 }
 
-/* Something of use came, or was sent. */
+/* Something of use came, or was sent. What is due for that may come much later: it is kept as credit. */
 static void
 earn(struct h2 *h2, int32_t n_frames)
 {
 	struct h2_budget *f = &h2->frames, *b = &h2->bytes;
 
-	f->spent = f->spent > n_frames ? f->spent - n_frames : 0;
-	b->spent = b->spent > BYTES_A_FRAME ? b->spent - BYTES_A_FRAME : 0;
+	if (f->spent > -FRAMES_CREDIT)
+		f->spent -= n_frames;
+	if (b->spent > -BYTES_CREDIT)
+		b->spent -= BYTES_A_FRAME;
 }
 
 static int
@@ -248,7 +255,9 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 	struct h2 *h2 = arg;
 	struct h2_stream *s = find_stream(session, frame->hd.stream_id);
 
-	earn(h2, FRAMES_A_DATA);
+	/* Not for crumbs that its windows are made for (CVE-2019-9511). */
+	if (len >= CRUMB || len == s->src_left)
+		earn(h2, FRAMES_A_DATA);
 	h2_add(h2, head, 9);
 	h2_stream_send(s, len);
 	return 0;

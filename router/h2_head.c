@@ -42,6 +42,7 @@ add_piece(struct h2_head *h, struct block_pool *pool, struct h2_piece piece)
 
 	if (piece.len == 0)
 		return;
+	assert(h->text != NULL); /* the piece is in it */
 	/* The block may move as it grows, with what is being copied in it. */
 	if (block_room(h->text) < piece.len) {
 		struct block *bigger = block_new(pool, h->text->len + piece.len);
@@ -118,7 +119,8 @@ join_cookie(struct h2_head *h, struct block_pool *pool, struct fl_span value)
 	at = block_bytes(h->text) + h->cookie_end;
 	tail = h->text->len - len - h->cookie_end;
 	memmove(at + len, at, tail);
-	memcpy(at, "; ", 2);
+	at[0] = ';';
+	at[1] = ' ';
 	memcpy(at + 2, value.p, value.len);
 	h->cookie_end += len;
 }

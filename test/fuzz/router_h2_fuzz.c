@@ -35,6 +35,8 @@ enum step { STEP_GREET, STEP_CLIENT, STEP_INSTANCE, STEP_INSTANCE_ENDS, STEP_MUT
 #define INSTANCES_MAX 128
 /* Turns that may follow one another without any event. */
 #define TURNS_MAX 1000
+/* What the router should hold at most when its memory is short. */
+#define MEMORY_SHORT (16u << 10)
 
 static struct world {
 	struct plane plane;
@@ -89,9 +91,9 @@ set_up(void)
 	signal(SIGPIPE, SIG_IGN);
 	world.plane.reclaim = reclaim_new(base, 1);
 	world.plane.n_workers = 1;
-	world.plane.admission = admission_new(1000, 0);
-	world.plane.buffer_bytes = 64 << 20;
-	world.plane.head_timeout_ms = world.plane.answer_timeout_ms = 60000;
+	world.plane.admission = admission_new(2, 0);
+	world.plane.head_timeout_ms = world.plane.answer_timeout_ms = world.plane.start_timeout_ms = 60000;
+	world.plane.idle_timeout_ms = world.plane.body_timeout_ms = world.plane.send_timeout_ms = 60000;
 	world.service = service_new("a-web", 1);
 	table_add(table, target_new(&(struct target_spec){ .key = "a", .service = world.service }));
 	atomic_store(&world.plane.table, table);
@@ -258,6 +260,7 @@ take_step(struct run *r, enum step step, const uint8_t *data, size_t len)
 		break;
 	case STEP_MUTE:
 		r->is_mute = !r->is_mute;
+		world.w->blocks.max = len % 2 == 1 ? MEMORY_SHORT : 0;
 		break;
 	case STEP_EXPIRE:
 		expire_client(len % 2 == 1);
@@ -297,6 +300,7 @@ finish(struct run *r)
 	struct upstream *u;
 
 	r->is_mute = false;
+	world.w->blocks.max = 0;
 	settle(r);
 	close(r->client);
 	while (r->n_instances > 0)
@@ -311,7 +315,7 @@ finish(struct run *r)
 	worker_turn(world.w, 0);
 	expect(atomic_load(&world.service->slots[0].n_held) == 0 && atomic_load(&b->slots[0].n_held) == 0);
 	expect(atomic_load(&b->slots[0].n_active) == 0 && TAILQ_EMPTY(&world.w->unsent) && TAILQ_EMPTY(&world.w->again));
-	expect(worker_counter(world.w, COUNT_OPEN) == 0);
+	expect(worker_counter(world.w, COUNT_OPEN) == 0 && world.w->blocks.held == 0);
 	backend_works(b);
 	nghttp2_hd_inflate_del(r->inflater);
 }

@@ -598,6 +598,21 @@ def floods_end_the_connection(w):
 
 
 @case
+def windows_for_crumbs_end_the_connection(w):
+    """CVE-2019-9511: a large answer byte by byte."""
+    host, _, _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 1000000)])
+    with connect(w, settings=[(h2.INITIAL_WINDOW_SIZE, 0)], update=False) as c:
+        stream = c.ask(host)
+        s = c.streams[stream]
+        with contextlib.suppress(AssertionError, OSError):
+            while len(s.body) < 20000:
+                n = len(s.body)
+                c.give(stream, 1)
+                c.until(lambda: len(s.body) > n)
+        assert len(s.body) < 20000 and (c.goaway is None or c.goaway[1] == h2.ENHANCE_YOUR_CALM), (len(s.body), c.goaway)
+
+
+@case
 def flood_whose_answers_nobody_reads_is_not_kept(w):
     before = resident(w)
     with connect(w) as c:
@@ -753,6 +768,27 @@ def answer_that_no_client_takes_waits_at_the_instance(w):
         c.until(lambda: len(s.body) >= 3000000)
         c.frame(RST_STREAM, 0, stream, u32(h2.CANCEL))
         assert c.get(good).status == 200
+
+
+@case
+def answers_over_tls_survive_a_slow_reader(w):
+    """What waits within OpenSSL and what is added behind it stay in order."""
+    def big(inst, c, f):
+        while (r := read_request(f)) is not None:
+            answer(c, (r.target[1:] * 100000).encode())
+
+    cert, key = w.cert("slow.example.com")
+    w.discoverd.set("slow", [Instance(big).addr])
+    w.router.route("slow.example.com", "slow", tls_cert=cert, tls_key=key)
+    with H2(w.router.https, tls={"name": "slow.example.com", "alpn": ["h2"]}) as c:
+        c.give(0, 1 << 30)
+        c.frame(SETTINGS, 0, 0, struct.pack(">HI", h2.INITIAL_WINDOW_SIZE, 1 << 30))
+        ids = {c.ask("slow.example.com", f"/{i:08d}"): f"{i:08d}" for i in range(20)}
+        for n, stream in enumerate(ids):
+            time.sleep(0.05)
+            c.frame(PING, 0, 0, b"01234567")
+            assert c.answer(stream).body.decode() == ids[stream] * 100000, n
+        c.until(lambda: len(c.pongs) == 20)
 
 
 @case
