@@ -244,7 +244,7 @@ jws_csr(EVP_PKEY *key, const char *domain)
 	X509_REQ *req = X509_REQ_new();
 	unsigned char *der = NULL;
 	char *text;
-	int len;
+	int len = 0;
 
 	must(req != NULL && X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 && X509_REQ_set_pubkey(req, key) == 1);
 	name_domain(req, domain);

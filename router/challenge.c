@@ -39,7 +39,7 @@ identifier(const char *key_auth)
 	unsigned char *der = NULL;
 	X509_EXTENSION *ext = NULL;
 	unsigned len = 0;
-	int der_len;
+	int der_len = 0;
 
 	if (EVP_Digest(key_auth, strlen(key_auth), digest, &len, EVP_sha256(), NULL) == 1 &&
 	    ASN1_OCTET_STRING_set(inner, digest, (int)len) == 1 && (der_len = i2d_ASN1_OCTET_STRING(inner, &der)) > 0 &&
