@@ -107,12 +107,6 @@ formations_list_all(struct fl_http_req *req, void *arg)
 
 enum { APP, RELEASE, COUNTS };
 
-/* Locks the app, so that its deletion either sees the formation or comes first; tells the release's process types. */
-#define LOCK_APP                                                                        \
-	"SELECT a.app_id, a.protected, r.processes, " DEPLOYMENTS_IS_OPEN " FROM apps a" \
-	" LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"           \
-	" WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a"
-
 /* Whoever deploys decides on the counts until he is done. */
 static enum tx_next
 refuse_deployed(struct tx *tx, const PGresult *res)
@@ -120,10 +114,11 @@ refuse_deployed(struct tx *tx, const PGresult *res)
 	return row_bool(res, 0, 3) ? tx_fail(tx, FL_ERR_CONFLICT, NULL, DEPLOYMENTS_IN_THE_WAY) : TX_GO_ON;
 }
 
-static enum tx_next
-on_locked_to_put(struct tx *tx, const PGresult *res)
+/* The lock on the app lets its deletion either see the formation or come first. */
+enum tx_next
+formations_may_put(struct tx *tx, const PGresult *res, const char *field)
 {
-	const struct fl_json *counts = fl_json_get(fl_http_json(tx->req, NULL), "processes");
+	const struct fl_json *counts = fl_json_get(fl_http_json(tx->req, NULL), field);
 	struct fl_json *types;
 	char app[FL_UUID_LEN + 1];
 
@@ -133,7 +128,7 @@ on_locked_to_put(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such release");
 	types = fl_json_parse(PQgetvalue(res, 0, 2), (size_t)PQgetlength(res, 0, 2), NULL);
 	if (process_type_check_counts(counts, types, &tx->err) == -1)
-		tx->field = "processes";
+		tx->field = field;
 	else if (row_bool(res, 0, 1))
 		process_type_check_protected(counts, types, &tx->err);
 	fl_json_free(types);
@@ -142,6 +137,12 @@ on_locked_to_put(struct tx *tx, const PGresult *res)
 	row_get_id(res, 0, 0, app);
 	tx_set(tx, APP, app);
 	return refuse_deployed(tx, res);
+}
+
+static enum tx_next
+on_locked_to_put(struct tx *tx, const PGresult *res)
+{
+	return formations_may_put(tx, res, "processes");
 }
 
 static enum tx_next
@@ -155,7 +156,7 @@ on_put(struct tx *tx, const PGresult *res)
 }
 
 static const struct tx_step put_steps[] = {
-	{ LOCK_APP, 2, { APP, RELEASE }, on_locked_to_put },
+	{ FORMATIONS_LOCK_APP, 2, { APP, RELEASE }, on_locked_to_put },
 	{ "INSERT INTO formations AS f (app_id, release_id, processes) VALUES ($1, $2, $3)"
 	  " ON CONFLICT (app_id, release_id) DO UPDATE"
 	  " SET processes = excluded.processes, deleted_at = NULL, updated_at = clock_timestamp()"
@@ -207,7 +208,7 @@ on_deleted(struct tx *tx, const PGresult *res)
 }
 
 static const struct tx_step delete_steps[] = {
-	{ LOCK_APP, 2, { APP, RELEASE }, on_locked_to_delete },
+	{ FORMATIONS_LOCK_APP, 2, { APP, RELEASE }, on_locked_to_delete },
 	{ "UPDATE formations SET processes = NULL, deleted_at = clock_timestamp(), updated_at = clock_timestamp()"
 	  " WHERE app_id = $1 AND release_id = $2 AND deleted_at IS NULL", 2, { APP, RELEASE }, on_deleted },
 };

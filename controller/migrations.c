@@ -253,6 +253,62 @@ const struct migration migrations[] = {
 	     " FOR EACH ROW WHEN (NEW.release_id IS NOT NULL AND OLD.release_id IS DISTINCT FROM NEW.release_id)"
 	     " EXECUTE FUNCTION number_release()" },
 	{ 3, "INSERT INTO schema_migrations (id) VALUES (3)" },
+
+	/* Version 4: scale requests, which are complete when the jobs are as they ask, and ends of resources as events. */
+	{ 4, "CREATE TABLE scale_requests ("
+	     " scale_request_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),"
+	     " app_id uuid NOT NULL REFERENCES apps, release_id uuid NOT NULL REFERENCES releases,"
+	     " state text NOT NULL DEFAULT 'pending', old_processes json, new_processes json NOT NULL,"
+	     " created_at timestamptz NOT NULL DEFAULT clock_timestamp(),"
+	     " updated_at timestamptz NOT NULL DEFAULT clock_timestamp())" },
+	{ 4, "CREATE INDEX scale_requests_pending ON scale_requests (app_id, release_id) WHERE state = 'pending'" },
+	{ 4, "CREATE FUNCTION tell_scale_request() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM tell(NEW.app_id, 'scale_request', hex(NEW.scale_request_id), json_strip_nulls(json_build_object("
+	     "  'id', hex(NEW.scale_request_id), 'app', hex(NEW.app_id), 'release', hex(NEW.release_id), 'state', NEW.state,"
+	     "  'old_processes', NEW.old_processes, 'new_processes', NEW.new_processes,"
+	     "  'created_at', rfc3339(NEW.created_at), 'updated_at', rfc3339(NEW.updated_at))));"
+	     " RETURN NULL; END $$" },
+	{ 4, "CREATE TRIGGER tell_scale_request AFTER INSERT OR UPDATE ON scale_requests"
+	     " FOR EACH ROW EXECUTE FUNCTION tell_scale_request()" },
+	{ 4, "CREATE FUNCTION counts(processes json) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$"
+	     " SELECT coalesce(jsonb_object_agg(p.key, p.value::integer), '{}') FROM json_each_text(coalesce(processes, '{}')) p"
+	     " WHERE p.value <> '0' $$" },
+	/* An omni type has as many jobs as there are hosts, for each that is asked for. */
+	{ 4, "CREATE FUNCTION settle_scale_requests(app uuid, release uuid) RETURNS void LANGUAGE sql AS $$"
+	     " UPDATE scale_requests s SET state = 'complete', updated_at = clock_timestamp()"
+	     " WHERE s.app_id = app AND s.release_id = release AND s.state = 'pending'"
+	     "  AND NOT EXISTS (SELECT FROM jobs j WHERE j.app_id = app AND j.release_id = release AND j.type <> ''"
+	     "   AND j.state IN ('pending', 'blocked', 'starting', 'stopping'))"
+	     "  AND NOT EXISTS (SELECT FROM"
+	     "   (SELECT p.key AS type, p.value::integer AS n FROM jsonb_each_text(counts(s.new_processes)) p) wanted"
+	     "   FULL JOIN (SELECT j.type, count(*) AS n FROM jobs j WHERE j.app_id = app AND j.release_id = release"
+	     "    AND j.type <> '' AND j.state = 'up' GROUP BY j.type) have USING (type)"
+	     "   WHERE coalesce(wanted.n, 0) <> coalesce(have.n, 0) AND (coalesce(have.n, 0) < coalesce(wanted.n, 0)"
+	     "    OR wanted.n IS NULL OR NOT coalesce((SELECT (r.processes -> type ->> 'omni')::boolean FROM releases r"
+	     "     WHERE r.release_id = release), false))) $$" },
+	/* Behind tell_job: triggers run in the order of their names. */
+	{ 4, "CREATE FUNCTION tell_job_to_scale_requests() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM settle_scale_requests(NEW.app_id, NEW.release_id);"
+	     " RETURN NULL; END $$" },
+	{ 4, "CREATE TRIGGER tell_job_to_scale_requests AFTER INSERT ON job_events"
+	     " FOR EACH ROW EXECUTE FUNCTION tell_job_to_scale_requests()" },
+	{ 4, "CREATE FUNCTION cancel_scale_requests() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " UPDATE scale_requests SET state = 'cancelled', updated_at = clock_timestamp()"
+	     "  WHERE app_id = NEW.app_id AND release_id = NEW.release_id AND state = 'pending'"
+	     "   AND (NEW.deleted_at IS NOT NULL OR counts(new_processes) <> counts(NEW.processes));"
+	     " RETURN NULL; END $$" },
+	{ 4, "CREATE TRIGGER cancel_scale_requests AFTER UPDATE ON formations"
+	     " FOR EACH ROW EXECUTE FUNCTION cancel_scale_requests()" },
+	{ 4, "CREATE FUNCTION tell_resource_deletion() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM tell(l.app_id, 'resource_deletion', hex(NEW.resource_id), json_build_object("
+	     "  'id', hex(NEW.resource_id), 'provider_id', hex(NEW.provider_id), 'provider', hex(NEW.provider_id),"
+	     "  'external_id', NEW.external_id))"
+	     " FROM (SELECT) AS one LEFT JOIN app_resources l ON l.resource_id = NEW.resource_id AND l.deleted_at IS NULL;"
+	     " RETURN NULL; END $$" },
+	{ 4, "CREATE TRIGGER tell_resource_deletion AFTER UPDATE ON resources"
+	     " FOR EACH ROW WHEN (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL)"
+	     " EXECUTE FUNCTION tell_resource_deletion()" },
+	{ 4, "INSERT INTO schema_migrations (id) VALUES (4)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

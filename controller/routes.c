@@ -19,6 +19,7 @@
 #include "controller/providers.h"
 #include "controller/releases.h"
 #include "controller/resources.h"
+#include "controller/scale_requests.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/http_server.h"
@@ -87,6 +88,8 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/apps/:app/formations/:release", formations_get, 0 },
 	{ "PUT", "/apps/:app/formations/:release", formations_put, 0 },
 	{ "DELETE", "/apps/:app/formations/:release", formations_delete, 0 },
+
+	{ "PUT", "/apps/:app/scale/:release", scale_requests_put, 0 },
 
 	{ "GET", "/active-jobs", jobs_list_live, 0 },
 	{ "GET", "/apps/:app/jobs", jobs_list, 0 },

@@ -58,6 +58,7 @@ def a_resource_is_given_back(w):
     assert r["external_id"] not in databases()
     w.get(f"{path}/{r['id']}").empty(404)
     assert w.ok("GET", path) == [] == w.ok("GET", f"/apps/{app['name']}/resources")
+    assert listed(w, f"app_id={app['name']}&object_types=resource_deletion")[0]["object_id"] == r["id"]
     w.ask("DELETE", f"{path}/{r['id']}").empty(404)
     # One that the provider has lost already, and one that it keeps.
     for external, status in (("/databases/lost", 200), ("/databases/busy", 500)):
@@ -238,6 +239,67 @@ def a_long_log_comes_whole_and_its_last_lines_too(w):
     got = lines_of(w.get(f"/apps/{app}/log"))
     assert len(got) == 3000 and [line["timestamp"] for line in got] == sorted(line["timestamp"] for line in got)
     assert lines_of(w.get(f"/apps/{app}/log?lines=2500")) == got[-2500:]
+
+
+# ---- scale requests ---------------------------------------------------------------------------
+
+@case
+def a_scale_request_is_complete_when_the_jobs_are_so(w):
+    app, id, release = w.living("web", "worker")
+    with Stream(f"/events?app_id={app}&object_types=job,scale_request") as s:
+        def next():
+            e = json.loads(s.next()[2])
+            return e["object_type"], e["data"]["state"], e["data"].get("type"), e["object_id"]
+
+        made = w.ask("PUT", f"/apps/{app}/scale/{release}", {"app": id, "release": release, "state": "pending", "new_processes": {"web": 2}})
+        r = made.exactly('{"id":"<id>","app":"%s","release":"%s","state":"pending","new_processes":{"web":2},"created_at":"<time>","updated_at":"<time>"}' % (id, release))
+        assert w.ok("GET", f"/apps/{app}/formations/{release}")["processes"] == {"web": 2}
+        assert next() == ("scale_request", "pending", None, r["id"])
+        one, two = w.job(app, release, "starting"), w.job(app, release, "up")
+        assert [next()[1] for _ in range(2)] == ["starting", "up"]
+        w.ok("PUT", f"/apps/{app}/jobs/{one['id']}", {**one, "state": "up"})
+        assert next() == ("job", "up", "web", one["id"])
+        assert next() == ("scale_request", "complete", None, r["id"])
+
+        # To what is there: at once. Down: when they are gone.
+        again = w.ok("PUT", f"/apps/{app}/scale/{release}", {"new_processes": {"web": 2, "worker": 0}})
+        assert again["state"] == "complete" and again["old_processes"] == {"web": 2}, again
+        assert [next()[1] for _ in range(2)] == ["pending", "complete"]
+        less = w.ok("PUT", f"/apps/{app}/scale/{release}", {"new_processes": {}})
+        assert less["state"] == "pending" and next()[1] == "pending"
+        for j in (one, two):
+            w.ok("PUT", f"/apps/{app}/jobs/{j['id']}", {**j, "state": "down"})
+        assert [next()[1] for _ in range(3)] == ["down", "down", "complete"]
+
+
+@case
+def a_scale_request_that_is_overtaken_is_cancelled(w):
+    app, _, release = w.living("web")
+    path = f"/apps/{app}/scale/{release}"
+    with Stream(f"/events?app_id={app}&object_types=scale_request") as s:
+        first = w.ok("PUT", path, {"new_processes": {"web": 1}})
+        second = w.ok("PUT", path, {"new_processes": {"web": 2}})
+        w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 3}})
+        third = w.ok("PUT", path, {"new_processes": {"web": 4}})
+        assert w.ok("PUT", path, {"id": third["id"], "state": "cancelled"})["state"] == "cancelled"
+        seen = [(e["object_id"], e["data"]["state"]) for e in (json.loads(s.next()[2]) for _ in range(6))]
+        assert sorted(seen) == sorted((r["id"], state) for r in (first, second, third) for state in ("pending", "cancelled")), seen
+    w.ask("PUT", path, {"id": third["id"], "state": "cancelled"}).empty(404)  # it has ended
+
+
+@case
+def a_scale_request_is_checked_as_a_formation_is(w):
+    app, _, release = w.living("web")
+    path = f"/apps/{app}/scale/{release}"
+    for processes in ([], {"web": -1}, {"web": "1"}, {"foo": 1}, None):
+        w.ask("PUT", path, {"new_processes": processes}).refuses("new_processes")
+    w.ask("PUT", path, {"new_processes": {}, "state": "happy"}).refuses("state")
+    w.ask("PUT", path, {"new_processes": {}, "id": "x"}).refuses("id")
+    w.ask("PUT", f"/apps/nobody/scale/{release}", {"new_processes": {}}).empty(404)
+    w.ask("PUT", f"/apps/{app}/scale/{NOBODY}", {"new_processes": {}}).empty(404)
+    protected = w.app(protected=True)["name"]
+    w.ask("PUT", f"/apps/{protected}/scale/{release}", {"new_processes": {"web": 0}}).refuses(None)
+    w.get(f"/apps/{app}/formations/{release}").empty(404)
 
 
 # ---- events ---------------------------------------------------------------------------------
