@@ -1,2 +1,0 @@
-build-tsan/obj/libflynn/clock.o: libflynn/clock.c libflynn/clock.h
-libflynn/clock.h:
