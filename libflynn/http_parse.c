@@ -17,6 +17,9 @@
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 
+/* Empty lines before a request line that are skipped. */
+#define EMPTY_LINES_MAX 8
+
 /* What a byte may be part of. */
 enum {
 	TOKEN = 1,  /* RFC 9110 5.6.2 */
@@ -276,7 +279,10 @@ take_request_line(struct cursor *c, struct fl_http_head *head)
 {
 	enum fl_http_parse_result r;
 
-	while (c->p < c->end && *c->p == '\r') {
+	for (int n = 0; c->p < c->end && *c->p == '\r'; n++) {
+		/* RFC 9112 2.2 wants one to be borne. Each that comes alone has all looked at again. */
+		if (n == EMPTY_LINES_MAX)
+			return invalid(c, "too many empty lines before the request");
 		c->line = c->p;
 		if ((r = end_line(c, "")) != FL_HTTP_PARSE_DONE)
 			return r;

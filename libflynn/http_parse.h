@@ -54,7 +54,7 @@ enum fl_http_parse_result {
 	FL_HTTP_PARSE_DONE = 1,
 };
 
-/* Parse the head that starts at data; spans point into data. Empty lines before a request line are skipped. */
+/* Parse the head that starts at data; spans point into data. A few empty lines before a request line are skipped. */
 enum fl_http_parse_result fl_http_parse_request(const char *data, size_t len, struct fl_http_head *head, struct fl_err *err);
 enum fl_http_parse_result fl_http_parse_response(const char *data, size_t len, struct fl_http_head *head, struct fl_err *err);
 

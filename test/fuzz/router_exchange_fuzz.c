@@ -278,6 +278,8 @@ client_says(struct talker *t, const char *data, size_t len)
 			continue;
 		}
 		fl_buf_add(&r->bytes, data, len);
+		if (t->n_asked == 0 && r->bytes.len >= 3 && memcmp(r->bytes.data, "PRI", 3) == 0)
+			t->hears.at = UNTIL_END; /* HTTP/2 */
 		switch (fl_http_parse_request(r->bytes.data, r->bytes.len, &h, NULL)) {
 		case FL_HTTP_PARSE_MORE:
 			return;

@@ -198,6 +198,8 @@ table("request line", [
     ("a line that ends with CR", "9112 2.2", "GET / HTTP/1.1\rHost: {h}\r\r"),
     ("a line that ends with CR CR LF", "9112 2.2", "GET / HTTP/1.1\r\r\nHost: {h}\r\n\r\n"),
     ("a line that ends with LF CR", "9112 2.2", "GET / HTTP/1.1\n\rHost: {h}\n\r\n\r"),
+    ("nine empty lines before it", "9112 2.2: one is to be borne", "\r\n" * 9 + get()),
+    ("empty lines without end", "9112 2.2", "\r\n" * 10000),
     ("an empty line of LF before it", "9112 2.2", "\n" + get()),
     ("an empty line of CR before it", "9112 2.2", "\r" + get()),
     ("an empty line with a space before it", "9112 2.2", " \r\n" + get()),
