@@ -7,7 +7,8 @@
 #   make lint         linters, no warnings;  make fuzz T=name SECONDS=60 runs one fuzzer
 #   make soak         the router under mixed load for SOAK_S=600 seconds; SAN=1 too
 #   make images       the container images, into the engine that $DOCKER_HOST or the default names
-#   make bench        the figures of the README;  make install DESTDIR= PREFIX=/usr/local
+#   make bench        the figures of the README;  make bench-router: what requests cost the router, and haproxy
+#   make install DESTDIR= PREFIX=/usr/local
 #
 # Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
 # so that a program or a test takes from its folder exactly what it uses.
@@ -29,7 +30,7 @@ MAKEFLAGS += --no-builtin-rules
 q = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs tests fuzzers fuzz test lint install bench soak run stop destroy images deps clean
+.PHONY: all programs tests fuzzers fuzz test lint install bench bench-router soak run stop destroy images deps clean
 
 # Libraries. What a program does not use is dropped from it at link time.
 LIBFLYNN_PKGS := libevent libevent_openssl libcurl yajl libpq libnghttp2 openssl
@@ -173,6 +174,11 @@ lint:
 	@test/lint
 bench:
 	@test/bench.sh
+$(BUILD)/bench/%: $(BUILD)/obj/test/router/bench/%.o
+	@mkdir -p $(@D)
+	$(call q,LINK) $(LINK) -pie -o $@ $^ $(call pkg_libs,openssl)
+bench-router: programs $(BUILD)/bench/load $(BUILD)/bench/origin
+	@BUILD=$(BUILD) test/bench_router.py $(ROUNDS)
 soak: programs
 	@SOAK_S=$(or $(SOAK_S),600) SAN=$(SAN) BUILD=$(BUILD) test/test_router_soak.sh
 images: all

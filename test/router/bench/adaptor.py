@@ -1,4 +1,5 @@
-"""The router as a bench of routers wants it: `adaptor lacks|start|control SPEC`; this is all but `start`.
+"""The router as a bench of routers wants it: `adaptor lacks|start|control SPEC` (which is
+faster at `start` than this is).
 
 SPEC is a JSON file: dir, threads, ports (http, https, tcp, admin), hosts_file and services_file
 (tab-separated), tcp_backends, certs (host, cert, key). `lacks` makes what stands before a router
@@ -214,6 +215,10 @@ exec {shlex.quote(ROUTER)} -httpaddr 127.0.0.1:{ports["http"]} -httpsaddr 127.0.
 """)
 
 
+def start(spec):
+    os.execv("/bin/sh", ["sh", os.path.join(spec["dir"], "start.sh")])
+
+
 def control(spec):
     with open(os.path.join(spec["dir"], "world.json")) as f:
         discoverd = json.load(f)["discoverd"]
@@ -237,7 +242,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with open(sys.argv[2]) as f:
         spec = json.load(f)
-    {"lacks": lacks, "control": control}[sys.argv[1]](spec)
+    {"lacks": lacks, "start": start, "control": control}[sys.argv[1]](spec)
 
 
 main()
