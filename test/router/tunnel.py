@@ -772,7 +772,8 @@ def stuck_client_holds_up_nobody_else(w):
         for _ in range(5):
             stuck.append(w.client().send(text))
     for _ in range(50):
-        assert w.get(host).status == 200
+        a = w.get(host)
+        assert a.status == 200, (a.line, a.body)
     for c in stuck:
         c.close()
 
@@ -871,3 +872,86 @@ def big_bodies_pass_whole_whatever_their_framing(w):
                         body = (b"%x\r\n%s\r\n" % (size, body) if size else b"") + b"0\r\n\r\n"
                     a = c.send(f"PUT /{how}-{size} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n").send(body).read_answer()
                     assert a.status == 200 and a.body == inst.pattern[:size], (size, how, up, a.line, len(a.body))
+
+
+# ---- TLS that is none, or that ends ---------------------------------------------------------
+
+def client_hello(name):
+    out = ssl.MemoryBIO()
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ctx.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
+    return out.read()
+
+
+@case
+def handshakes_that_end_anywhere_leave_nothing_behind(w):
+    """At each eighth byte of a hello, by FIN and by RST; and with a byte of it turned over."""
+    tls_app(w, "hello.example.com", thoughtful)
+    hello = client_hello("hello.example.com")
+    wait_for("clients to be gone", lambda: w.router.metric("flynn_router_clients_open") == 0)
+    before = descriptors(w)
+    for cut in range(0, len(hello), 8):
+        for by_force in (False, True):
+            c = Client(w.router.https)
+            c.send(hello[:cut])
+            if by_force:
+                reset(c.sock, c.f)
+            else:
+                c.close()
+        with Client(w.router.https) as c:
+            c.send(hello[:cut] + bytes([hello[cut] ^ 0xff]) + hello[cut + 1:])
+            fin(c)
+            with contextlib.suppress(ConnectionResetError):
+                c.f.read()
+    wait_for("clients to be gone again", lambda: w.router.metric("flynn_router_clients_open") == 0)
+    wait_for("descriptors to be closed", lambda: descriptors(w) <= before + 4)
+    with tls_client(w, "hello.example.com") as c:
+        assert c.sock.version() == "TLSv1.3"
+
+
+@case
+def what_is_no_tls_gets_no_more_than_an_alert(w):
+    for words in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"SSH-2.0-x\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 1000, b"\x80\x2e\x01\x03\x01" + b"x" * 40,
+                  b"\0" * 100, os.urandom(500), b"\x15\x03\x03\0\x02\x02\x28", b"\x17\x03\x03\0\x10" + b"x" * 16):
+        with Client(w.router.https) as c:
+            c.send(words)
+            fin(c)
+            with contextlib.suppress(ConnectionResetError):
+                got = c.f.read()
+                assert len(got) <= 7 and got[:1] in (b"", b"\x15"), (words[:20], got)
+
+
+@case
+def records_that_were_changed_end_the_connection(w):
+    """A request whose record was tampered with reaches nobody."""
+    inst = tls_app(w, "mac.example.com", thoughtful)
+    inst.go = threading.Semaphore(100)
+    raw = socket.create_connection(("127.0.0.1", w.router.https), LIMIT)
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
+    in_, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ctx.wrap_bio(in_, out, server_hostname="mac.example.com")
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            raw.sendall(out.read())
+            in_.write(raw.recv(65536))
+    raw.sendall(out.read())
+    tls.write(b"GET /good HTTP/1.1\r\nHost: mac.example.com\r\n\r\n")
+    raw.sendall(out.read())
+    wait_for("the good one", lambda: len(inst.requests) == 1)
+    tls.write(b"GET /bad HTTP/1.1\r\nHost: mac.example.com\r\n\r\n")
+    record = bytearray(out.read())
+    record[-1] ^= 1
+    raw.sendall(bytes(record))
+    try:
+        while raw.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    raw.close()
+    assert [r.target for r in inst.requests] == ["/good"]
