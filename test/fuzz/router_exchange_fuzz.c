@@ -26,9 +26,12 @@
 #include "router/client.h"
 #include "router/exchange.h"
 #include "router/listener.h"
+#include "router/journal.h"
 #include "router/plane.h"
 #include "router/reclaim.h"
+#include "router/seen.h"
 #include "router/table.h"
+#include "router/tally.h"
 #include "router/upstream.h"
 #include "router/worker.h"
 
@@ -54,6 +57,7 @@ static struct world {
 	struct plane plane;
 	struct worker *w;
 	struct service *service;
+	struct tally *tally; /* of the one route */
 	int listen_fd;
 } world;
 
@@ -114,8 +118,11 @@ set_up(void)
 	world.plane.buffer_bytes = 64 << 20;
 	world.plane.reclaim = reclaim_new(base, 1);
 	world.plane.head_timeout_ms = world.plane.answer_timeout_ms = 60000;
+	world.plane.seen = SEEN_JOURNAL | SEEN_TALLY;
+	world.plane.journal = journal_new(1, 1000);
+	world.tally = tally_new(1, 1);
 	world.service = service_new("a-web", 1);
-	table_add(table, target_new(&(struct target_spec){ .key = "a", .service = world.service }));
+	table_add(table, target_new(&(struct target_spec){ .key = "a", .service = world.service, .tally = world.tally }));
 	atomic_store(&world.plane.table, table);
 	atomic_store(&world.plane.is_synced, true);
 	world.w = worker_new(&world.plane, 0, NULL);
@@ -482,6 +489,7 @@ finish(void)
 		end_instance(0);
 	worker_turn(world.w, 0);
 	expect(atomic_load(&world.service->slots[0].n_held) == 0 && atomic_load(&b->slots[0].n_held) == 0);
+	expect(!tally_is_busy(world.tally));
 	expect(atomic_load(&b->slots[0].n_active) == 0 && TAILQ_EMPTY(&world.w->again) && worker_counter(world.w, COUNT_OPEN) == 0);
 	backend_works(b);
 }

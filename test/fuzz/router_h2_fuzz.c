@@ -22,9 +22,12 @@
 #include "router/client.h"
 #include "router/h2_internal.h"
 #include "router/listener.h"
+#include "router/journal.h"
 #include "router/plane.h"
 #include "router/reclaim.h"
+#include "router/seen.h"
 #include "router/table.h"
+#include "router/tally.h"
 #include "router/upstream.h"
 #include "router/worker.h"
 
@@ -42,6 +45,7 @@ static struct world {
 	struct plane plane;
 	struct worker *w;
 	struct service *service;
+	struct tally *tally; /* of the one route */
 	int listen_fd;
 } world;
 
@@ -94,8 +98,11 @@ set_up(void)
 	world.plane.admission = admission_new(2, 0);
 	world.plane.head_timeout_ms = world.plane.answer_timeout_ms = world.plane.start_timeout_ms = 60000;
 	world.plane.idle_timeout_ms = world.plane.body_timeout_ms = world.plane.send_timeout_ms = 60000;
+	world.plane.seen = SEEN_JOURNAL | SEEN_TALLY;
+	world.plane.journal = journal_new(1, 1000);
+	world.tally = tally_new(1, 1);
 	world.service = service_new("a-web", 1);
-	table_add(table, target_new(&(struct target_spec){ .key = "a", .service = world.service }));
+	table_add(table, target_new(&(struct target_spec){ .key = "a", .service = world.service, .tally = world.tally }));
 	atomic_store(&world.plane.table, table);
 	atomic_store(&world.plane.is_synced, true);
 	world.w = worker_new(&world.plane, 0, NULL);
@@ -314,6 +321,7 @@ finish(struct run *r)
 		end_instance(r, 0);
 	worker_turn(world.w, 0);
 	expect(atomic_load(&world.service->slots[0].n_held) == 0 && atomic_load(&b->slots[0].n_held) == 0);
+	expect(!tally_is_busy(world.tally));
 	expect(atomic_load(&b->slots[0].n_active) == 0 && TAILQ_EMPTY(&world.w->unsent) && TAILQ_EMPTY(&world.w->again));
 	expect(worker_counter(world.w, COUNT_OPEN) == 0 && world.w->blocks.held == 0);
 	backend_works(b);
