@@ -15,6 +15,15 @@ done
 
 # The cases have a plan of their own.
 _tests=-1
+rc=0
 # shellcheck disable=SC2154
 API_PORT=$a_port OTHER_API_PORT=$b_port API_KEY=$AUTH HOST_PORT=$host_port ROUTER_PORT=$router_port HOST_ID=$HOST_ID \
-	CLUSTER_KEY=$CLUSTER PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/test/api/suite.py" "$@"
+	CLUSTER_KEY=$CLUSTER PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/test/api/suite.py" "$@" || rc=$?
+
+# What they were asked has left nothing behind.
+# shellcheck disable=SC2154 # start_daemon sets them
+for pid in "$a_pid" "$b_pid"; do
+	kill -TERM "$pid"
+	wait "$pid" || { rc=1; note "a controller ended with $?"; tail -n 60 "$TMP/a.log" "$TMP/b.log" | sed 's/^/# /'; }
+done
+exit $rc
