@@ -24,10 +24,20 @@
 /* Above this a subscriber has to read before he gets more. */
 #define MAX_PENDING ((size_t)256 << 10)
 #define BATCH "200"
-#define BATCH_ROWS 200
+#define BATCH_BYTES "262144"
+#define LIST_BYTES "8388608"
 #define COUNT_MAX 1000
 
 #define COLUMNS "event_id, app_id, object_type, object_id, data, micros(created_at)"
+/*
+ * The first of the chosen events in the order of their numbers: no more than rows, and, for an event may have a whole
+ * release in it, than bytes, but one at least.
+ */
+#define FIRST(where, order, rows, bytes)                                                                      \
+	"SELECT " COLUMNS " FROM (SELECT *, row_number() OVER sofar AS n, sum(length(data::text)) OVER sofar AS size" \
+	" FROM (SELECT * FROM events WHERE " where " ORDER BY event_id " order " LIMIT " rows ") chosen"              \
+	" WINDOW sofar AS (ORDER BY event_id " order ")) sized"                                                   \
+	" WHERE n = 1 OR size <= " bytes " ORDER BY event_id " order
 /* $1 an app's id, $2 types with commas between them, $3 an object's id; NULL: any. */
 #define CHOSEN                                                                            \
 	"($1::uuid IS NULL OR app_id = $1) AND ($2::text IS NULL OR object_type = ANY (string_to_array($2, ',')))" \
@@ -199,7 +209,9 @@ on_events(const PGresult *res, const struct fl_err *err, void *arg)
 
 	if (!subscriber_got(s, err))
 		return;
-	for (int i = 0; i < PQntuples(res); i++) {
+	if (PQntuples(res) > 0) /* there may be more than a batch */
+		s->dirty = true;
+	for (int i = 0; i < PQntuples(res) && fl_http_stream_pending(s->req) <= MAX_PENDING; i++) {
 		struct fl_buf b = { 0 };
 		struct fl_jsonw w = fl_jsonw(&b);
 
@@ -208,8 +220,6 @@ on_events(const PGresult *res, const struct fl_err *err, void *arg)
 		s->wanted.last_id = fl_pg_int(res, i, 0, s->wanted.last_id);
 		fl_buf_release(&b);
 	}
-	if (PQntuples(res) == BATCH_ROWS)
-		s->dirty = true;
 	subscriber_pump(s);
 }
 
@@ -234,9 +244,7 @@ subscriber_pump(struct subscriber *s)
 	if (!s->started || !s->dirty || s->busy || s->req == NULL || fl_http_stream_pending(s->req) > MAX_PENDING)
 		return;
 	s->dirty = false;
-	subscriber_query(s, "SELECT " COLUMNS " FROM events WHERE " CHOSEN " AND event_id > $4"
-			    " ORDER BY event_id LIMIT " BATCH,
-	    s->wanted.last_id, NULL, on_events);
+	subscriber_query(s, FIRST(CHOSEN " AND event_id > $4", "", BATCH, BATCH_BYTES), s->wanted.last_id, NULL, on_events);
 }
 
 static void
@@ -302,8 +310,7 @@ list(struct events *e, struct fl_http_req *req, const struct wanted *w)
 	snprintf(last, sizeof(last), "%lld", (long long)w->last_id);
 	snprintf(before, sizeof(before), "%lld", (long long)w->before_id);
 	snprintf(count, sizeof(count), "%lld", (long long)(w->count > 0 ? w->count : COUNT_MAX));
-	query_all(e->c, req, "SELECT " COLUMNS " FROM events WHERE " CHOSEN " AND event_id > $4"
-			     " AND ($5 = '0' OR event_id < $5::bigint) ORDER BY event_id DESC LIMIT $6::bigint",
+	query_all(e->c, req, FIRST(CHOSEN " AND event_id > $4 AND ($5 = '0' OR event_id < $5::bigint)", "DESC", "$6::bigint", LIST_BYTES),
 	    (const char *[]){ *w->app != '\0' ? w->app : NULL, w->types, w->object, last, before, count }, 6, write_event);
 }
 

@@ -18,7 +18,7 @@ void events_free(struct events *e);
 
 /*
  * Queries app_id (name or id), object_types (with commas), object_id; with "Accept: application/json" an array, the newest
- * first, of at most count ones, before before_id and since since_id. With any other, or none, server-sent events: from now
+ * first, of at most count ones (1000) and about 8 MiB, before before_id and since since_id. With any other, or none, server-sent events: from now
  * on; with past=true or a Last-Event-Id those after it first, of which count ones at most.
  */
 void events_read(struct fl_http_req *req, void *arg);

@@ -117,10 +117,15 @@ on_events(const PGresult *res, const struct fl_err *err, void *arg)
 		fl_http_stream_end(subscriber_leave(s));
 		return;
 	}
-	for (int i = 0; i < PQntuples(res); i++)
-		send_event(s, res, i);
 	if (PQntuples(res) == BATCH_ROWS)
 		s->dirty = true;
+	for (int i = 0; i < PQntuples(res); i++) {
+		if (fl_http_stream_pending(s->req) > MAX_PENDING) { /* the rest when these are taken */
+			s->dirty = true;
+			break;
+		}
+		send_event(s, res, i);
+	}
 	subscriber_pump(s);
 }
 
