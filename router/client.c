@@ -21,6 +21,7 @@
 #include "router/plane.h"
 #include "router/proxied.h"
 #include "router/tls_io.h"
+#include "router/unpolled.h"
 #include "router/worker.h"
 
 /* What one read for a request takes at most: so much a client can make us keep by sending requests early. */
@@ -70,11 +71,30 @@ wait_ms(const struct client *c, enum client_wait wait)
 	return 0;
 }
 
+/* Nothing is expected from the client itself. */
+static bool
+is_for_instance(enum client_wait wait)
+{
+	return wait == WAIT_CONNECT || wait == WAIT_ANSWER || wait == WAIT_MORE;
+}
+
+void
+client_poll(struct client *c)
+{
+	unpolled_remove(c);
+	if (worker_poll(c->w, &c->io) == 0)
+		return;
+	c->io.flags |= IO_BROKEN;
+	worker_again(c->w, c); /* which closes it */
+}
+
 void
 client_wait(struct client *c, enum client_wait wait, bool moved)
 {
 	int ms = wait_ms(c, wait);
 
+	if (c->is_unpolled && !is_for_instance(wait))
+		client_poll(c);
 	if (c->wait == wait && !moved)
 		return;
 	c->wait = (uint8_t)wait;
@@ -122,6 +142,7 @@ client_close(struct client *c, bool abort)
 		return;
 	}
 	LIST_REMOVE(c, link);
+	unpolled_remove(c);
 	if (c->is_tls)
 		worker_trim_later(w);
 	if (c->is_counted)
@@ -514,11 +535,14 @@ client_accept(struct worker *w, const struct listener *l, int fd, const struct s
 		client_close(c, true);
 		return;
 	}
-	if ((l->is_tls && tls_io_begin(&c->io, w->plane->tls) == -1) || worker_poll(w, &c->io) == -1) {
+	if (l->is_tls && tls_io_begin(&c->io, w->plane->tls) == -1) {
 		client_close(c, true);
 		return;
 	}
 	if (l->is_tcp)
 		c->x = exchange_begin_tcp(c);
+	unpolled_add(c);
 	client_run(c);
+	if (c->is_unpolled && (c->x == NULL || !is_for_instance(c->wait)))
+		client_poll(c);
 }

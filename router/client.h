@@ -59,6 +59,8 @@ struct client {
 	uint8_t again;	   /* in the worker's queue since that round; 0: not in it */
 	bool is_partial;   /* in was parsed: it needs more */
 	bool is_lingering; /* answered for good; only waits for the client's end */
+	bool is_unpolled;  /* the poller does not know it yet: unpolled.h */
+	uint32_t unpolled; /* its number there */
 	uint32_t n_lingered;
 	int64_t head_us; /* when a part of a head came; 0: none, or nobody wants to know */
 };
@@ -76,6 +78,8 @@ void client_stash(struct client *c, const void *data, size_t len);
 /* It has no request under way, not even a part of one. */
 bool client_is_idle(const struct client *c);
 void client_close(struct client *c, bool abort);
+/* Tell the poller of it. */
+void client_poll(struct client *c);
 /* Its last answer was given: end our side and wait for the client's end, for a while. */
 void client_linger(struct client *c);
 /* A stream of that connection, all zero so far, that ops carries. */

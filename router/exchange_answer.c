@@ -95,6 +95,9 @@ frame_answer(struct exchange *x, const struct fl_http_head *h, bool has_body)
 	x->keep_client = x->keep_client && exchange_is_read(x) && !flow_holds(&x->up) && !x->w->is_draining;
 	if (!has_body) {
 		flow_init(&x->down, FLOW_LENGTH, 0);
+		/* A 204 that promises a body all the same may yet send it: behind the next request, if there were one. */
+		if (h->status == 204 && (h->chunked || h->content_length > 0))
+			x->keep_upstream = false;
 	} else if (h->chunked && x->minor > 0 && !x->c->is_stream) {
 		flow_init(&x->down, FLOW_CHUNKED, 0);
 	} else if (h->chunked) {

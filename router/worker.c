@@ -395,6 +395,7 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 		run_again(w);
 	if (!TAILQ_EMPTY(&w->unsent))
 		h2_flush(w);
+	unpolled_run(w);
 	atomic_store_explicit(&w->counters[COUNT_BUFFERS], block_held(&w->blocks), memory_order_relaxed);
 	empty_graves(w);
 }
@@ -405,6 +406,8 @@ worker_turn(struct worker *w, int wait_ms)
 	struct epoll_event events[EVENTS_A_TURN];
 	int n;
 
+	if (w->unpolled.n > 0 && (wait_ms == -1 || wait_ms > UNPOLLED_MS))
+		wait_ms = UNPOLLED_MS;
 	reclaim_sleep(w->plane->reclaim, w->index);
 	n = epoll_wait(w->epoll_fd, events, EVENTS_A_TURN, wait_ms);
 	reclaim_wake(w->plane->reclaim, w->index);
@@ -527,6 +530,7 @@ worker_free(struct worker *w)
 	h2_pool_free(w->h2);
 	block_pool_release(&w->blocks);
 	seen_release(w);
+	unpolled_release(&w->unpolled);
 	while (w->n_exchanges > 0)
 		free(w->exchanges[--w->n_exchanges]);
 	EVP_MAC_CTX_free(w->sticky_mac);

@@ -19,6 +19,7 @@
 #include "router/complaint.h"
 #include "router/io.h"
 #include "router/timer.h"
+#include "router/unpolled.h"
 
 struct client;
 struct exchange;
@@ -83,6 +84,7 @@ struct worker {
 
 	LIST_HEAD(, listener) listeners;
 	LIST_HEAD(, client) clients;
+	struct unpolled unpolled;
 	TAILQ_HEAD(client_queue, client) again; /* had more to do than one turn's share */
 	uint8_t again_round;
 	TAILQ_HEAD(, h2) unsent; /* HTTP/2 connections that have something to write at the turn's end, or to think about */
