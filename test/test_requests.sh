@@ -125,6 +125,7 @@ is "those of both routers, in order, of this app alone" "$(grep -o 'one.test.loc
 	"one.test.local/hi one.test.local/404/b one.test.local/500/a one.test.local/slow"
 like "each field" "$out" "^20[0-9-]+T[0-9:.]+Z  500 +[0-9]+\\.[0-9] +5  127\\.0\\.0\\.1:$web_port +GET +one\\.test\\.local/500/a\$"
 unlike "no escape codes in a pipe" "$(cat -v <<<"$out")" '\^\['
+like "the status in its colour on a terminal" "$(TERM=xterm script -qec 'flynn -a one requests --status 5xx -n 1' /dev/null | cat -v)" '\^\[\[31m50[0-9] +\^\[\[0m'
 told 1 --status 5xx
 is "by class of status" "$(grep -o "test.local/.*" <<<"$out" | grep -v ready)" test.local/500/a
 told 1 --status 404
