@@ -43,7 +43,7 @@ handover_prove(const char *key, enum handover_side side, const uint8_t predecess
 	uint8_t text[64 + 2 * HANDOVER_NONCE_LEN] = { 0 };
 	unsigned len = HANDOVER_PROOF_LEN;
 
-	memcpy(text, label, strlen(label));
+	snprintf((char *)text, 64, "%s", label);
 	memcpy(text + 64, predecessor_nonce, HANDOVER_NONCE_LEN);
 	memcpy(text + 64 + HANDOVER_NONCE_LEN, successor_nonce, HANDOVER_NONCE_LEN);
 	if (HMAC(EVP_sha256(), key, (int)strlen(key), text, sizeof(text), proof, &len) == NULL)

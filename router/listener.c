@@ -90,7 +90,7 @@ resolve(const char *addr, struct fl_err *err)
 	if (why != 0)
 		fl_err_set(err, FL_ERR_INVALID, "listen on %s: %s", addr, gai_strerror(why));
 	else if (*host == '\0') /* where there is no IPv6 */
-		getaddrinfo("0.0.0.0", service, &hints, &found->ai_next);
+		(void)getaddrinfo("0.0.0.0", service, &hints, &found->ai_next);
 	free(host);
 	return why == 0 ? found : NULL;
 }

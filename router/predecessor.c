@@ -130,7 +130,7 @@ static void
 on_heard(FL_UNUSED evutil_socket_t fd, short what, void *arg)
 {
 	struct predecessor *p = arg;
-	struct handover_message m;
+	struct handover_message m = { .type = 0 };
 	int got = (what & EV_TIMEOUT) != 0 ? 0 : handover_receive(p->heir_fd, &m, NULL, 0, NULL);
 
 	if (got == 1 && !p->is_proven && m.type == HANDOVER_PROVE) {
@@ -150,7 +150,9 @@ on_asked(evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	static const struct timeval limit = { .tv_sec = PROVE_S };
 	struct handover_message hello = handover_message(HANDOVER_HELLO);
 	struct predecessor *p = arg;
-	int heir = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_un none;
+	socklen_t len = sizeof(none);
+	int heir = accept4(fd, (struct sockaddr *)&none, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (heir == -1)
 		return;

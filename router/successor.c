@@ -47,7 +47,7 @@ ended(int got, struct fl_err *err)
 static int
 introduce(int fd, const char *key, uint8_t want[HANDOVER_PROOF_LEN], struct fl_err *err)
 {
-	struct handover_message hello, prove = handover_message(HANDOVER_PROVE);
+	struct handover_message hello = { .type = 0 }, prove = handover_message(HANDOVER_PROVE);
 	int got = handover_receive(fd, &hello, NULL, 0, NULL);
 
 	if (got != 1)
@@ -64,7 +64,7 @@ introduce(int fd, const char *key, uint8_t want[HANDOVER_PROOF_LEN], struct fl_e
 static int
 inherit_one(int fd, const uint8_t want[HANDOVER_PROOF_LEN], struct sockets *inherited, struct fl_err *err)
 {
-	struct handover_message m;
+	struct handover_message m = { .type = 0 };
 	int fds[HANDOVER_MAX_FDS];
 	size_t n = 0;
 	int got = handover_receive(fd, &m, fds, HANDOVER_MAX_FDS, &n);
