@@ -115,7 +115,7 @@ frame_answer(struct exchange *x, const struct fl_http_head *h, bool has_body)
 static bool
 send_stream(struct exchange *x, const struct fl_http_head *h, bool has_body, const char *data, size_t len)
 {
-	struct h2_answer to = { .has_body = has_body, .is_last = x->down.ended, .id = x->id };
+	struct h2_answer to = { .has_body = has_body, .is_last = x->down.ended && x->down.trailers == NULL, .id = x->id };
 	size_t taken = h2_stream_answer(x->c, h, &to, data, len);
 
 	return send_client(x, NULL, 0, data + taken, len - taken);
@@ -131,7 +131,8 @@ begin_answer(struct exchange *x, struct fl_http_head *h, char *rest, size_t len)
 	char cookie[STICKY_VALUE_MAX];
 
 	frame_answer(x, h, has_body);
-	if (flow_take(&x->down, rest, len, &used, &pass, &err) == -1)
+	x->down.keeps_trailers = x->c->is_stream;
+	if (flow_receive(&x->down, &x->w->blocks, rest, len, &used, &pass, &err) == -1)
 		return bad_answer(x, err.msg);
 	if (used < len)
 		x->keep_upstream = false; /* it says more than it was asked */
@@ -229,6 +230,8 @@ exchange_answer(struct exchange *x)
 		return step;
 	switch (flow_pump(&x->down, &x->u->io, &x->c->io, &x->w->blocks, x->w->in, WORKER_IN_BYTES, &x->excess, &err)) {
 	case FLOW_DONE:
+		if (x->down.trailers != NULL)
+			h2_stream_end_with(x->c, &x->down.trailers);
 		return exchange_finish(x);
 	case FLOW_BUSY:
 		return EXCHANGE_BUSY;

@@ -28,7 +28,8 @@ flow_release(struct flow *f, struct block_pool *pool)
 {
 	block_free(pool, f->held);
 	pipe_free(&pool->pipes, f->pipe);
-	f->held = NULL;
+	block_free(pool, f->trailers);
+	f->held = f->trailers = NULL;
 	f->pipe = NULL;
 }
 
@@ -218,6 +219,20 @@ read_pipe(struct flow *f, struct io *from, struct pipe *p, struct block_pool *po
 }
 
 /* Read into memory, look at it, and write it. FLOW_DONE: go on. */
+/* Trailers are the last of what was used, and counted by the decoder. */
+int
+flow_receive(struct flow *f, struct block_pool *pool, char *data, size_t len, size_t *used, size_t *pass, struct fl_err *err)
+{
+	size_t before = f->chunked.trailer_len, n;
+
+	if (flow_take(f, data, len, used, pass, err) == -1)
+		return -1;
+	n = f->chunked.trailer_len - before;
+	if (f->keeps_trailers && n > 0)
+		f->trailers = block_append(pool, f->trailers, data + *used - n, n);
+	return 0;
+}
+
 static enum flow_result
 read_bytes(struct flow *f, struct io *from, struct io *to, struct block_pool *pool, char *scratch, size_t scratch_len,
     struct block **excess, struct fl_err *err)
@@ -229,7 +244,7 @@ read_bytes(struct flow *f, struct io *from, struct io *to, struct block_pool *po
 		return n == 0 ? at_eof(f) : n == IO_AGAIN ? FLOW_READ_BLOCKED : FLOW_CUT;
 	f->moved = true;
 	f->is_bulk = (size_t)n == scratch_len;
-	if (flow_take(f, scratch, (size_t)n, &used, &pass, err) == -1)
+	if (flow_receive(f, pool, scratch, (size_t)n, &used, &pass, err) == -1)
 		return FLOW_BAD;
 	if (used < (size_t)n)
 		*excess = block_append(pool, *excess, scratch + used, (size_t)n - used);

@@ -33,6 +33,8 @@ struct flow {
 	uint64_t left;
 	uint64_t n_bytes; /* of the body, taken to be passed on */
 	struct fl_http_chunked chunked;
+	bool keeps_trailers;	/* with FLOW_DECHUNK, for who tells them otherwise */
+	struct block *trailers; /* as they came: lines, and an empty one */
 	struct block *held; /* read and not yet written */
 	struct pipe *pipe;  /* the same, behind held, where nobody need look at it; NULL: none */
 	bool is_bulk;	    /* much comes at once: not worth copying */
@@ -51,6 +53,8 @@ void flow_release(struct flow *f, struct block_pool *pool);
  * body's. -1 with INVALID when the framing is broken.
  */
 int flow_take(struct flow *f, char *data, size_t len, size_t *used, size_t *pass, struct fl_err *err);
+/* The same, and keep the trailers among them if they are wanted. */
+int flow_receive(struct flow *f, struct block_pool *pool, char *data, size_t len, size_t *used, size_t *pass, struct fl_err *err);
 
 enum flow_result {
 	FLOW_READ_BLOCKED,  /* nothing more to read now */

@@ -16,6 +16,7 @@
 
 #include "libflynn/http_parse.h"
 
+struct block;
 struct client;
 struct h2;
 struct h2_pool;
@@ -63,6 +64,8 @@ struct h2_answer {
 size_t h2_stream_answer(struct client *c, const struct fl_http_head *h, const struct h2_answer *to, const char *data, size_t len);
 /* A final answer's head was sent. */
 bool h2_stream_is_answered(const struct client *c);
+/* The trailers that a chunked answer ends with, as lines: *lines is taken. */
+void h2_stream_end_with(struct client *c, struct block **lines);
 /* All was said: end the stream. The client may be gone afterwards. */
 void h2_stream_finish(struct client *c);
 /* A part of client_close(): frees the client. abort: by RST_STREAM that says that something went wrong. */

@@ -239,3 +239,29 @@ h2_head_answer(const struct fl_http_head *h, struct fl_span id, char *names, ngh
 		nv[n++] = nv_of("x-request-id", sizeof("x-request-id") - 1, id, NGHTTP2_NV_FLAG_NO_INDEX);
 	return n;
 }
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+size_t
+h2_head_trailers(const char *lines, size_t len, nghttp2_nv nv[H2_HEAD_TRAILERS_MAX])
+{
+	const char *at = lines, *end = lines + len, *stop;
+	size_t n = 0;
+
+	for (; n < H2_HEAD_TRAILERS_MAX && (stop = memchr(at, '\r', (size_t)(end - at))) != NULL && stop > at; at = stop + 2) {
+		const char *colon = memchr(at, ':', (size_t)(stop - at)), *value, *value_end = stop;
+
+		assert(colon != NULL); /* else the decoder would have refused it */
+		for (value = colon + 1; value < value_end && is_blank(*value);)
+			value++;
+		while (value_end > value && is_blank(value_end[-1]))
+			value_end--;
+		nv[n++] = (nghttp2_nv){ .name = (uint8_t *)at, .namelen = (size_t)(colon - at), .value = (uint8_t *)value,
+			.valuelen = (size_t)(value_end - value), .flags = NGHTTP2_NV_FLAG_NONE };
+	}
+	return n;
+}

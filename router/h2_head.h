@@ -54,4 +54,12 @@ struct block *h2_head_take_trailers(struct h2_head *h);
  */
 size_t h2_head_answer(const struct fl_http_head *h, struct fl_span id, char *names, nghttp2_nv nv[H2_HEAD_NV_MAX]);
 
+/* More trailers than so many are left out. */
+#define H2_HEAD_TRAILERS_MAX 64
+/*
+ * The trailers of a chunked body, lines that its decoder has let through. nghttp2 is to copy them, and to make names lower
+ * case. Returns how many.
+ */
+size_t h2_head_trailers(const char *lines, size_t len, nghttp2_nv nv[H2_HEAD_TRAILERS_MAX]);
+
 #endif

@@ -162,6 +162,29 @@ lengths_are_told_but_with_204(void **state)
 	free(names);
 }
 
+static void
+trailers_are_taken_apart(void **state)
+{
+	static const char lines[] = "X-One:  a b \r\ny:\r\nZ:1:2\r\n\r\n";
+	static const char *const want[][2] = { { "X-One", "a b" }, { "y", "" }, { "Z", "1:2" } };
+	nghttp2_nv nv[H2_HEAD_TRAILERS_MAX];
+	char many[(H2_HEAD_TRAILERS_MAX + 5) * 4 + 3] = "";
+
+	(void)state;
+	assert_int_equal(h2_head_trailers("\r\n", 2, nv), 0);
+	assert_int_equal(h2_head_trailers(lines, sizeof(lines) - 1, nv), fl_nitems(want));
+	for (size_t i = 0; i < fl_nitems(want); i++) {
+		assert_int_equal(nv[i].namelen, strlen(want[i][0]));
+		assert_memory_equal(nv[i].name, want[i][0], nv[i].namelen);
+		assert_int_equal(nv[i].valuelen, strlen(want[i][1]));
+		assert_memory_equal(nv[i].value, want[i][1], nv[i].valuelen);
+	}
+	for (int i = 0; i < H2_HEAD_TRAILERS_MAX + 5; i++)
+		strcat(many, "a:\r\n");
+	strcat(many, "\r\n");
+	assert_int_equal(h2_head_trailers(many, strlen(many), nv), H2_HEAD_TRAILERS_MAX);
+}
+
 int
 main(void)
 {
@@ -170,6 +193,7 @@ main(void)
 		cmocka_unit_test(large_lists_are_refused_and_not_kept),
 		cmocka_unit_test(answers_lose_what_is_about_the_connection),
 		cmocka_unit_test(lengths_are_told_but_with_204),
+		cmocka_unit_test(trailers_are_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,7 @@ struct h2_stream {
 	int32_t id;
 	struct block *in;	/* of its body, received and not read */
 	struct block *trailers; /* lines */
+	struct block *last;	/* trailers of the answer, lines; NULL: there are none */
 	const struct iovec *src; /* what is being sent: only while it is */
 	size_t src_off, src_left; /* bytes of *src that were sent, of all that are not */
 	int64_t left;		/* bytes of the answer's body to come, -1: unknown */

@@ -278,6 +278,16 @@ h2_stream_interim(struct client *c, const struct fl_http_head *h)
 	h2_produce(s->h2); /* at once: names and values are borrowed */
 }
 
+/* False: there is none among them. */
+static bool
+send_trailers(struct h2_stream *s)
+{
+	nghttp2_nv nv[H2_HEAD_TRAILERS_MAX];
+	size_t n = h2_head_trailers(block_bytes(s->last), s->last->len, nv);
+
+	return n > 0 && nghttp2_submit_trailer(s->h2->session, s->id, nv, n) == 0;
+}
+
 /* What nghttp2 may send next of a body, at most max bytes. */
 static ssize_t
 offer(struct h2_stream *s, size_t max, uint32_t *flags)
@@ -296,6 +306,8 @@ offer(struct h2_stream *s, size_t max, uint32_t *flags)
 		s->left -= (int64_t)n;
 	if (s->left == 0 || (s->is_shut && n == s->src_left && s->left < 0)) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		if (s->last != NULL && send_trailers(s))
+			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
 		s->is_end_sent = true;
 		return (ssize_t)n;
 	}
@@ -355,6 +367,15 @@ h2_stream_is_answered(const struct client *c)
 }
 
 void
+h2_stream_end_with(struct client *c, struct block **lines)
+{
+	struct h2_stream *s = stream_of(c);
+
+	s->last = *lines;
+	*lines = NULL;
+}
+
+void
 h2_stream_finish(struct client *c)
 {
 	struct h2_stream *s = stream_of(c);
@@ -392,6 +413,7 @@ h2_stream_close(struct client *c, bool abort)
 	}
 	block_free(&h2->w->blocks, s->in);
 	block_free(&h2->w->blocks, s->trailers);
+	block_free(&h2->w->blocks, s->last);
 	LIST_REMOVE(s, link);
 	h2->n_streams--;
 	h2_wake(h2);

@@ -127,6 +127,7 @@ def answers_of_all_framings_pass(w):
     with connect(w) as c:
         s = c.get(host, "/chunked")
         assert s.body == b"abcde" and s.get("content-length") is None and s.ended
+        assert s.trailers == [("x-trailer", "1")], s.trailers
         s = c.get(host, "/pieces")
         assert s.body == b"".join(b"%d" % (i % 10) * 1000 for i in range(200)) and s.ended
         assert c.get(host, "/eof").body == b"x" * 300000
@@ -237,6 +238,40 @@ def trailers_of_a_request_pass(w):
         stream = c.ask(host, method="POST", end=False)
         s = c.send(stream, b"hello", trailers=[("x-check", "abc"), ("x-more", "1")]).answer(stream)
         assert s.body == b"5\r\nhello\r\n0\r\nx-check: abc\r\nx-more: 1\r\n\r\n", s.body
+
+
+@case
+def trailers_of_an_answer_pass(w):
+    def framed(inst, c, f):
+        while (r := read_request(f)) is not None:
+            answer(c, b"", framing="Transfer-Encoding: chunked\r\nTrailer: X-Check\r\n")
+            if r.target != "/empty":
+                c.sendall(b"5\r\nhello\r\n")
+            if r.target == "/forbidden":
+                c.sendall(b"0\r\nConnection: close\r\n\r\n")
+                return
+            for byte in b"0\r\nX-Check:  abc \r\nX-More:\r\n\r\n" if r.target == "/slow" else ():
+                c.sendall(bytes([byte]))
+            if r.target == "/none":
+                c.sendall(b"0\r\n\r\n")
+            elif r.target != "/slow":
+                c.sendall(b"0\r\nX-Check:  abc \r\nX-More:\r\n\r\n")
+
+    host, (inst,), _ = w.app(framed)
+    with connect(w) as c:
+        for path, body, trailers in (("/", b"hello", True), ("/slow", b"hello", True), ("/empty", b"", True), ("/none", b"hello", False)):
+            s = c.get(host, path)
+            assert s.body == body and s.ended and s.trailers == ([("x-check", "abc"), ("x-more", "")] if trailers else None), (path, s.trailers)
+        assert inst.connections == 1
+        s = c.get(host, "/forbidden")
+        assert s.reset == h2.INTERNAL_ERROR or s.status == 502
+    # They wait for the window that the body needs.
+    with connect(w, settings=[(h2.INITIAL_WINDOW_SIZE, 5)], update=False) as c:
+        stream = c.ask(host)
+        s = c.streams[stream]
+        c.until(lambda: s.body == b"hello")
+        c.give(stream, 1)
+        assert c.answer(stream).trailers == [("x-check", "abc"), ("x-more", "")]
 
 
 @case
@@ -1117,6 +1152,7 @@ def router(w, *flags):
 def stuck_stream_is_cut_and_others_go_on(w):
     host, (inst,), _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 1000000)])
     good, _, _ = w.app()
+    eof, _, _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 65535, framing="")])
     with router(w, "-send-timeout", "1") as r, H2(r.http, update=False) as c:
         stream = c.ask(host)
         s = c.streams[stream]
@@ -1127,7 +1163,6 @@ def stuck_stream_is_cut_and_others_go_on(w):
         wait_for("the instance to be let go", lambda: not inst.open)
         assert c.get(good).status == 200
         # One whose answer is over but for its last frame, which waits for window.
-        eof, _, _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 65535, framing="")])
         late = c.ask(eof)
         c.until(lambda: c.streams[late].reset is not None)
         assert c.get(good).status == 200
