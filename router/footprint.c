@@ -51,7 +51,9 @@ on_settled(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, FL_UNUSED void *a
 void
 footprint_trim_soon(struct event_base *base)
 {
-	static const struct timeval settled = { .tv_usec = 100000 };
+	static const struct timeval soon = { .tv_usec = 100000 };
+	static const struct timeval later = { .tv_sec = 5 }; /* libcurl has had the last of its timers, too */
 
-	event_base_once(base, -1, EV_TIMEOUT, on_settled, NULL, &settled);
+	event_base_once(base, -1, EV_TIMEOUT, on_settled, NULL, &soon);
+	event_base_once(base, -1, EV_TIMEOUT, on_settled, NULL, &later);
 }

@@ -7,7 +7,7 @@
 struct event_base;
 
 /*
- * In a moment, once, let go of free heap, and of the pages of programs and libraries that were looked at: what is
+ * In a moment, and again some seconds later, let go of free heap, and of the pages of programs and libraries that were looked at: what is
  * needed again comes back from the page cache, and most of it, as that of dynamic linking, is not. Takes about a
  * millisecond.
  */
