@@ -256,6 +256,7 @@ service_update(struct service *s, const char *const *addrs, const char *const *r
 			set->leader = b;
 	}
 	atomic_store(&s->set, set);
+	atomic_fetch_add(&s->n_updates, 1);
 	reclaim_retire(r, old, free, NULL);
 	FL_MAP_EACH(left, e) {
 		struct backend *b = fl_map_value(e);

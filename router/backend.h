@@ -66,6 +66,7 @@ struct service_slot {
 
 struct service {
 	_Atomic(struct backend_set *) set; /* never NULL */
+	_Atomic uint32_t n_updates;	   /* times that set has changed */
 	_Atomic bool is_known;		   /* discoverd has told its instances once */
 	_Atomic bool is_hopeful;	   /* it has none, and one is about to come */
 	_Atomic uint32_t n_waiting;	   /* requests that wait for that, of all workers */

@@ -19,6 +19,7 @@
 #include "router/h2.h"
 #include "router/listener.h"
 #include "router/plane.h"
+#include "router/starting.h"
 #include "router/proxied.h"
 #include "router/tls_io.h"
 #include "router/unpolled.h"
@@ -54,6 +55,8 @@ wait_ms(const struct client *c, enum client_wait wait)
 		return plane->body_timeout_ms;
 	case WAIT_CONNECT:
 		return 3000;
+	case WAIT_CHANGE:
+		return STARTING_GRACE_MS;
 	case WAIT_START:
 		return plane->start_timeout_ms;
 	case WAIT_ANSWER:

@@ -34,6 +34,7 @@ enum client_wait {
 	WAIT_MORE,	/* a backend to go on with its answer */
 	WAIT_READER,	/* the client to take what was sent */
 	WAIT_START,	/* an instance to start */
+	WAIT_CHANGE,	/* other instances, as all that there are refuse */
 	WAIT_LINGER,	/* the client to end its side */
 	WAIT_MAX
 };

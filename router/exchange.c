@@ -363,6 +363,10 @@ exchange_expire(struct exchange *x, int wait)
 		exchange_fail(x, 503, "no instance of %s came up within %d s, though one is starting", x->service->name,
 		    x->w->plane->start_timeout_ms / 1000);
 		return;
+	case WAIT_CHANGE:
+		exchange_end_wait(x);
+		exchange_no_instance(x);
+		return;
 	case WAIT_BODY:
 		exchange_fail(x, 408, "the request's body did not come in time, or too slowly");
 		return;

@@ -21,9 +21,9 @@
 /* A request that ends the connection of whoever gets it is not shown to all instances. */
 #define RESENT_MAX 2
 
-/* Those that there are were tried, or there is none. */
+/* Those that were tried have failed, and no other is there. */
 static int
-no_instance(struct exchange *x)
+all_fail(struct exchange *x)
 {
 	const struct service *s = x->service;
 	int status = x->n_resent > 0 ? 502 : 503;
@@ -31,13 +31,28 @@ no_instance(struct exchange *x)
 
 	if (x->n_tried == 1)
 		return exchange_fail(x, status, "the %s %s of %s %s", x->is_leader_only ? "leader" : "instance", x->tried[0]->name, s->name, how);
-	if (x->n_tried > 0)
-		return exchange_fail(x, status, "%s%zu instances of %s fail; the last that was tried, %s, %s",
-		    x->n_tried >= atomic_load(&s->set)->n ? "all " : "", x->n_tried, s->name, x->tried[x->n_tried - 1]->name, how);
+	return exchange_fail(x, status, "%s%zu instances of %s fail; the last that was tried, %s, %s",
+	    x->n_tried >= atomic_load(&s->set)->n ? "all " : "", x->n_tried, s->name, x->tried[x->n_tried - 1]->name, how);
+}
+
+int
+exchange_no_instance(struct exchange *x)
+{
+	const struct service *s = x->service;
+
+	if (x->n_tried > 0) {
+		/* They may have died just now, all of them, and discoverd not know it yet. */
+		if (x->n_resent == 0 && !x->is_patient && x->w->plane->start_timeout_ms > 0 && exchange_begin_wait(x))
+			return STEP_NEXT;
+		return all_fail(x);
+	}
 	if (!atomic_load(&s->is_known))
 		return exchange_fail(x, 503, "discoverd has not said yet where %s runs", s->name);
-	if (atomic_load(&s->is_hopeful) && x->w->plane->start_timeout_ms > 0)
-		return exchange_begin_wait(x);
+	if (atomic_load(&s->is_hopeful) && x->w->plane->start_timeout_ms > 0) {
+		if (exchange_begin_wait(x))
+			return STEP_NEXT;
+		return exchange_fail(x, 503, "an instance of %s is starting, and too many requests wait for it already", s->name);
+	}
 	if (atomic_load(&s->set)->n > 0)
 		return exchange_fail(x, 503, "%s has no leader at the moment", s->name);
 	return exchange_fail(x, 503, "no instance of %s runs: it is scaled to 0, or its jobs end as soon as they start", s->name);
@@ -87,11 +102,12 @@ int
 exchange_dial(struct exchange *x)
 {
 	struct worker *w = x->w;
-	struct backend *b = choose(x);
+	struct backend *b;
 	int why;
 
-	if (b == NULL)
-		return no_instance(x);
+	x->n_updates = atomic_load(&x->service->n_updates);
+	if ((b = choose(x)) == NULL)
+		return exchange_no_instance(x);
 	if (!x->is_fresh && !x->is_tcp)
 		x->u = upstream_reuse(w, b, x->c, x->is_safe ? INT64_MAX : STALE_MS);
 	if (x->u == NULL)
@@ -128,7 +144,7 @@ exchange_lost(struct exchange *x)
 	if (x->is_safe) {
 		x->tried[x->n_tried++] = b;
 		if (x->n_resent++ == RESENT_MAX)
-			return no_instance(x);
+			return exchange_no_instance(x);
 		worker_count(x->w, COUNT_RETRIES, 1);
 		x->state = STATE_DIAL;
 		return STEP_NEXT;

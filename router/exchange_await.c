@@ -25,16 +25,17 @@ count_in(struct plane *plane, struct service *s)
  * It is counted here and looks again in exchange_await(): the control thread changes the service first, and then looks
  * whether somebody waits for that.
  */
-int
+bool
 exchange_begin_wait(struct exchange *x)
 {
 	if (!count_in(x->w->plane, x->service))
-		return exchange_fail(x, 503, "an instance of %s is starting, and too many requests wait for it already", x->service->name);
+		return false;
 	worker_count(x->w, COUNT_WAITS, 1);
 	TAILQ_INSERT_TAIL(&x->w->waiting, x, waiting_link);
 	x->is_waiting = true;
+	x->is_patient = x->is_patient || x->n_tried > 0;
 	x->state = STATE_AWAIT;
-	return STEP_NEXT;
+	return true;
 }
 
 void
@@ -51,9 +52,14 @@ exchange_end_wait(struct exchange *x)
 int
 exchange_await(struct exchange *x)
 {
-	if (atomic_load(&x->service->set)->n == 0 && atomic_load(&x->service->is_hopeful))
+	const struct service *s = x->service;
+
+	if (x->n_tried > 0 && atomic_load(&s->n_updates) == x->n_updates)
+		return exchange_wait(x, WAIT_CHANGE);
+	if (x->n_tried == 0 && atomic_load(&s->set)->n == 0 && atomic_load(&s->is_hopeful))
 		return exchange_wait(x, WAIT_START);
 	exchange_end_wait(x);
+	x->n_tried = 0;
 	x->state = STATE_DIAL;
 	return STEP_NEXT;
 }

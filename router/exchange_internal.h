@@ -65,6 +65,8 @@ struct exchange {
 	bool is_tcp, is_head, is_json;
 	struct sticky *sticky; /* NULL: the route is not */
 	bool is_leader_only; /* the route leads to nobody else */
+	uint32_t n_updates; /* of the service, when it was last looked for an instance */
+	bool is_patient; /* all instances have refused it, and it has waited for others */
 	bool is_waiting; /* in STATE_AWAIT, and counted as such */
 	bool is_safe;	 /* may be sent twice */
 	bool is_fresh;	 /* not over a pooled connection */
@@ -103,10 +105,12 @@ int exchange_ask(struct exchange *x);
 int exchange_answer(struct exchange *x);
 int exchange_tunnel(struct exchange *x);
 
-/* Enter STATE_AWAIT, unless too many wait. Returns STEP_NEXT. */
-int exchange_begin_wait(struct exchange *x);
+/* Enter STATE_AWAIT. False: too many wait already. */
+bool exchange_begin_wait(struct exchange *x);
 /* It waits no more, if it did. */
 void exchange_end_wait(struct exchange *x);
+/* There is no instance to ask, or none but those that were tried: wait for one, or say so. Returns STEP_NEXT. */
+int exchange_no_instance(struct exchange *x);
 /* The connection ended before any byte of an answer came: try again, or say so. */
 int exchange_lost(struct exchange *x);
 /* Pass on more of the request's body. STEP_NEXT: go on with the answer; blocked says on whom it waits. */

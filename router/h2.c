@@ -609,6 +609,7 @@ h2_expire(struct h2 *h2, int wait)
 	case WAIT_MORE:
 	case WAIT_READER:
 	case WAIT_START:
+	case WAIT_CHANGE:
 	case WAIT_MAX:
 		h2->is_broken = true;
 		break;
