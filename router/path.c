@@ -26,7 +26,7 @@ path_is_plain(struct fl_span path)
 	for (size_t i = 0; i < path.len; i++) {
 		char c = path.p[i];
 
-		if (c == '%' || c == '\\' || c == ';')
+		if (c == '%' || c == '\\' || c == ';' || c == '\0')
 			return false;
 		if ((c == '/' || c == '.') && i > 0 && path.p[i - 1] == '/')
 			return false;

@@ -28,7 +28,7 @@ parse(const char *text, struct fl_err *err)
 static void
 route_is_read_and_written(FL_UNUSED void **state)
 {
-	/* The ids are the MD5 of "www.example.com", "*.example.com" and "2222". */
+	/* The ids are the MD5 of "www.example.com", "*.example.com", "www.example.com/api" and "2222". */
 	static const struct {
 		const char *in, *api, *etcd, *key;
 	} cases[] = {
@@ -47,6 +47,13 @@ route_is_read_and_written(FL_UNUSED void **state)
 		    "\"service\":\"w\",\"tls_cert\":\"C\",\"tls_key\":\"K\",\"sticky\":true},\"created_at\":\"2014-08-16T21:16:12Z\","
 		    "\"updated_at\":\"2014-08-16T21:16:13Z\"}",
 		    "*.example.com" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"www.example.com\",\"path\":\"/api/\",\"service\":\"w\",\"leader\":true,"
+		  "\"redirect_https\":true,\"maintenance\":true,\"maintenance_text\":\"soon\",\"sticky\":false}}",
+		    "{\"id\":\"http/ea9c5b2ab3c1e2fa6155f38df8ebe1d6\",\"type\":\"http\",\"config\":{\"domain\":\"www.example.com\","
+		    "\"path\":\"/api\",\"service\":\"w\",\"leader\":true,\"redirect_https\":true,\"maintenance\":true,\"maintenance_text\":\"soon\"}}",
+		    "{\"id\":\"ea9c5b2ab3c1e2fa6155f38df8ebe1d6\",\"type\":\"http\",\"config\":{\"domain\":\"www.example.com\","
+		    "\"path\":\"/api\",\"service\":\"w\",\"leader\":true,\"redirect_https\":true,\"maintenance\":true,\"maintenance_text\":\"soon\"}}",
+		    "www.example.com" },
 		{ "{\"type\":\"tcp\",\"config\":{\"port\":2222,\"service\":\"gitreceive\"}}",
 		    "{\"id\":\"tcp/934b535800b1cba8f96a5d72f72f1611\",\"type\":\"tcp\",\"config\":{\"port\":2222,\"service\":\"gitreceive\"}}",
 		    "{\"id\":\"934b535800b1cba8f96a5d72f72f1611\",\"type\":\"tcp\",\"config\":{\"port\":2222,\"service\":\"gitreceive\"}}",
@@ -95,6 +102,9 @@ what_is_wrong_is_said(FL_UNUSED void **state)
 		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a\",\"service\":\"x\",\"tls_cert\":\"C\"}}",
 		    "tls_cert and tls_key are needed both, or neither" },
 		{ "{\"type\":\"tcp\",\"config\":{\"port\":0}}", "a route needs a service" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"a\",\"service\":\"x\",\"path\":\"/a b\"}}",
+		    "path: \"/a b\" is no path prefix: it begins with \"/\", is written without percent-encoding, and has no empty, "
+		    "\".\" or \"..\" segment and none of ? # % ; \\ < > \" nor a space" },
 	};
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {
@@ -210,6 +220,50 @@ wrong_types_are_refused(FL_UNUSED void **state)
 }
 
 static void
+update_replaces_what_it_names(FL_UNUSED void **state)
+{
+	static const char base[] = "{\"type\":\"http\",\"parent_ref\":\"p\",\"config\":{\"domain\":\"a.com\",\"path\":\"/x\",\"service\":\"w\","
+				   "\"tls_cert\":\"C\",\"tls_key\":\"K\",\"sticky\":true},\"created_at\":\"2014-08-16T21:16:12Z\"}";
+	static const struct {
+		const char *in, *want; /* of config as etcd has it; or the sentence */
+	} cases[] = {
+		{ "{}", "\"domain\":\"a.com\",\"path\":\"/x\",\"service\":\"w\",\"tls_cert\":\"C\",\"tls_key\":\"K\",\"sticky\":true}" },
+		{ "{\"config\":{\"sticky\":false,\"service\":\"v\"}}",
+		    "\"domain\":\"a.com\",\"path\":\"/x\",\"service\":\"v\",\"tls_cert\":\"C\",\"tls_key\":\"K\"}" },
+		{ "{\"type\":\"http\",\"config\":{\"domain\":\"A.com\",\"path\":\"/x/\",\"tls_cert\":\"\",\"tls_key\":\"\",\"leader\":null}}",
+		    "\"domain\":\"a.com\",\"path\":\"/x\",\"service\":\"w\",\"sticky\":true}" },
+		{ "{\"parent_ref\":\"q\",\"config\":{\"maintenance_text\":\"t\"}}", "\"sticky\":true,\"maintenance_text\":\"t\"}" },
+		{ "{\"config\":{\"domain\":\"b.com\"}}", "type, domain, path and port make a route what it is" },
+		{ "{\"config\":{\"path\":\"/y\"}}", "type, domain, path and port make a route what it is" },
+		{ "{\"config\":{\"path\":\"\"}}", "type, domain, path and port make a route what it is" },
+		{ "{\"type\":\"tcp\"}", "type, domain, path and port make a route what it is" },
+		{ "{\"config\":{\"tls_cert\":\"\"}}", "tls_cert and tls_key are needed both" },
+		{ "{\"config\":{\"service\":\"\"}}", "a route needs a service" },
+		{ "{\"config\":{\"sticky\":1}}", "sticky" },
+		{ "[]", "a route is a JSON object" },
+	};
+	struct route *old = parse(base, NULL);
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_err err = { 0 };
+		struct fl_json *v = fl_json_parse(cases[i].in, strlen(cases[i].in), NULL);
+		struct route *r = route_update(old, v, &err);
+		struct fl_buf b = { 0 };
+
+		if (r != NULL)
+			route_write(r, &b, true);
+		if (strstr(r != NULL ? fl_buf_cstr(&b) : err.msg, cases[i].want) == NULL)
+			fail_msg("%s: %s", cases[i].in, r != NULL ? fl_buf_cstr(&b) : err.msg);
+		if (r != NULL)
+			assert_string_equal(r->created_at, old->created_at);
+		fl_buf_release(&b);
+		fl_json_free(v);
+		route_free(r);
+	}
+	route_free(old);
+}
+
+static void
 port_is_allocated_and_times_are_stamped(FL_UNUSED void **state)
 {
 	struct route *r = parse("{\"type\":\"tcp\",\"config\":{\"service\":\"x\"}}", NULL);
@@ -234,6 +288,7 @@ main(void)
 		cmocka_unit_test(certificate_knows_whose_it_is),
 		cmocka_unit_test(no_certificate_is_got_for_what_is_no_host),
 		cmocka_unit_test(wrong_types_are_refused),
+		cmocka_unit_test(update_replaces_what_it_names),
 		cmocka_unit_test(port_is_allocated_and_times_are_stamped),
 	};
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 import socket
 
+from h2_client import H2
 from world import Client, Instance, Router, case, free_port, listens, read_request, wait_for
 
 
@@ -295,6 +296,26 @@ def maintenance_page_is_answered_instead(w):
     status, now = update(w, route, maintenance=False)
     assert status == 200 and "maintenance" not in now["config"] and now["config"]["maintenance_text"] == "We move house until 9."
     assert w.get(host).status == 200
+
+
+@case
+def http2_requests_follow_the_same_routes(w):
+    host, (root,), _ = w.app()
+    api = more(w, host, "/api", sticky=True)
+    w.router.route("moved." + host, "x", redirect_https=True)
+    w.router.route("shut." + host, "x", maintenance=True)
+    with H2(w.router.http) as c:
+        assert c.get(host, "/apix?/api").json["port"] == root.port
+        s = c.get(host, "/api/x")
+        assert s.json["port"] == api.port and re.fullmatch("_backend=[0-9a-f]{64}; Path=/api; HttpOnly; SameSite=Lax", s.get("set-cookie"))
+        s = c.get(host, "/api/x", headers=[("cookie", "a=b"), ("cookie", s.get("set-cookie").split(";")[0])])
+        assert s.json["port"] == api.port and s.get("set-cookie") is None
+        s = c.get(host, "/x/../api")
+        assert s.status == 400 and b"different routes" in s.body
+        s = c.get("moved." + host, "/a?b")
+        assert s.status == 301 and s.get("location") == f"https://moved.{host}:{w.router.https}/a?b"
+        s = c.get("shut." + host)
+        assert s.status == 503 and s.get("retry-after") is not None
 
 
 # ---- the API --------------------------------------------------------------------------------
