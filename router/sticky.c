@@ -199,17 +199,17 @@ sticky_write(EVP_MAC_CTX *mac, const struct sticky *s, uint64_t instance, int64_
 {
 	static const char digits[] = "0123456789abcdef";
 	struct value v = { .ends_s = htobe64((uint64_t)now_s + STICKY_TTL_S), .instance = htobe64(instance) };
+	unsigned char bytes[sizeof(v)];
 	char *at = out;
 
 	if (instance == s->instance && s->is_young)
 		return 0;
 	seal(mac, s->route, &v);
+	memcpy(bytes, &v, sizeof(v));
 	at = put(at, NAME);
-	for (size_t i = 0; i < sizeof(v); i++) {
-		unsigned char c = ((const unsigned char *)&v)[i];
-
-		*at++ = digits[c >> 4];
-		*at++ = digits[c & 15];
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		*at++ = digits[bytes[i] >> 4];
+		*at++ = digits[bytes[i] & 15];
 	}
 	at = put(at, "; Path=");
 	at = put_path(at, s->route + strlen(s->route) + 1);

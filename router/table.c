@@ -54,23 +54,29 @@ target_free(void *target)
 	free(t);
 }
 
-/* What an entry holds. */
-static const struct target *
-only_target(uintptr_t entry)
+/* Whether an entry is a table_paths: what is allocated starts at an even address. */
+static bool
+has_paths(const void *entry)
 {
-	return (entry & 1) == 0 ? (const struct target *)entry : NULL;
-}
-
-static struct table_paths *
-paths_of(uintptr_t entry)
-{
-	return (entry & 1) != 0 ? (struct table_paths *)(entry - 1) : NULL;
+	return ((uintptr_t)entry & 1) != 0;
 }
 
 static const struct target *
-first_target(uintptr_t entry)
+only_target(const void *entry)
 {
-	return (entry & 1) != 0 ? paths_of(entry)->targets[0] : only_target(entry);
+	return has_paths(entry) ? NULL : entry;
+}
+
+static const struct table_paths *
+paths_of(const void *entry)
+{
+	return has_paths(entry) ? (const void *)((const char *)entry - 1) : NULL;
+}
+
+static const struct target *
+first_target(const void *entry)
+{
+	return has_paths(entry) ? paths_of(entry)->targets[0] : entry;
 }
 
 struct table *
@@ -93,7 +99,7 @@ table_free(void *table)
 	struct table *t = table;
 
 	for (size_t i = 0; t != NULL && i <= t->mask; i++)
-		free(paths_of(t->slots[i].entry));
+		free((void *)paths_of(t->slots[i].entry));
 	free(t);
 }
 
@@ -104,7 +110,7 @@ find_slot(const struct table *t, const char *key, size_t len)
 	uint64_t hash = hash_of(t->seed, key, len);
 	const struct table_slot *slot;
 
-	for (size_t i = hash & t->mask; (slot = &t->slots[i])->entry != 0; i = (i + 1) & t->mask) {
+	for (size_t i = hash & t->mask; (slot = &t->slots[i])->entry != NULL; i = (i + 1) & t->mask) {
 		const char *found = first_target(slot->entry)->key;
 
 		if (slot->hash == hash && strncmp(found, key, len) == 0 && found[len] == '\0')
@@ -114,15 +120,16 @@ find_slot(const struct table *t, const char *key, size_t len)
 }
 
 /* The entry with the target added. */
-static uintptr_t
-add_to(uintptr_t entry, const struct target *target)
+static const void *
+add_to(const void *entry, const struct target *target)
 {
-	struct table_paths *old = paths_of(entry), *paths;
+	const struct table_paths *old = paths_of(entry);
 	const struct target *only = only_target(entry);
 	size_t n = old != NULL ? old->n : only != NULL, at = 0;
+	struct table_paths *paths;
 
 	if (n == 0 && target->path_len == 0)
-		return (uintptr_t)target;
+		return target;
 	paths = fl_xmalloc(sizeof(*paths) + (n + 1) * sizeof(paths->targets[0]));
 	paths->n = n + 1;
 	for (size_t i = 0; i < n; i++) {
@@ -132,8 +139,8 @@ add_to(uintptr_t entry, const struct target *target)
 		paths->targets[t->path_len >= target->path_len ? i : i + 1] = t;
 	}
 	paths->targets[at] = target;
-	free(old);
-	return (uintptr_t)paths + 1;
+	free((void *)old);
+	return (const char *)paths + 1;
 }
 
 void
@@ -163,13 +170,13 @@ struct names {
 	char key[TABLE_MAX_KEY + 1];
 };
 
-/* The entry of the next name that has one; 0: none is left. */
-static uintptr_t
+/* The entry of the next name that has one; NULL: none is left. */
+static const void *
 next_entry(const struct table *t, struct names *n)
 {
-	uintptr_t entry = 0;
+	const void *entry = NULL;
 
-	while (entry == 0 && t->has_wildcards && ++n->at < n->len) {
+	while (entry == NULL && t->has_wildcards && ++n->at < n->len) {
 		if (n->host[n->at] != '.')
 			continue;
 		n->key[0] = '*';
@@ -180,7 +187,7 @@ next_entry(const struct table *t, struct names *n)
 }
 
 static const struct target *
-match_path(uintptr_t entry, struct fl_span path)
+match_path(const void *entry, struct fl_span path)
 {
 	const struct table_paths *paths = paths_of(entry);
 
@@ -192,19 +199,19 @@ match_path(uintptr_t entry, struct fl_span path)
 
 /* first: the entry of the host itself. */
 static const struct target *
-match(const struct table *t, uintptr_t first, const char *host, size_t len, struct fl_span path)
+match(const struct table *t, const void *first, const char *host, size_t len, struct fl_span path)
 {
 	struct names names = { .host = host, .len = len };
-	const struct target *found = first != 0 ? match_path(first, path) : NULL;
-	uintptr_t entry;
+	const struct target *found = first != NULL ? match_path(first, path) : NULL;
+	const void *entry;
 
-	while (found == NULL && (entry = next_entry(t, &names)) != 0)
+	while (found == NULL && (entry = next_entry(t, &names)) != NULL)
 		found = match_path(entry, path);
 	return found;
 }
 
 static const struct target *
-match_all_readings(const struct table *t, uintptr_t first, const char *host, size_t len, struct fl_span path, bool *is_ambiguous)
+match_all_readings(const struct table *t, const void *first, const char *host, size_t len, struct fl_span path, bool *is_ambiguous)
 {
 	const struct target *found = NULL;
 	char read[PATH_MAX_READ];
@@ -223,11 +230,11 @@ match_all_readings(const struct table *t, uintptr_t first, const char *host, siz
 const struct target *
 table_find_route(const struct table *t, const char *host, size_t len, struct fl_span path, bool *is_ambiguous)
 {
-	uintptr_t entry = find_slot(t, host, len)->entry;
+	const void *entry = find_slot(t, host, len)->entry;
 	const struct target *only = only_target(entry);
 
 	*is_ambiguous = false;
-	if (only != NULL || (entry == 0 && !t->has_wildcards))
+	if (only != NULL || (entry == NULL && !t->has_wildcards))
 		return only;
 	if (path_is_plain(path))
 		return match(t, entry, host, len, path);
@@ -236,13 +243,13 @@ table_find_route(const struct table *t, const char *host, size_t len, struct fl_
 
 /* The shortest path's first. */
 static struct tls_cert *
-cert_of(uintptr_t entry)
+cert_of(const void *entry)
 {
 	const struct table_paths *paths = paths_of(entry);
 	struct tls_cert *cert = NULL;
 
 	if (paths == NULL)
-		return entry != 0 ? only_target(entry)->cert : NULL;
+		return entry != NULL ? only_target(entry)->cert : NULL;
 	for (size_t i = paths->n; i-- > 0 && cert == NULL;)
 		cert = paths->targets[i]->cert;
 	return cert;
@@ -253,9 +260,9 @@ table_find_cert(const struct table *t, const char *host, size_t len)
 {
 	struct names names = { .host = host, .len = len };
 	struct tls_cert *cert = cert_of(find_slot(t, host, len)->entry);
-	uintptr_t entry;
+	const void *entry;
 
-	while (cert == NULL && (entry = next_entry(t, &names)) != 0)
+	while (cert == NULL && (entry = next_entry(t, &names)) != NULL)
 		cert = cert_of(entry);
 	return cert;
 }

@@ -51,7 +51,7 @@ struct table_paths {
 
 struct table_slot {
 	uint64_t hash;
-	uintptr_t entry; /* 0: empty. A target; or, with the lowest bit set, a table_paths */
+	const void *entry; /* NULL: empty. A target; or, a byte behind its start, a table_paths */
 };
 
 struct table {
