@@ -218,8 +218,8 @@ match_all_readings(const struct table *t, const void *first, const char *host, s
 
 	*is_ambiguous = path.len > sizeof(read);
 	for (int r = 0; r < PATH_READINGS && !*is_ambiguous; r++) {
-		struct fl_span reading = { read, path_read(read, path, (enum path_reading)r) };
-		const struct target *one = match(t, first, host, len, reading);
+		size_t n = path_read(read, path, (enum path_reading)r);
+		const struct target *one = match(t, first, host, len, (struct fl_span){ read, n });
 
 		*is_ambiguous = r > 0 && one != found;
 		found = one;
