@@ -93,6 +93,23 @@ table_new(size_t n, uint64_t seed)
 	return t;
 }
 
+struct table *
+table_copy(const struct table *t, size_t n_more)
+{
+	struct table *copy;
+
+	if (t->n + n_more > t->mask / 2)
+		return NULL;
+	copy = fl_xmemdup(t, sizeof(*t) + (t->mask + 1) * sizeof(struct table_slot));
+	for (size_t i = 0; i <= t->mask; i++) {
+		const struct table_paths *p = paths_of(t->slots[i].entry);
+
+		if (p != NULL)
+			copy->slots[i].entry = (uintptr_t)fl_xmemdup(p, sizeof(*p) + p->n * sizeof(p->targets[0])) + 1;
+	}
+	return copy;
+}
+
 void
 table_free(void *table)
 {

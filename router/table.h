@@ -67,6 +67,8 @@ void target_free(void *target);
 
 /* An empty table with room for n targets. seed: a random number, so that strangers cannot choose names that collide. */
 struct table *table_new(size_t n, uint64_t seed);
+/* The same once more, with room for n_more targets; NULL: it is too full for that. */
+struct table *table_copy(const struct table *t, size_t n_more);
 /* The table, not the targets. */
 void table_free(void *table);
 /* Before the table is shared. Keys with their paths must differ. The target is borrowed. */

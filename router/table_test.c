@@ -225,11 +225,41 @@ host_is_made_comparable_or_refused(FL_UNUSED void **state)
 	assert_int_equal(table_normalise_host(big, TABLE_MAX_KEY, out), TABLE_MAX_KEY);
 }
 
+static void
+a_copy_is_added_to_alone(FL_UNUSED void **state)
+{
+	static const char *const keys[] = { "a.com", "a.com/api", "b.com" };
+	struct target *targets[3], *more[2] = { target_of("a.com/api/v2", NULL), target_of("*.c.com", NULL) };
+	struct table *t = table_of(keys, 3, targets), *copy = table_copy(t, 2);
+
+	assert_null(copy); /* it would be more than half full */
+	assert_non_null(copy = table_copy(t, 0));
+	table_free(copy);
+	table_free(t);
+	t = table_new(8, 7);
+	for (size_t i = 0; i < 3; i++)
+		table_add(t, targets[i]);
+	assert_non_null(copy = table_copy(t, 2));
+	table_add(copy, more[0]);
+	table_add(copy, more[1]);
+	assert_string_equal(find(copy, "a.com", "/api/v2/x"), "a.com/api/v2");
+	assert_string_equal(find(copy, "a.com", "/api/v1"), "a.com/api");
+	assert_string_equal(find(copy, "x.c.com", "/"), "*.c.com");
+	assert_string_equal(find(copy, "b.com", "/"), "b.com");
+	assert_string_equal(find(t, "a.com", "/api/v2/x"), "a.com/api");
+	assert_string_equal(find(t, "x.c.com", "/"), "");
+	table_free(copy);
+	target_free(more[0]);
+	target_free(more[1]);
+	free_all(t, targets, 3);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(host_leads_to_exact_name_then_nearest_wildcard),
+		cmocka_unit_test(a_copy_is_added_to_alone),
 		cmocka_unit_test(longest_path_wins_then_wildcards),
 		cmocka_unit_test(path_that_can_be_another_routes_is_ambiguous),
 		cmocka_unit_test(ten_thousand_names_are_all_found),
