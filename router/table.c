@@ -105,7 +105,7 @@ table_copy(const struct table *t, size_t n_more)
 		const struct table_paths *p = paths_of(t->slots[i].entry);
 
 		if (p != NULL)
-			copy->slots[i].entry = (uintptr_t)fl_xmemdup(p, sizeof(*p) + p->n * sizeof(p->targets[0])) + 1;
+			copy->slots[i].entry = (const char *)fl_xmemdup(p, sizeof(*p) + p->n * sizeof(p->targets[0])) + 1;
 	}
 	return copy;
 }
