@@ -106,7 +106,7 @@ closed_error(const struct h2 *h2)
 {
 	int32_t last = nghttp2_session_get_last_proc_stream_id(h2->session);
 
-	return h2->n_begun == (uint32_t)(last + 1) / 2 ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
+	return h2->n_begun == ((uint32_t)last + 1) / 2 ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
 }
 
 static int

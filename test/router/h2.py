@@ -466,6 +466,7 @@ WRONG_FRAMES = {
     "headers on stream 0": (lambda c, h: pack(HEADERS, END_HEADERS, 0, b"\x82"), {P}),
     "headers on a closed stream": (lambda c, h: done(c, h) + headers(c, h, stream=c.next_id - 2), {Z}),
     "headers on a cancelled stream": (lambda c, h: done(c, h, True) + headers(c, h, stream=c.next_id - 2), {Z}),
+    "headers behind the last stream": (lambda c, h: headers(c, "nobody", stream=0x7fffffff) + headers(c, h, stream=0x7fffffff), {P, Z}),
     "headers on a stream left out": (lambda c, h: done(c, h, left_out=True) + headers(c, h, stream=1), {P}),
     "headers on a stream of ours": (lambda c, h: headers(c, h, stream=2), {P}),
     "headers without end_stream twice": (lambda c, h: headers(c, h, stream=c.open()) + headers(c, h, stream=c.next_id - 2), {P, Z}),
