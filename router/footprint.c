@@ -28,7 +28,7 @@ is_wanted(uintptr_t start, uintptr_t end)
 static int
 drop_pages(struct dl_phdr_info *info, FL_UNUSED size_t size, FL_UNUSED void *arg)
 {
-	uintptr_t mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1;
+	uintptr_t mask = (uintptr_t)sysconf(_SC_PAGESIZE) - 1, phdr = (uintptr_t)info->dlpi_phdr;
 
 	for (size_t i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
@@ -36,7 +36,8 @@ drop_pages(struct dl_phdr_info *info, FL_UNUSED size_t size, FL_UNUSED void *arg
 		uintptr_t end = info->dlpi_addr + h->p_vaddr + h->p_memsz;
 
 		if (h->p_type == PT_LOAD && (h->p_flags & PF_W) == 0 && !is_wanted(start, end))
-			madvise((void *)start, end - start, MADV_DONTNEED); /* of no consequence where it fails, as for the vdso */
+			/* Of no consequence where it fails, as for the vdso. */
+			madvise((char *)info->dlpi_phdr + (intptr_t)(start - phdr), end - start, MADV_DONTNEED);
 	}
 	return 0;
 }

@@ -15,14 +15,14 @@
 static inline __attribute__((always_inline)) char *
 put(char *at, const char *text)
 {
-	return (char *)memcpy(at, text, strlen(text)) + strlen(text);
+	return (char *)mempcpy(at, text, strlen(text));
 }
 
 static inline char *
 put_span(char *at, struct fl_span s)
 {
 	/* A missing one is NULL, which memcpy(3) does not take. */
-	return s.len > 0 ? (char *)memcpy(at, s.p, s.len) + s.len : at;
+	return s.len > 0 ? (char *)mempcpy(at, s.p, s.len) : at;
 }
 
 /* Not negative, in decimal. */
@@ -35,7 +35,7 @@ put_number(char *at, int64_t number)
 	do
 		*--p = (char)('0' + n % 10);
 	while ((n /= 10) > 0);
-	return (char *)memcpy(at, p, (size_t)(digits + sizeof(digits) - p)) + (digits + sizeof(digits) - p);
+	return (char *)mempcpy(at, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 #endif
