@@ -35,7 +35,7 @@ ping(struct fl_http_req *req, FL_UNUSED void *arg)
 static void
 on_status(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
 {
-	static const char healthy[] = "{\"data\":{\"status\":\"healthy\",\"version\":\"" FLYNN_VERSION "\"}}";
+	static const char healthy[] = "{\"data\":{\"status\":\"healthy\",\"version\":\"" FL_VERSION "\"}}";
 	struct fl_buf b = { 0 };
 
 	if (err != NULL) {

@@ -15,6 +15,7 @@ HOST_ID=host0
 # ---- what the controller lives on -----------------------------------------------------------
 
 pg_port=$(free_port) discoverd_port=$(free_port)
+# shellcheck disable=SC2034 # a_port and b_port are for the controllers of who sources this
 host_port=$(free_port) router_port=$(free_port) a_port=$(free_port) b_port=$(free_port)
 PG=$(mktemp -d /tmp/flynn-test-pg.XXXXXX)
 chown postgres "$PG"
