@@ -6,6 +6,7 @@
 
 #include "controller/answer.h"
 #include "controller/controller.h"
+#include "controller/host_job.h"
 #include "controller/log_source.h"
 #include "controller/number.h"
 #include "controller/row.h"
@@ -431,25 +432,12 @@ read_streams(struct app_log *l, const char *types)
 	l->streams[1] = any || strstr(types, "stderr") != NULL;
 }
 
-/* A job's id without hyphens in its UUID. */
-static char *
-read_job_id(const char *given)
-{
-	const char *uuid = given != NULL ? strchr(given, '-') : NULL;
-	char id[FL_UUID_LEN + 1];
-
-	if (given == NULL || *given == '\0')
-		return NULL;
-	if (uuid == NULL || !fl_uuid_parse(uuid + 1, id))
-		return fl_xstrdup(given);
-	return fl_xasprintf("%.*s-%s", (int)(uuid - given), given, id);
-}
-
 void
 app_log(struct fl_http_req *req, void *arg)
 {
 	struct controller *c = arg;
 	const char *lines = fl_http_query(req, "lines"), *follow = fl_http_query(req, "follow");
+	const char *job_id = fl_http_query(req, "job_id");
 	struct app_log *l;
 	int64_t n;
 
@@ -462,7 +450,7 @@ app_log(struct fl_http_req *req, void *arg)
 	l->lines = n;
 	l->follow = follow != NULL && strcmp(follow, "true") == 0;
 	l->events = fl_http_accepts(req, "text/event-stream");
-	l->job_id = read_job_id(fl_http_query(req, "job_id"));
+	l->job_id = job_id != NULL && *job_id != '\0' ? host_job_id(job_id) : NULL;
 	l->type = fl_xstrdup_null(fl_http_query(req, "process_type"));
 	read_streams(l, fl_http_query(req, "stream_types"));
 	TAILQ_INIT(&l->sources);

@@ -28,9 +28,8 @@ struct find {
 };
 
 char *
-host_job_id(const struct fl_http_req *req)
+host_job_id(const char *given)
 {
-	const char *given = fl_http_param(req, "job");
 	int host_len = (int)strcspn(given, "-");
 	char uuid[FL_UUID_LEN + 1];
 
@@ -144,6 +143,6 @@ host_job_find(struct controller *c, struct fl_http_req *req, unsigned flags,
 {
 	struct find *f = fl_xcalloc(1, sizeof(*f));
 
-	*f = (struct find){ .c = c, .req = req, .flags = flags, .job_id = host_job_id(req), .cb = cb, .arg = arg };
+	*f = (struct find){ .c = c, .req = req, .flags = flags, .job_id = host_job_id(fl_http_param(req, "job")), .cb = cb, .arg = arg };
 	apps_find(c, req, on_app, f);
 }

@@ -15,8 +15,8 @@ struct host_job {
 	bool known; /* to the host */
 };
 
-/* The request's :job, its UUID without hyphens if that is how it came. The caller frees. */
-char *host_job_id(const struct fl_http_req *req);
+/* A job's id as we write it: its UUID without hyphens, if given is an id at all. The caller frees. */
+char *host_job_id(const char *given);
 
 enum host_job_flags { HOST_JOB_MAY_COME = 1 /* a job that the host does not know yet is found too */ };
 

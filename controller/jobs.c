@@ -42,6 +42,7 @@ jobs_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
 	row_str(w, "type", res, row, 3);
 	row_str(w, "state", res, row, 4);
 	row_json(w, "cmd", res, row, 5);
+	row_json(w, "args", res, row, 5); /* its name for newer clients */
 	row_int(w, "exit_status", res, row, 6);
 	row_str(w, "host_error", res, row, 7);
 	row_int(w, "restarts", res, row, 8);
@@ -76,7 +77,7 @@ jobs_list_live(struct fl_http_req *req, void *arg)
 void
 jobs_get(struct fl_http_req *req, void *arg)
 {
-	char *id = host_job_id(req);
+	char *id = host_job_id(fl_http_param(req, "job"));
 
 	query_one(arg, req, "SELECT " COLUMNS " FROM jobs j WHERE j.job_id = $2 AND j.app_id = find_app($1)",
 	    (const char *[]){ fl_http_param(req, "app"), id }, 2, jobs_write);
@@ -161,10 +162,22 @@ set_int(struct tx *tx, size_t param, const struct fl_json *in, const char *key, 
 /* A job of the request's body, checked. */
 struct put {
 	char release[FL_UUID_LEN + 1];
-	const char *id, *type, *state, *host_error, *run_at;
-	char *host;
+	const char *given_id, *type, *state, *host_error, *run_at;
+	char *id, *host;
 	int64_t exit_status, restarts;
 };
+
+static int
+put_read_id(struct fl_http_req *req, struct put *p)
+{
+	p->id = host_job_id(p->given_id);
+	p->host = fl_job_id_host(p->id);
+	if (p->host != NULL)
+		return 0;
+	answer_invalid(req, "id", "\"%.80s\" is no job id: it has the form HOST-ID", p->given_id);
+	free(p->id);
+	return -1;
+}
 
 /* -1: answered. */
 static int
@@ -173,8 +186,8 @@ put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 	struct fl_err err = { 0 };
 	int64_t run_at_us;
 
-	*p = (struct put){ .id = fl_http_param(req, "job"), .type = "", .state = "" };
-	if (body_id(req, in, "release", p->release) == -1 || body_str(req, in, "id", ID_MAX, &p->id) == -1 ||
+	*p = (struct put){ .given_id = fl_http_param(req, "job"), .type = "", .state = "" };
+	if (body_id(req, in, "release", p->release) == -1 || body_str(req, in, "id", ID_MAX, &p->given_id) == -1 ||
 	    body_str(req, in, "type", TYPE_MAX, &p->type) == -1 || body_str(req, in, "state", TYPE_MAX, &p->state) == -1 ||
 	    (*p->state == '\0' && body_str(req, in, "State", TYPE_MAX, &p->state) == -1) || /* the first clients' */
 	    body_str(req, in, "host_error", ERROR_MAX, &p->host_error) == -1 ||
@@ -191,10 +204,8 @@ put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 		answer_err(req, "restarts", &err);
 	else if (body_check_words(fl_json_get(in, "cmd"), "cmd", &err) == -1)
 		answer_err(req, "cmd", &err);
-	else if ((p->host = fl_job_id_host(p->id)) == NULL)
-		answer_invalid(req, "id", "\"%.80s\" is no job id: it has the form HOST-ID", p->id);
 	else
-		return 0;
+		return put_read_id(req, p);
 	return -1;
 }
 
@@ -223,6 +234,7 @@ jobs_put(struct fl_http_req *req, void *arg)
 	tx_set(tx, RUN_AT, p.run_at);
 	tx_run(tx);
 	free(cmd);
+	free(p.id);
 	free(p.host);
 }
 

@@ -32,6 +32,18 @@ def the_id_of_the_body_is_the_one_that_is_kept(w):
 
 
 @case
+def ids_of_jobs_come_in_both_forms(w):
+    app, _, release = w.living()
+    uuid = f"{w.n:032x}"
+    w.n += 1
+    for id in (f"{HOST_ID}-{uuid}", f"{HOST_ID}-{dashed(uuid)}", f"{HOST_ID}-{dashed(uuid).upper()}"):
+        assert w.ok("PUT", f"/apps/{app}/jobs/{id}", {"release": release, "state": "up"})["id"] == f"{HOST_ID}-{uuid}"
+        assert w.ok("PUT", f"/apps/{app}/jobs/{id}", {"id": id, "release": release, "state": "up"})["id"] == f"{HOST_ID}-{uuid}"
+        assert w.ok("GET", f"/apps/{app}/jobs/{id}")["id"] == f"{HOST_ID}-{uuid}"
+    assert len(w.ok("GET", f"/apps/{app}/jobs")) == 1
+
+
+@case
 def jobs_of_all_states_are_listed_newest_first(w):
     app, _, release = w.living()
     made = [w.job(app, release, state)["id"] for state in ("starting", "up", "down", "crashed")]
@@ -43,7 +55,7 @@ def jobs_of_all_states_are_listed_newest_first(w):
 def one_off_jobs_have_no_type(w):
     app, id, release = w.living()
     job = w.job(app, release, type="", cmd=["ls", "-l"])
-    assert "type" not in job and job["cmd"] == ["ls", "-l"], job
+    assert "type" not in job and job["cmd"] == ["ls", "-l"] == job["args"], job  # both names
 
 
 @case
