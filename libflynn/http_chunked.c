@@ -130,25 +130,42 @@ after_size_byte(struct fl_http_chunked *c, char byte)
 	return is_space(byte) ? SIZE_SPACE : -1;
 }
 
+/* Behind an extension: another one, or the line's end. */
+static int
+after_extension(char byte)
+{
+	if (is_space(byte))
+		return SIZE_SPACE;
+	return byte == ';' ? EXT_START : byte == '\r' ? SIZE_LF : -1;
+}
+
 /* RFC 9112 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) */
 static int
-step_extension(enum state state, char byte)
+step_ext_name(enum state state, char byte)
 {
-	if (state == EXT_QUOTED)
-		return byte == '"' ? EXT_END : byte == '\\' ? EXT_ESCAPE : is_text(byte) ? EXT_QUOTED : -1;
-	if (state == EXT_ESCAPE)
-		return is_text(byte) ? EXT_QUOTED : -1;
 	if (state == EXT_START)
 		return is_token(byte) ? EXT_NAME : is_space(byte) ? EXT_START : -1;
-	if (state == EXT_EQUALS)
-		return byte == '"' ? EXT_QUOTED : is_token(byte) ? EXT_TOKEN : is_space(byte) ? EXT_EQUALS : -1;
-	if (is_token(byte) && (state == EXT_NAME || state == EXT_TOKEN))
-		return state;
-	if (byte == '=' && (state == EXT_NAME || state == EXT_NAMED))
+	if (byte == '=')
 		return EXT_EQUALS;
 	if (is_space(byte))
-		return state == EXT_NAME || state == EXT_NAMED ? EXT_NAMED : SIZE_SPACE;
-	return byte == ';' ? EXT_START : byte == '\r' && state != EXT_NAMED ? SIZE_LF : -1;
+		return EXT_NAMED;
+	if (state == EXT_NAMED)
+		return byte == ';' ? EXT_START : -1;
+	return is_token(byte) ? EXT_NAME : after_extension(byte);
+}
+
+static int
+step_ext_value(enum state state, char byte)
+{
+	if (state == EXT_QUOTED && byte == '"')
+		return EXT_END;
+	if (state == EXT_QUOTED && byte == '\\')
+		return EXT_ESCAPE;
+	if (state == EXT_QUOTED || state == EXT_ESCAPE)
+		return is_text(byte) ? EXT_QUOTED : -1;
+	if (state != EXT_EQUALS)
+		return state == EXT_TOKEN && is_token(byte) ? EXT_TOKEN : after_extension(byte);
+	return byte == '"' ? EXT_QUOTED : is_token(byte) ? EXT_TOKEN : is_space(byte) ? EXT_EQUALS : -1;
 }
 
 static int
@@ -165,12 +182,13 @@ step_size(struct fl_http_chunked *c, char byte)
 	case EXT_START:
 	case EXT_NAME:
 	case EXT_NAMED:
+		return step_ext_name((enum state)c->state, byte);
 	case EXT_EQUALS:
 	case EXT_TOKEN:
 	case EXT_QUOTED:
 	case EXT_ESCAPE:
 	case EXT_END:
-		return step_extension((enum state)c->state, byte);
+		return step_ext_value((enum state)c->state, byte);
 	case SIZE_LF:
 		return byte != '\n' ? -1 : c->left > 0 ? DATA : TRAILER_START;
 	case DATA_CR:

@@ -311,9 +311,13 @@ client_says(struct talker *t, const char *data, size_t len)
 static void
 accept_instances(void)
 {
+	struct sockaddr_un addr;
+	socklen_t len = sizeof(addr);
 	int fd;
 
-	while (run.n_instances < INSTANCES_MAX && (fd = accept4(world.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1) {
+	while (run.n_instances < INSTANCES_MAX &&
+	    (fd = accept4(world.listen_fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1) {
+		len = sizeof(addr);
 		run.instances[run.n_instances].fd = fd;
 		run.instances[run.n_instances].says = (struct fl_buf){ 0 };
 		run.instances[run.n_instances++].hears = (struct reader){ 0 };

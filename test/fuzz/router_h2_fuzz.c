@@ -171,10 +171,15 @@ read_client(struct run *r)
 static void
 accept_instances(struct run *r)
 {
+	struct sockaddr_un addr;
+	socklen_t len = sizeof(addr);
 	int fd;
 
-	while (r->n_instances < INSTANCES_MAX && (fd = accept4(world.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1)
+	while (r->n_instances < INSTANCES_MAX &&
+	    (fd = accept4(world.listen_fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1) {
+		len = sizeof(addr);
 		r->instances[r->n_instances++] = fd;
+	}
 }
 
 /* What requests the router has sent. */
