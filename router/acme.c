@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -498,8 +499,10 @@ publish_challenges(struct acme *a, struct challenge *gone)
 	struct challenge_set *set = n > 0 ? fl_xcalloc(1, sizeof(*set) + n * sizeof(set->items[0])) : NULL;
 	const struct challenge_set *old;
 
-	FL_MAP_EACH(a->challenges, e)
-		set->items[set->n++] = fl_map_value(e);
+	FL_MAP_EACH(a->challenges, e) {
+		if (set != NULL)
+			set->items[set->n++] = fl_map_value(e);
+	}
 	old = atomic_exchange(&plane->challenges, set);
 	if (old != NULL)
 		reclaim_retire(plane->reclaim, (void *)old, free, NULL);
@@ -645,7 +648,7 @@ note_route(const struct route *r, void *arg)
 	t->route_id = fl_xstrdup(r->id);
 	t->rev = rev;
 	t->facts = (struct acme_facts){ .is_own = r->tls_cert != NULL && !r->is_cert_auto };
-	if (r->is_cert_auto)
+	if (r->tls_cert != NULL && r->is_cert_auto)
 		look_at_cert(t, r->tls_cert, r->tls_key);
 }
 
@@ -699,6 +702,10 @@ acme_new(const struct acme_config *cfg, struct fl_err *err)
 	const struct acme_client_config client = { .directory = cfg->directory, .eab_kid = cfg->eab_kid, .eab_key = cfg->eab_key };
 	struct acme *a;
 
+	if (cfg->ca_file != NULL && access(cfg->ca_file, R_OK) == -1) {
+		fl_err_sys(err, "read the authorities to trust with the ACME server, %s", cfg->ca_file);
+		return NULL;
+	}
 	if (acme_client_check(&client, err) == -1 || (cfg->plane->challenge_tls = challenge_ctx_new(cfg->plane, err)) == NULL)
 		return NULL;
 	a = fl_xcalloc(1, sizeof(*a));

@@ -248,7 +248,7 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 static void
 send_request(struct acme_client *c, enum doing doing, const char *method, const char *url, const char *body)
 {
-	static const char *const headers[] = { "User-Agent: flynn-router/" FLYNN_VERSION, "Accept-Language: en", NULL };
+	static const char *const headers[] = { "User-Agent: flynn-router/" FL_VERSION, "Accept-Language: en", NULL };
 	struct fl_http_call_opts opts = {
 		.method = method,
 		.url = url,

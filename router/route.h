@@ -38,10 +38,10 @@ struct route *route_parse(const struct fl_json *v, struct fl_err *err);
  * The same route with the members of config that v has replaced, "" removing one. INVALID, too, where that would be another
  * route: another type, domain, path or port.
  */
-struct route *route_update(const struct route *r, const struct fl_json *v, struct fl_err *err);
+struct route *route_update(const struct route *old, const struct fl_json *v, struct fl_err *err);
 void route_free(struct route *r);
 /* The same route with a certificate that was got for it. */
-struct route *route_with_cert(const struct route *r, const char *cert_pem, const char *key_pem);
+struct route *route_with_cert(const struct route *old, const char *cert_pem, const char *key_pem);
 /* r is put in place of old: what was got for the one is good for the other, unless it brings its own. */
 void route_keep_cert(struct route *r, const struct route *old);
 /* Append its JSON: for the API without the private key; for etcd with it, and with the bare hash as id. */

@@ -30,6 +30,8 @@
 #define AHEAD_MAX 2
 /* How long until making a key is tried again. */
 #define RETRY_MS 2000
+/* The clock is looked at so often, as it may be set. */
+#define TICK_MAX_MS 600000
 /* So long, at random, routers wait for one another to make the next key. */
 #define SPREAD_MS 60000
 
@@ -254,7 +256,7 @@ epoch_left_ms(const struct tickets *t)
 {
 	int64_t rotation_ms = (int64_t)t->rotation_s * 1000;
 
-	return rotation_ms - fl_clock_wall_us() / 1000 % rotation_ms;
+	return rotation_ms - fl_clock_wall_us() / 1000 % rotation_ms + 1;
 }
 
 static void
@@ -323,10 +325,10 @@ static void
 on_tick(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
 	struct tickets *t = arg;
-	int64_t now = epoch_now(t), missing, left_ms = epoch_left_ms(t) + 1;
+	int64_t now = epoch_now(t), missing, left_ms = epoch_left_ms(t);
 
 	publish(t);
-	tick_in_ms(t, left_ms);
+	tick_in_ms(t, left_ms < TICK_MAX_MS ? left_ms : TICK_MAX_MS);
 	if (!t->is_synced || t->is_making || (missing = ticket_keys_missing(&t->keys, now)) == -1)
 		return;
 	if (missing > now && !t->is_turn) {
@@ -400,8 +402,7 @@ tickets_new(struct event_base *base, struct plane *plane, int rotation_s)
 	t->tick = evtimer_new(base, on_tick, t);
 	/* Routers that rotate at another pace have keys of their own. */
 	t->prefix = fl_xasprintf("%s%d/", TICKETS_PREFIX, rotation_s);
-	publish(t);
-	tick_in_ms(t, epoch_left_ms(t) + 1);
+	on_tick(-1, EV_TIMEOUT, t);
 	return t;
 }
 

@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "libflynn/attr.h"
 #include "libflynn/cert.h"
 #include "libflynn/err.h"
+#include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
 #include "router/challenge.h"
 #include "router/plane.h"
@@ -150,6 +152,7 @@ static char *
 read_file(const char *path, struct fl_err *err)
 {
 	FILE *f = fopen(path, "re");
+	struct stat st;
 	char *text = NULL;
 	size_t n;
 
@@ -157,6 +160,8 @@ read_file(const char *path, struct fl_err *err)
 		fl_err_sys(err, "read the default certificate %s", path);
 		return NULL;
 	}
+	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		fl_log_warn("the private key of the default certificate is open to others: chmod 600", fl_str("file", path));
 	setvbuf(f, NULL, _IONBF, 0); /* no copy of the key stays behind */
 	text = fl_xcalloc(1, MAX_FILE + 1);
 	n = fread(text, 1, MAX_FILE, f);

@@ -1,8 +1,10 @@
 """Certificates got and renewed from an ACME server of the test's own."""
 
+import base64
 import contextlib
 import json
 import os
+import shutil
 import socket
 import ssl
 import time
@@ -43,14 +45,13 @@ class Scene:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, why, *_):
         for route in self.routes:
             self.w.router.call("DELETE", "/routes/" + route["id"])
-        for r in self.routers:
-            if r.proc.poll() is None:
-                r.stop()
+        ends = [r.stop() for r in self.routers if r.proc.poll() is None]
         with contextlib.suppress(OSError):
             self.server.stop()
+        assert why is not None or ends == [0] * len(ends), f"routers ended with {ends}"
 
     def site(self, **config):
         """A new domain with auto_tls; its name."""
@@ -170,6 +171,23 @@ def another_router_takes_over(w):
         wait_for("a certificate", lambda: s.trusts(second), PATIENCE)
         assert time.monotonic() - began < 12, "it was not handed over"
         assert len(s.server.accounts) == 1
+
+
+@case
+def successor_on_the_same_machine_takes_over_at_once(w):
+    with Scene(w) as s:
+        first = s.site()
+        wait_for("a certificate", lambda: s.trusts(first), PATIENCE)
+        old = s.routers[0]
+        new = s.new_router(old.http, old.https)
+        s.routers.append(new)
+        wait_for("the old one to end", lambda: old.proc.poll() is not None)
+        assert old.proc.returncode == 0
+        s.routers = [new]
+        began = time.monotonic()
+        second = s.site()
+        wait_for("a certificate", lambda: s.trusts(second), PATIENCE)
+        assert time.monotonic() - began < 12 and len(s.server.accounts) == 1, "it was not handed over"
 
 
 @case
@@ -391,6 +409,40 @@ def changes_of_a_route_keep_its_certificate(w):
 
 
 @case
+def etcd_that_lost_all_costs_no_certificate(w):
+    with Scene(w) as s:
+        domains = [s.site(), s.site()]
+        for domain in domains:
+            wait_for("a certificate", lambda: s.trusts(domain), PATIENCE)
+        w.etcd.stop()
+        shutil.rmtree(w.etcd.dir)
+        w.etcd.start()
+        # The routes come back from the routers, with their certificates and whose they are; so does the account's key.
+        wait_for("the account's key", lambda: account_keys(w, s.server.url), 30)
+        wait_for("the routes", lambda: all(s.trusts(d) for d in domains) and len(stored(w, s.prefix)) == 2, PATIENCE)
+        assert all(r["config"]["tls_cert_auto"] for r in stored(w, s.prefix))
+        assert quiet(s.server) and len(s.server.orders) == 2
+        third = s.site()
+        wait_for("a certificate", lambda: s.trusts(third), PATIENCE)
+        assert len(s.server.accounts) == 1 and len(s.server.orders) == 3
+
+
+def account_keys(w, url):
+    try:
+        found = etcd_call(w, "/v3/kv/range", {"key": b64("/router-acme/accounts/"), "range_end": b64("/router-acme/accounts0")})
+    except OSError:
+        return None
+    return [kv for kv in found.get("kvs", []) if url in base64.b64decode(kv["key"]).decode()]
+
+
+def stored(w, prefix):
+    """The routes in etcd of one scene."""
+    found = etcd_call(w, "/v3/kv/range", {"key": b64("/router/"), "range_end": b64("/router0")})
+    routes = [json.loads(base64.b64decode(kv["value"])) for kv in found.get("kvs", [])]
+    return [r for r in routes if r["config"].get("domain", "").startswith(prefix + "-")]
+
+
+@case
 def only_names_of_hosts_can_have_one(w):
     with Scene(w) as s:
         for domain in ("*.example.com", "1.2.3.4"):
@@ -506,7 +558,6 @@ def secrets_stay_where_they_are(w):
         domain = s.site()
         wait_for("a certificate", lambda: s.trusts(domain), PATIENCE)
         found = etcd_call(w, "/v3/kv/range", {"key": b64("/router-acme/accounts/"), "range_end": b64("/router-acme/accounts0")})
-        import base64
         pems = [base64.b64decode(kv["value"]).decode() for kv in found["kvs"]]
         assert all("PRIVATE KEY" in p for p in pems)
         told = json.dumps([s.routers[0].call("GET", p)[1] for p in ("/routes", "/metrics", "/router-acme/accounts/")])

@@ -70,9 +70,10 @@ def router(w, *flags):
     r = Router(w.etcd.url, w.discoverd, *flags, threads=1)
     try:
         yield r
-    finally:
+    except BaseException:
         r.proc.kill()
-        r.proc.wait()
+        raise
+    assert r.stop() == 0
 
 
 # ---- certificates ---------------------------------------------------------------------------
