@@ -159,6 +159,30 @@ take_charge(struct doors *d)
 	free(point);
 }
 
+/*
+ * Let connections come. As long as a predecessor serves, those in sockets of which it does not know would have
+ * to wait for us.
+ */
+static int
+listen_now(const struct doors *d, struct fl_err *err)
+{
+	struct fl_err why = { 0 };
+
+	if (sockets_listen(d->http_fds, d->n_http, &why) == -1 || sockets_listen(d->https_fds, d->n_https, &why) == -1)
+		return fl_err_set(err, FL_ERR_CONFLICT, "a port is used by another program on this machine: %s", why.msg);
+	return 0;
+}
+
+/* The same when there is no way back. */
+static void
+listen_at_last(const struct doors *d)
+{
+	struct fl_err err = { 0 };
+
+	if (listen_now(d, &err) == -1)
+		fl_log_error("cannot listen", fl_str("err", err.msg));
+}
+
 static void
 hand_to_workers(struct doors *d, int **fds, size_t n, const char *addr, bool is_tls)
 {
@@ -180,6 +204,7 @@ open_up(struct doors *d)
 	if (d->http_fds == NULL)
 		return;
 	evtimer_del(d->open_late);
+	listen_at_last(d);
 	hand_to_workers(d, &d->http_fds, d->n_http, r->cfg->http_addr, false);
 	hand_to_workers(d, &d->https_fds, d->n_https, r->cfg->https_addr, true);
 	footprint_trim_soon(r->base);
@@ -217,10 +242,12 @@ on_predecessor(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	d->predecessor_heard = NULL;
 	close(d->predecessor_fd);
 	d->predecessor_fd = -1;
-	if (d->http_fds != NULL)
+	if (d->http_fds != NULL) {
+		listen_at_last(d);
 		wait_for_routes(d);
-	else
+	} else {
 		take_charge(d);
+	}
 	doors_changed(d);
 }
 
@@ -261,14 +288,6 @@ doors_stop(struct doors *d)
 	end_api(d);
 }
 
-static void
-close_fds(int *fds, size_t n)
-{
-	for (size_t i = 0; fds != NULL && i < n; i++)
-		close(fds[i]);
-	free(fds);
-}
-
 void
 doors_free(struct doors *d)
 {
@@ -283,8 +302,8 @@ doors_free(struct doors *d)
 			event_free(events[i]);
 	if (d->predecessor_fd != -1)
 		close(d->predecessor_fd);
-	close_fds(d->http_fds, d->n_http);
-	close_fds(d->https_fds, d->n_https);
+	sockets_close(d->http_fds, d->n_http);
+	sockets_close(d->https_fds, d->n_https);
 	sockets_release(&d->inherited, true);
 	sockets_release(&d->listening, false);
 	free(d);
@@ -304,8 +323,9 @@ doors_new(struct router *r, struct fl_err *err)
 	d->drained = event_new(r->base, r->plane.drained_fd, EV_READ | EV_PERSIST, on_workers_drained, d);
 	event_add(d->drained, NULL);
 	d->predecessor_fd = successor_ask(listener_port(cfg->http_addr), cfg->key, &d->inherited);
-	if ((d->http_fds = sockets_open(&d->inherited, SOCKET_HTTP, cfg->http_addr, r->n_workers, &d->n_http, err)) == NULL ||
-	    (d->https_fds = sockets_open(&d->inherited, SOCKET_HTTPS, cfg->https_addr, r->n_workers, &d->n_https, err)) == NULL) {
+	if ((d->http_fds = sockets_bind(&d->inherited, SOCKET_HTTP, cfg->http_addr, r->n_workers, &d->n_http, err)) == NULL ||
+	    (d->https_fds = sockets_bind(&d->inherited, SOCKET_HTTPS, cfg->https_addr, r->n_workers, &d->n_https, err)) == NULL ||
+	    (d->predecessor_fd == -1 && listen_now(d, err) == -1)) {
 		doors_free(d);
 		return NULL;
 	}

@@ -63,8 +63,7 @@ open_at(const struct addrinfo *at)
 
 	if (fd == -1)
 		return -1;
-	if (set_address_options(fd, at->ai_family) == -1 || set_options(fd) == -1 || bind(fd, at->ai_addr, at->ai_addrlen) == -1 ||
-	    listen(fd, BACKLOG) == -1) {
+	if (set_address_options(fd, at->ai_family) == -1 || set_options(fd) == -1 || bind(fd, at->ai_addr, at->ai_addrlen) == -1) {
 		int saved = errno;
 
 		close(fd);
@@ -96,7 +95,25 @@ resolve(const char *addr, struct fl_err *err)
 }
 
 int
+listener_listen(int fd, struct fl_err *err)
+{
+	return listen(fd, BACKLOG) == 0 ? 0 : fl_err_sys(err, "listen");
+}
+
+int
 listener_open(const char *addr, struct fl_err *err)
+{
+	struct fl_err why = { 0 };
+	int fd = listener_bind(addr, err);
+
+	if (fd == -1 || listener_listen(fd, &why) == 0)
+		return fd;
+	close(fd);
+	return fl_err_set(err, FL_ERR_CONFLICT, "port %d is used by another program on this machine: %s", listener_port(addr), why.msg);
+}
+
+int
+listener_bind(const char *addr, struct fl_err *err)
 {
 	struct addrinfo *found = resolve(addr, err);
 	int fd;

@@ -27,6 +27,9 @@ struct listener {
  * Several may listen on one address: the kernel spreads connections over them. -1 with err.
  */
 int listener_open(const char *addr, struct fl_err *err);
+/* The same in two steps: until it listens the kernel gives it no connection. Listening again is fine. */
+int listener_bind(const char *addr, struct fl_err *err);
+int listener_listen(int fd, struct fl_err *err);
 
 /* The port of "ip:port"; 0: it has none. */
 int listener_port(const char *addr);

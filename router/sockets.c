@@ -70,14 +70,14 @@ adopt(struct socket_group *g, const char *addr, int *fds)
 }
 
 int *
-sockets_open(struct sockets *s, enum socket_kind kind, const char *addr, size_t min, size_t *n, struct fl_err *err)
+sockets_bind(struct sockets *s, enum socket_kind kind, const char *addr, size_t min, size_t *n, struct fl_err *err)
 {
 	struct socket_group *g = sockets_remove(s, kind, listener_port(addr));
 	int *fds = fl_xcalloc(min + (g != NULL ? g->n : 0), sizeof(*fds));
 	struct fl_err why = { 0 };
 
 	*n = g != NULL ? adopt(g, addr, fds) : 0;
-	while (*n < min && (fds[*n] = listener_open(addr, &why)) != -1)
+	while (*n < min && (fds[*n] = listener_bind(addr, &why)) != -1)
 		(*n)++;
 	if (*n >= min)
 		return fds;
@@ -88,4 +88,23 @@ sockets_open(struct sockets *s, enum socket_kind kind, const char *addr, size_t 
 	fl_err_set(err, why.kind, "%s", why.msg);
 	free(fds);
 	return NULL;
+}
+
+int
+sockets_listen(const int *fds, size_t n, struct fl_err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (listener_listen(fds[i], err) == -1)
+			ret = -1;
+	return ret;
+}
+
+void
+sockets_close(int *fds, size_t n)
+{
+	for (size_t i = 0; fds != NULL && i < n; i++)
+		close(fds[i]);
+	free(fds);
 }

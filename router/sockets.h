@@ -40,10 +40,14 @@ struct socket_group *sockets_remove(struct sockets *s, enum socket_kind kind, in
 void sockets_release(struct sockets *s, bool is_ours);
 
 /*
- * At least min listening sockets on addr ("ip:port"): those of that kind and port in s, if they are bound
- * there, and more where they are too few. Sets *n; the caller frees the array and owns what is in it.
- * NULL with err when not even one can be had.
+ * At least min sockets bound to addr ("ip:port"): those of that kind and port in s, if they are bound there, and
+ * more where they are too few, which do not listen yet. Sets *n; the caller frees the array and owns what is
+ * in it. NULL with err when not even one can be had.
  */
-int *sockets_open(struct sockets *s, enum socket_kind kind, const char *addr, size_t min, size_t *n, struct fl_err *err);
+int *sockets_bind(struct sockets *s, enum socket_kind kind, const char *addr, size_t min, size_t *n, struct fl_err *err);
+/* Close them all and free the array, which may be NULL. */
+void sockets_close(int *fds, size_t n);
+/* Let all listen. -1 with err when some cannot. */
+int sockets_listen(const int *fds, size_t n, struct fl_err *err);
 
 #endif

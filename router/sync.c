@@ -358,11 +358,15 @@ listen_all(struct sync *s, int port, struct fl_err *err)
 {
 	char *addr = fl_xasprintf("%s:%d", s->cfg.tcp_ip, port);
 	size_t n = 0;
-	int *fds = sockets_open(s->cfg.inherited, SOCKET_TCP, addr, s->cfg.n_workers, &n, err);
+	int *fds = sockets_bind(s->cfg.inherited, SOCKET_TCP, addr, s->cfg.n_workers, &n, err);
 
 	free(addr);
 	if (fds == NULL)
 		return -1;
+	if (sockets_listen(fds, n, err) == -1) {
+		sockets_close(fds, n);
+		return -1;
+	}
 	for (size_t i = 0; i < n; i++)
 		worker_listen(s->cfg.workers[i % s->cfg.n_workers], fds[i], port, false, true);
 	sockets_add(s->cfg.listening, SOCKET_TCP, port, fds, n);

@@ -282,10 +282,10 @@ def successor_waits_for_routes_while_the_old_serves(w):
     """Without etcd it would know no route: the one that does goes on."""
     host, _, _ = w.app()
     with line(w) as chain:
-        old, new = chain.now, chain.start(etcd=f"http://127.0.0.1:{free_port()}")
+        old, new = chain.now, chain.start(etcd=f"http://127.0.0.1:{free_port()}", threads=4)
         wait_for("it to have the sockets", lambda: "handed to a successor" in log_of(old))
-        for _ in range(8):
-            time.sleep(0.5)  # longer than one waits that has no predecessor
+        for _ in range(40):
+            time.sleep(0.1)  # longer than one waits that has no predecessor
             with Client(old.http) as c:
                 assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
         assert "msg=ready" not in log_of(new)
