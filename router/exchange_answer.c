@@ -148,6 +148,8 @@ begin_answer(struct exchange *x, struct fl_http_head *h, char *rest, size_t len)
 		drop_head(x);
 		return sent ? STEP_NEXT : EXCHANGE_BROKEN;
 	}
+	if (!x->keep_client && x->down.ended && exchange_is_read(x) && !flow_holds(&x->up))
+		x->c->io.flags |= IO_LAST; /* exchange_finish() is next */
 	n = head_write_answer(x->w->out, h, &to);
 	drop_head(x);
 	return send_client(x, x->w->out, n, rest, pass) ? STEP_NEXT : EXCHANGE_BROKEN;
@@ -277,6 +279,8 @@ exchange_tunnel(struct exchange *x)
 		return (backend->flags & IO_BROKEN) != 0 ? exchange_lost(x) : exchange_wait(x, WAIT_CONNECT);
 	if (x->is_tcp)
 		backend_works(x->u->backend);
+	if (x->c->is_unpolled)
+		client_poll(x->c); /* it may speak at any time */
 	down = run_direction(x, &x->down, &x->up, backend, client);
 	if (down == FLOW_CUT || down == FLOW_UNWRITABLE || up == FLOW_CUT)
 		return EXCHANGE_BROKEN;

@@ -147,6 +147,9 @@ raise_limits(size_t n_threads)
 	/* An arena a thread, so that none waits for another; big blocks come back to it, not to the kernel. */
 	mallopt(M_ARENA_MAX, (int)n_threads + 1);
 	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	/* And no system call each time that TLS has had a buffer at a heap's end: worker_trim_later() gives back. */
+	mallopt(M_TOP_PAD, 256 << 10);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 static void

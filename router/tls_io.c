@@ -38,7 +38,7 @@ struct ends {
 	struct kept *unread; /* read from the socket, not by OpenSSL */
 	struct kept *unsent; /* made by OpenSSL, not taken by the socket */
 	size_t n_owed;	     /* the last bytes whose records are in unsent: our caller was told that they were not taken yet */
-	bool has_ticket;     /* unsent is nothing but a ticket, which waits for an answer to go with */
+	bool is_held;	     /* unsent only waits for something to go with: a ticket for an answer, an answer for its end */
 };
 
 /* One call's records. */
@@ -137,13 +137,24 @@ send_unsent(struct ends *e)
 	return !now.failed;
 }
 
-/* The ticket goes before whatever is sent next. */
+/* Send now.out with what comes next. */
 static void
-load_ticket(struct ends *e)
+hold(struct ends *e)
 {
-	if (!e->has_ticket)
+	if (now.out_len == 0 || now.failed || e->unsent != NULL)
 		return;
-	e->has_ticket = false;
+	keep(&e->unsent, now.out, now.out_len);
+	e->is_held = true;
+	now.out_len = 0;
+}
+
+/* What is held goes before whatever is sent next. */
+static void
+load_held(struct ends *e)
+{
+	if (!e->is_held)
+		return;
+	e->is_held = false;
 	memcpy(now.out, e->unsent->data, e->unsent->len);
 	now.out_len = e->unsent->len;
 	drop(&e->unsent, e->unsent->len);
@@ -155,7 +166,7 @@ bio_write(BIO *bio, const char *data, size_t len, size_t *written)
 	struct ends *e = BIO_get_data(bio);
 
 	BIO_clear_retry_flags(bio);
-	load_ticket(e);
+	load_held(e);
 	if (len > sizeof(now.out) - now.out_len)
 		send_out(e);
 	if (now.failed || len > sizeof(now.out))
@@ -340,11 +351,8 @@ tls_io_handshake(struct io *io)
 	if (ret == 1) {
 		io->flags &= ~(unsigned)IO_HANDSHAKE;
 		/* What is made last is a ticket in TLS 1.3: with a request there already, it goes with the answer. */
-		if (now.off < now.in_len && SSL_version(io->ssl) >= TLS1_3_VERSION && e->unsent == NULL && now.out_len > 0) {
-			keep(&e->unsent, now.out, now.out_len);
-			e->has_ticket = true;
-			now.out_len = 0;
-		}
+		if (now.off < now.in_len && SSL_version(io->ssl) >= TLS1_3_VERSION)
+			hold(e);
 		return end(e) == 0 ? 1 : IO_ERROR;
 	}
 	ret = result(io, ret);
@@ -365,7 +373,7 @@ tls_io_read(struct io *io, void *data, size_t len)
 		got += n;
 	if (got == 0) {
 		why = result(io, ret);
-		load_ticket(e); /* no request is there */
+		load_held(e); /* no request is there */
 	}
 	if (end(e) != 0)
 		return got > 0 ? (ssize_t)got : IO_ERROR;
@@ -409,7 +417,7 @@ make_records(struct ends *e, const struct iovec *parts, int n, size_t sum, size_
 {
 	char record[RECORD_MAX];
 
-	while (e->unsent == NULL || e->has_ticket) {
+	while (e->unsent == NULL || e->is_held) {
 		struct iovec p = next_payload(parts, n, sum, record);
 		int ret;
 
@@ -434,14 +442,16 @@ tls_io_write(struct io *io, const struct iovec *parts, int n)
 	size_t last = 0;
 	ssize_t sum;
 
-	if (!e->has_ticket && !send_unsent(e))
+	if (!e->is_held && !send_unsent(e))
 		return now.failed ? broken(io) : IO_AGAIN;
 	sum = (ssize_t)e->n_owed;
 	e->n_owed = 0;
 	sum = make_records(e, parts, n, (size_t)sum, &last);
+	if ((io->flags & IO_LAST) != 0)
+		hold(e);
 	if (end(e) != 0)
 		return IO_ERROR;
-	if (sum > 0 && e->unsent != NULL && !e->has_ticket) {
+	if (sum > 0 && e->unsent != NULL && !e->is_held) {
 		/* The caller must come again: let it have kept something. */
 		e->n_owed = last;
 		sum -= (ssize_t)last;
@@ -454,7 +464,7 @@ tls_io_shut(struct io *io)
 {
 	struct ends *e = begin(io, 0);
 
-	if (!e->has_ticket)
+	if (!e->is_held)
 		send_unsent(e);
 	SSL_shutdown(io->ssl);
 	end(e);

@@ -3,7 +3,8 @@
  *
  * OpenSSL's own socket BIO asks the kernel twice for each record that comes, and once for each that goes. Ours reads
  * all that is there at once and sends what one call of OpenSSL has made, or several, at once. Between calls nothing is
- * held, but for what the peer did not take; and a ticket that goes with the first answer.
+ * held, but for what the peer did not take; a ticket, which goes with the first answer; and an answer that goes with
+ * the end of the connection (IO_LAST).
  *
  * What io.h has for connections with an ssl is done here. Any thread; each has its own memory for records.
  */

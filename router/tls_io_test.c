@@ -150,6 +150,24 @@ a_ticket_does_not_wait_for_a_request(void **state)
 	assert_true(n_waiting(p) > 0);
 }
 
+static void
+the_last_answer_goes_with_the_end(void **state)
+{
+	struct pair *p = *state;
+	char text[64];
+
+	shake_hands(p, "request");
+	assert_int_equal(io_read(&p->io, text, sizeof(text)), 7);
+	p->io.flags |= IO_LAST;
+	say(p, "answer");
+	assert_int_equal(n_waiting(p), 0);
+	io_close(&p->io, false);
+	assert_int_equal(SSL_read(p->client, text, sizeof(text)), 6);
+	assert_memory_equal(text, "answer", 6);
+	assert_int_equal(SSL_read(p->client, text, sizeof(text)), 0);
+	assert_int_equal(SSL_get_shutdown(p->client), SSL_RECEIVED_SHUTDOWN);
+}
+
 static char
 byte_at(size_t i)
 {
@@ -249,6 +267,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_ticket_goes_with_the_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_ticket_does_not_wait_for_a_request, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_last_answer_goes_with_the_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(much_is_written_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(much_is_read_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_end_comes_behind_the_bytes, set_up, tear_down),
