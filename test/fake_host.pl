@@ -114,10 +114,12 @@ sub request {
 sub frames {
 	my ($c) = @_;
 
+	$c->{in} =~ s/^(\x04....)+//s; # signals
 	while ($c->{in} =~ /^\x03\x00(....)/s && length $c->{in} >= 6 + unpack('N', $1)) {
 		my $data = substr $c->{in}, 6, unpack('N', $1);
 
 		substr($c->{in}, 0, 6 + length $data) = '';
+		$c->{in} =~ s/^(\x04....)+//s;
 		if (length $data) {
 			print {$c->{sock}} frame(1, "you said: $data");
 		} else {

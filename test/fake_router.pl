@@ -11,7 +11,7 @@ use MIME::Base64;
 my ($port, $key) = @ARGV;
 my $json = JSON::PP->new->canonical;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
-my (%routes, %databases, $made);
+my (%routes, %databases, %configs, $made);
 my $last_port = 2999;
 
 sub post_route {
@@ -29,9 +29,11 @@ sub post_route {
 }
 
 sub make_database {
+	my ($config) = @_;
 	my $id = '/databases/' . ++$made;
 
 	$databases{$id} = 1;
+	$configs{$id} = $config;
 	return $id;
 }
 
@@ -43,8 +45,9 @@ sub answer {
 		return (500, { code => 'system', message => 'it is in use' }) if $id eq '/databases/busy';
 		return delete $databases{$id} ? (200, {}) : (404, {});
 	}
+	return (200, \%configs) if $path eq '/configs';
 	return (200, [sort keys %databases]) if $method eq 'GET' && $path eq '/databases';
-	return (200, { id => make_database(), env => { FLYNN_POSTGRES => 'postgres', PGUSER => 'u' } }) if $path =~ m{^/databases};
+	return (200, { id => make_database($in), env => { FLYNN_POSTGRES => 'postgres', PGUSER => 'u' } }) if $path =~ m{^/databases};
 	return post_route($in) if $method eq 'POST' && $path eq '/routes';
 	if ($path =~ m{^/routes\?parent_ref=(.*)$}) {
 		my $parent = $1;

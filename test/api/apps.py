@@ -236,6 +236,17 @@ def keys_of_all_kinds_are_kept_apart_from_their_comment(w):
 
 
 @case
+def the_first_of_several_keys_is_kept(w):
+    """What ssh-add -L prints is sent whole."""
+    (first, fingerprint), (second, _) = new_key(w), new_key(w, "ssh-rsa")
+    for text in (f"{first} a\n{second} b\n", f"\n {first} a\r\n{second}", f"{first}\ta"):
+        k = w.ok("POST", "/keys", {"key": text})
+        assert (k["fingerprint"], k["key"], k["comment"]) == (fingerprint, first, "a"), k
+        w.ok("DELETE", f"/keys/{fingerprint}")
+    assert w.get(f"/keys/{':'.join(fingerprint[i:i + 2] for i in range(0, 32, 2))}").status == 404
+
+
+@case
 def what_is_no_key_is_refused(w):
     key, _ = new_key(w)
     for text in ("", "x", "ssh-rsa", "ssh-rsa !!!", key[:30], "ssh-rsa " + key.split()[1], "-----BEGIN RSA PRIVATE KEY-----\nx", key.split()[1]):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from world import NOBODY, case
+from world import CLUSTER_KEY, NOBODY, ROUTER_PORT, case
 
 
 def provider(w, url=None):
@@ -53,6 +53,15 @@ def a_resource_may_be_for_nobody_and_of_an_empty_body(w):
         assert "apps" not in r, r
     w.ask("POST", f"/providers/{p['name']}/resources", {"apps": ["nobody"]}).refuses("apps")
     assert len(w.ok("GET", f"/providers/{p['name']}/resources")) == 4
+
+
+@case
+def the_provider_gets_the_config(w):
+    p = provider(w)
+    for body, want in ((None, {}), ({}, {}), ({"config": None}, {}), ({"config": {"a": [1, {"b": None}]}}, {"a": [1, {"b": None}]}), ({"config": [1]}, [1])):
+        r = w.ok("POST", f"/providers/{p['name']}/resources", body)
+        got = w.ask("GET", "/configs", port=ROUTER_PORT, key=CLUSTER_KEY).json[r["external_id"]]
+        assert got == want, (body, got)
 
 
 @case
