@@ -1,5 +1,7 @@
 #include "controller/app_routes.h"
 
+#include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,8 @@
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"
+#include "libflynn/log.h"
+#include "libflynn/pg.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 
@@ -127,7 +131,16 @@ struct route_op {
 	struct controller *c;
 	struct fl_http_req *req;
 	char id[FL_UUID_LEN + 1]; /* the app's */
+	bool changes;		  /* the route; a GET does not */
+	struct fl_json *removed;  /* what the route was */
 };
+
+static void
+route_op_free(struct route_op *op)
+{
+	fl_json_free(op->removed);
+	free(op);
+}
 
 static char *
 route_path(const struct route_op *op)
@@ -149,6 +162,26 @@ is_mine(const struct route_op *op, const struct fl_json *route)
 	return strncmp(parent, APP_ROUTES_PARENT, len) == 0 && strcmp(parent + len, op->id) == 0;
 }
 
+static void
+on_told(FL_UNUSED const PGresult *res, const struct fl_err *err, FL_UNUSED void *arg)
+{
+	if (err != NULL)
+		fl_log_warn("the event of a route is lost", fl_str("err", err->msg));
+}
+
+/* Routes are not in the database, so their events are written here: behind the change, which stands without them. */
+static void
+tell(const struct route_op *op, const char *type, const struct fl_json *route)
+{
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
+
+	route_json_write(&w, NULL, route);
+	fl_pg_query(op->c->pg, "SELECT tell($1, $2, $3, $4)",
+	    (const char *[]){ op->id, type, fl_json_str(fl_json_get(route, "id"), ""), b.data }, 4, on_told, NULL);
+	fl_buf_release(&b);
+}
+
 /* Answer with what the router did. */
 static void
 on_route(const struct fl_json *body, const char *field, const struct fl_err *err, void *arg)
@@ -160,10 +193,12 @@ on_route(const struct fl_json *body, const char *field, const struct fl_err *err
 	if (err != NULL) {
 		answer_err(op->req, field, err);
 	} else {
+		if (op->changes)
+			tell(op, "route", body);
 		route_json_write(&w, NULL, body);
 		answer_json(op->req, &b);
 	}
-	free(op);
+	route_op_free(op);
 }
 
 static void
@@ -182,7 +217,7 @@ on_list(const struct fl_json *body, const char *field, const struct fl_err *err,
 		fl_jsonw_close(&w, ']');
 		answer_json(op->req, &b);
 	}
-	free(op);
+	route_op_free(op);
 }
 
 /* Whether arg may go on with the app; if not it is freed. */
@@ -190,7 +225,7 @@ static bool
 route_op_has_app(struct route_op *op, const struct app *app)
 {
 	if (app == NULL) {
-		free(op);
+		route_op_free(op);
 		return false;
 	}
 	memcpy(op->id, app->id, sizeof(op->id));
@@ -242,6 +277,7 @@ create_of_app(const struct app *app, void *arg)
 	if (!route_op_has_app(op, app))
 		return;
 	parent = fl_xasprintf(APP_ROUTES_PARENT "%s", op->id);
+	op->changes = true;
 	route_json_read(fl_http_json(op->req, NULL), parent, &b);
 	router_call(op->c, "POST", "/routes", b.data, on_route, op);
 	fl_buf_release(&b);
@@ -264,7 +300,7 @@ on_got(const struct fl_json *body, const char *field, const struct fl_err *err, 
 
 	if (err == NULL && !is_mine(op, body)) {
 		answer_not_found(op->req);
-		free(op);
+		route_op_free(op);
 		return;
 	}
 	on_route(body, field, err, op);
@@ -302,6 +338,7 @@ on_got_to_update(const struct fl_json *body, const char *field, const struct fl_
 		return;
 	}
 	path = route_path(op);
+	op->changes = true;
 	route_json_read(fl_http_json(op->req, NULL), NULL, &b);
 	router_call(op->c, "PUT", path, b.data, on_route, op);
 	fl_buf_release(&b);
@@ -335,11 +372,13 @@ on_deleted(FL_UNUSED const struct fl_json *body, const char *field, const struct
 {
 	struct route_op *op = arg;
 
-	if (err != NULL)
+	if (err != NULL) {
 		answer_err(op->req, field, err);
-	else
+	} else {
+		tell(op, "route_deletion", op->removed);
 		answer_empty(op->req);
-	free(op);
+	}
+	route_op_free(op);
 }
 
 /* Only after a look at it: the route may be another app's. */
@@ -354,6 +393,7 @@ on_got_to_delete(const struct fl_json *body, const char *field, const struct fl_
 		return;
 	}
 	path = route_path(op);
+	op->removed = fl_json_dup(body);
 	router_call(op->c, "DELETE", path, NULL, on_deleted, op);
 	free(path);
 }

@@ -141,6 +141,20 @@ def a_route_is_updated_in_either_form(w):
 
 
 @case
+def changes_of_routes_are_events(w):
+    app = w.app()
+    path = f"/apps/{app['name']}/routes"
+    with Stream(f"/events?app_id={app['name']}&object_types=route,route_deletion") as s:
+        made = w.ok("POST", path, {"type": "http", "domain": f"{w.name()}.example.com", "service": "x"})
+        changed = w.ok("PUT", f"{path}/{made['id']}", {"service": "y"})
+        w.ok("GET", f"{path}/{made['id']}")
+        w.ok("DELETE", f"{path}/{made['id']}")
+        seen = [json.loads(s.next()[2]) for _ in range(3)]
+        assert [(e["object_type"], e["object_id"], e["data"]) for e in seen] == [
+            ("route", made["id"], made), ("route", made["id"], changed), ("route_deletion", made["id"], changed)], seen
+
+
+@case
 def the_certificate_of_the_api_is_open_to_all(w):
     w.get("/ca-cert", key=None).empty(404)  # it has none yet
     pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
