@@ -46,6 +46,8 @@ exchange_no_instance(struct exchange *x)
 			return STEP_NEXT;
 		return all_fail(x);
 	}
+	if (atomic_load(&s->n_updates) != x->n_updates)
+		return STEP_NEXT; /* since it was looked for one: look again */
 	if (!atomic_load(&s->is_known))
 		return exchange_fail(x, 503, "discoverd has not said yet where %s runs", s->name);
 	if (atomic_load(&s->is_hopeful) && x->w->plane->start_timeout_ms > 0) {

@@ -120,6 +120,8 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 		releases[i] = instance->meta != NULL ? fl_map_get(instance->meta, "FLYNN_RELEASE_ID") : NULL;
 	}
 	had_none = atomic_load(&w->service->set)->n == 0;
+	if (n == 0)
+		set_hope(w, 0, had_none); /* before: nobody must see neither instances nor hope */
 	if (service_update(w->service, addrs, releases, n, leader != NULL ? leader->addr : NULL, cfg->plane->reclaim)) {
 		for (size_t i = 0; i < cfg->n_workers; i++)
 			worker_sweep(cfg->workers[i]);

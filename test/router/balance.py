@@ -209,7 +209,7 @@ def instance_that_times_out_is_left_alone(w):
         late = [a for a in answers if a.status == 504]
         assert 1 <= len(late) <= 4 and all(f"{bad.addr} of {service} did not answer within 1 s".encode() in a.body for a in late), len(late)
     finally:
-        r.stop()
+        assert r.stop() == 0
 
 
 def ask(router, host, method="GET", headers=""):
@@ -440,7 +440,7 @@ def request_waits_a_moment_when_all_instances_refuse(w):
         began = time.monotonic()
         assert ask(r, host).status == 503 and time.monotonic() - began < 0.5 * SLOW
     finally:
-        r.stop()
+        assert r.stop() == 0
 
 
 @case
@@ -467,8 +467,8 @@ def start_that_fails_or_lasts_is_told(w):
             assert c.read_answer().status == 200
             assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
     finally:
-        r.stop()
-        off.stop()
+        assert r.stop() == 0
+        assert off.stop() == 0
 
 
 @case

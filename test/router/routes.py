@@ -242,7 +242,7 @@ def sticky_cookie_is_the_routes_own(w):
             b = c.send(f"GET /b%C3%BC HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
             assert cookie_of(b)[1] == ["Path=/b%C3%BC", "HttpOnly", "Secure", "SameSite=Lax"], b.headers
     finally:
-        r.stop()
+        assert r.stop() == 0
 
 
 @case
@@ -387,4 +387,4 @@ def port_in_use_is_skipped_and_exhaustion_is_said(w):
     finally:
         for s in taken:
             s.close()
-        r.stop()
+        assert r.stop() == 0
