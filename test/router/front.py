@@ -415,12 +415,20 @@ def trusted_proxies_may_have_more_and_their_clients_are_counted(w):
             assert c.send(line.format(3)).ended()
 
 
+def same_for_a_while(r, seen):
+    time.sleep(0.02)
+    seen.append({int(fd) for fd in os.listdir(f"/proc/{r.proc.pid}/fd")})
+    return len(seen) > 10 and all(s == seen[-1] for s in seen[-10:])
+
+
 @contextlib.contextmanager
 def few_descriptors(r, more):
     """It may open so many more, besides what it has."""
-    n = len(os.listdir(f"/proc/{r.proc.pid}/fd"))
+    seen = []
+    wait_for("its descriptors to be the same for a while", lambda: same_for_a_while(r, seen))
+    free = [i for i in range(1000) if i not in seen[-1]]  # the limit is about numbers, and the lowest is taken
     old = resource.prlimit(r.proc.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(r.proc.pid, resource.RLIMIT_NOFILE, (n + more, old[1]))
+    resource.prlimit(r.proc.pid, resource.RLIMIT_NOFILE, (free[more], old[1]))
     try:
         yield
     finally:
