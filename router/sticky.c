@@ -44,19 +44,6 @@ sticky_derive_key(unsigned char key[STICKY_KEY_LEN], const char *cluster_key)
 	hmac(cluster_key, strlen(cluster_key), "flynn-router sticky cookie 1", key);
 }
 
-uint64_t
-sticky_instance_id(const unsigned char key[STICKY_KEY_LEN], const char *addr)
-{
-	unsigned char digest[STICKY_KEY_LEN];
-	char *text = fl_xasprintf("instance %s", addr);
-	uint64_t id;
-
-	hmac(key, STICKY_KEY_LEN, text, digest);
-	free(text);
-	memcpy(&id, digest, sizeof(id));
-	return id != 0 ? id : 1;
-}
-
 EVP_MAC_CTX *
 sticky_mac_new(const unsigned char key[STICKY_KEY_LEN])
 {
@@ -68,6 +55,30 @@ sticky_mac_new(const unsigned char key[STICKY_KEY_LEN])
 		abort(); /* only out of memory */
 	EVP_MAC_free(hmac_alg);
 	return mac;
+}
+
+uint64_t
+sticky_instance_id(const unsigned char key[STICKY_KEY_LEN], const char *addr)
+{
+	static const char what[] = "instance ";
+	/* Of the key that was asked for last: to set it up takes ten times as long as to use it. */
+	static EVP_MAC_CTX *mac;
+	static unsigned char mac_key[STICKY_KEY_LEN];
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	size_t len = 0;
+	uint64_t id;
+
+	if (mac == NULL || memcmp(mac_key, key, sizeof(mac_key)) != 0) {
+		EVP_MAC_CTX_free(mac);
+		mac = sticky_mac_new(key);
+		memcpy(mac_key, key, sizeof(mac_key));
+	}
+	if (EVP_MAC_init(mac, NULL, 0, NULL) != 1 || EVP_MAC_update(mac, (const unsigned char *)what, sizeof(what) - 1) != 1 ||
+	    EVP_MAC_update(mac, (const unsigned char *)addr, strlen(addr)) != 1 ||
+	    EVP_MAC_final(mac, digest, &len, sizeof(digest)) != 1 || len < sizeof(id))
+		abort(); /* only out of memory */
+	memcpy(&id, digest, sizeof(id));
+	return id != 0 ? id : 1;
 }
 
 /* Fill in the MAC of a value for that route: host, NUL, path, NUL. */

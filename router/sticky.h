@@ -31,7 +31,7 @@ struct sticky {
 };
 
 void sticky_derive_key(unsigned char key[STICKY_KEY_LEN], const char *cluster_key);
-/* The id of an instance by its "ip:port"; never 0. */
+/* The id of an instance by its "ip:port"; never 0. Control thread. */
 uint64_t sticky_instance_id(const unsigned char key[STICKY_KEY_LEN], const char *addr);
 
 /* What computes MACs, for one thread. Free with EVP_MAC_CTX_free(3). */
