@@ -601,6 +601,27 @@ def early_answer_reaches_a_client_that_sends_much(w):
             assert a and a[0].status == 413 and a[0].body == b"early", a
 
 
+@case
+def answer_that_comes_too_late_is_nobodys(w):
+    """9112 9.3: behind a 504 the connection that it may still come on is given up."""
+    go = threading.Event()
+
+    def late(inst, c, f):
+        while (r := read_request(f)) is not None:
+            if r.target == "/late":
+                go.wait(20)
+            answer(c, r.target.encode())
+
+    host, _, _ = w.app(late)
+    with w.client() as c:
+        a = ask(c, host, "/late").read_answer()
+        assert a.status == 504, a.line
+        go.set()
+        for i in range(20):
+            assert ask(c, host, f"/{i}").read_answer().body == f"/{i}".encode()
+            assert w.get(host, f"/other{i}").body == f"/other{i}".encode()
+
+
 # ---- instances that are none ----------------------------------------------------------------
 
 @case

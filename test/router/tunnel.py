@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 
-from world import LIMIT, Client, Instance, answer, case, free_port, read_chunked, read_head, read_request, wait_for
+from world import LIMIT, SLOW, Client, Instance, answer, case, free_port, read_chunked, read_head, read_request, wait_for
 
 UPGRADE = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
@@ -776,6 +776,50 @@ def stuck_client_holds_up_nobody_else(w):
         assert a.status == 200, (a.line, a.body)
     for c in stuck:
         c.close()
+
+
+@case
+def client_that_asks_and_never_reads_costs_little(w):
+    """Its requests wait in the kernel, and the instance is not asked for what nobody takes."""
+    def big(inst, c, f):
+        while (r := read_request(f)) is not None:
+            inst.requests.append(r)
+            answer(c, b"b" * 100000)
+
+    host, (inst,), _ = w.app(big)
+    request = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    before, clients = memory(w), []
+    for _ in range(10):
+        c = w.client()
+        c.sock.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < 20000000:
+                sent += c.sock.send(request * 1000)
+        assert sent < 20000000, "all of it was taken"
+        clients.append(c)
+    assert w.get(host).status == 200
+    assert memory(w) - before < 10 * 1024 * SLOW * SLOW, (before, memory(w))
+    assert len(inst.requests) < 10 * 200, len(inst.requests)
+    for c in clients:
+        c.close()
+
+
+def memory(w):
+    """KiB that are the router's own."""
+    with open(f"/proc/{w.router.proc.pid}/status") as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
+
+
+@case
+def preface_of_http2_behind_a_request_is_none(w):
+    host, (inst,), _ = w.app()
+    for preface in (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", b"PRI / HTTP/1.1\r\nHost: x\r\n\r\n"):
+        with w.client() as c:
+            c.send(f"GET /1 HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() + preface)
+            assert c.read_answer().status == 200
+            assert c.read_answer().status == 400 and c.ended()
+    assert [r.target for r in inst.requests] == ["/1", "/1"]
 
 
 @case
