@@ -489,7 +489,7 @@ def maximum_follows_the_limit_of_descriptors(w):
         wait_for("it to serve", lambda: serves(r, host))
         clients = [Client(r.http) for _ in range(30)]  # (160 - 128) / 2 are let in
         wait_for("accepting to pause", lambda: r.metric("flynn_router_accept_pauses_total") > 0)
-        assert r.metric("flynn_router_clients_open") == 16
+        wait_for("so many to be in", lambda: r.metric("flynn_router_clients_open") == 16)
         assert all(ask(c, host).status == 200 for c in clients[:3])
         for c in clients:
             c.close()
