@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 
+from h2_client import H2, RST_STREAM
 from world import LIMIT, SLOW, Client, Instance, Router, answer, case, free_port, plain, read_head, read_request, wait_for
 
 
@@ -362,6 +363,23 @@ def request_waits_for_an_instance_that_starts(w):
         assert a.status == 200 and a.json["target"] == f"/{i}" and a.json["length"] == 100000
         c.close()
     assert waiting(w) == 0
+
+
+@case
+def streams_of_http2_wait_each_for_itself(w):
+    host, (inst,), service = w.app()
+    other, _, _ = w.app()
+    w.discoverd.set(service, [])
+    starting(w, service, inst.addr)
+    waits(w, host).close()
+    with H2(w.router.http) as c:
+        ids = [c.ask(host, f"/{i}") for i in range(5)]
+        assert c.get(other).status == 200
+        wait_for("all to wait", lambda: waiting(w) == 6)
+        c.frame(RST_STREAM, 0, ids[0], b"\0\0\0\x08")
+        wait_for("one to have left", lambda: waiting(w) == 5)
+        w.discoverd.set(service, [inst.addr])
+        assert [c.answer(i).json["target"] for i in ids[1:]] == [f"/{i}" for i in range(1, 5)]
 
 
 @case

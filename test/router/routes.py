@@ -3,6 +3,7 @@
 import hashlib
 import re
 import socket
+import threading
 
 from h2_client import H2
 from world import Client, Instance, Router, case, free_port, listens, read_request, wait_for
@@ -283,6 +284,25 @@ def http_is_redirected_to_https(w):
 
 
 @case
+def trusted_proxy_says_whether_the_client_came_by_https(w):
+    host, (inst,), _ = w.app(redirect_https=True, sticky=True)
+    r = Router(w.etcd.url, w.discoverd, "-trusted-proxies", "127.0.0.0/8")
+    try:
+        def ask(proto):
+            with Client(r.http) as c:
+                return c.send(f"GET /x HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Proto: {proto}\r\n\r\n").read_answer()
+
+        a = ask("https")
+        assert a.status == 200 and cookie_of(a)[1] == ["Path=/", "HttpOnly", "Secure", "SameSite=Lax"], (a.line, a.headers)
+        a = ask("http")  # where the proxy has its port for HTTPS is not known but by custom
+        assert (a.status, a.get("Location")) == (301, f"https://{host}/x"), a.headers
+    finally:
+        assert r.stop() == 0
+    a = w.get(host, "/x", headers="X-Forwarded-Proto: https\r\n")  # nobody's word
+    assert a.status == 301, a.line
+
+
+@case
 def maintenance_page_is_answered_instead(w):
     host, (inst,), _ = w.app()
     route = route_of(w, host)
@@ -347,6 +367,23 @@ def update_changes_what_it_names_and_keeps_the_rest(w):
     status, now = update(w, port, leader=True)
     assert status == 200 and now["config"] == {"port": port["config"]["port"], "service": "update-tcp", "leader": True}, now
     assert update(w, port, port=1 + now["config"]["port"])[0] == 400
+
+
+@case
+def updates_at_once_do_not_undo_each_other(w):
+    host, _, _ = w.app()
+    route = route_of(w, host)
+    flags = ["sticky", "leader", "redirect_https", "maintenance"] * 5
+    done = []
+    threads = [threading.Thread(target=lambda f=f: done.append((f, *update(w, route, **{f: True})))) for f in flags]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert {status for _, status, _ in done} <= {200, 409}, done
+    assert all("changed by somebody else" in err["message"] for _, status, err in done if status == 409), done
+    now = route_of(w, host)["config"]
+    assert all(now.get(f) is True for f, status, _ in done if status == 200), (now, done)
 
 
 @case
