@@ -1,6 +1,7 @@
 #include "services.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "job.h"
 #include "libflynn/discoverd.h"
@@ -8,6 +9,8 @@
 #include "libflynn/xmalloc.h"
 
 #define META_PAIRS 5
+/* The longest name of a service that discoverd takes. */
+#define NAME_MAX_BYTES 128
 
 /* Who waits for goodbyes. It outlives its job, which may be gone when the last one is said. */
 struct leaving {
@@ -57,7 +60,9 @@ announce_port(struct job *j, size_t i, const char *const *meta)
 	char *name = fl_xasprintf("%s%s", job_spec(j)->ports[i].service, FL_DISCOVERD_STARTING);
 	char *addr = instance_addr(j, i);
 
-	if (meta != NULL)
+	if (strlen(name) > NAME_MAX_BYTES)
+		; /* discoverd would refuse it, again and again: nobody waits for that one, then */
+	else if (meta != NULL)
 		fl_discoverd_register(j->host->discoverd, name, addr, meta);
 	else
 		fl_discoverd_unregister(j->host->discoverd, name, addr, NULL, NULL);
