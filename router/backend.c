@@ -19,6 +19,8 @@
 #define DOWN_LAST_MS 16000
 /* How long one request tries it before another may. */
 #define TRIAL_MS 1000
+/* How long it is left to requests that can be sent again. */
+#define SAFE_LEAD_MS 2000
 
 /* Only its worker writes a counter of a slot: no locked instruction is needed. */
 static void
@@ -335,14 +337,15 @@ begin_trial(struct backend *b, int64_t now_ms)
 }
 
 struct backend *
-service_pick(const struct service *s, int64_t now_ms, uint64_t random, const struct backend *const tried[], size_t n_tried)
+service_pick(const struct service *s, int64_t now_ms, bool is_safe, uint64_t random, const struct backend *const tried[],
+    size_t n_tried)
 {
 	const struct backend_set *set = atomic_load(&s->set);
 	struct backend *b;
 
 	if (set->n == 0)
 		return NULL;
-	b = better_of_two(set, now_ms, random, true, tried, n_tried);
+	b = better_of_two(set, is_safe ? now_ms : now_ms - SAFE_LEAD_MS, random, true, tried, n_tried);
 	if (b == NULL)
 		return better_of_two(set, now_ms, random, false, tried, n_tried);
 	if (atomic_load_explicit(&b->n_failures, memory_order_relaxed) > 0)

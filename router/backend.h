@@ -91,9 +91,10 @@ bool service_update(struct service *s, const char *const *addrs, const char *con
 /*
  * Workers: the better of two random instances by requests under way on all workers, leaving out
  * those in tried and, while others are left, those that are down. NULL: none is left. One whose time
- * is up is chosen once, for a trial, and again when that has gone well or a second has passed.
+ * is up is chosen once, for a trial, and again when that has gone well or a second has passed. is_safe: the
+ * request can be sent again if it comes to harm; others give such requests a start at the trial.
  */
-struct backend *service_pick(const struct service *s, int64_t now_ms, uint64_t random,
+struct backend *service_pick(const struct service *s, int64_t now_ms, bool is_safe, uint64_t random,
     const struct backend *const tried[], size_t n_tried);
 /* The one that a cookie names, unless it is down or in tried or gone: NULL. */
 struct backend *service_find_sticky(const struct service *s, int64_t now_ms, uint64_t sticky_id,

@@ -76,7 +76,7 @@ idle_instances_get_equal_shares(void **state)
 
 	service_update(w->service, addrs, NULL, fl_nitems(addrs), NULL, w->reclaim);
 	for (uint64_t i = 0; i < 8000; i++)
-		got[index_of(w, service_pick(w->service, 0, random_of(i), NULL, 0))]++;
+		got[index_of(w, service_pick(w->service, 0, true, random_of(i), NULL, 0))]++;
 	for (size_t i = 0; i < fl_nitems(addrs); i++)
 		assert_in_range(got[i], 1700, 2300);
 }
@@ -91,7 +91,7 @@ loaded_instance_is_chosen_less(void **state)
 	busy = atomic_load(&w->service->set)->items[0];
 	backend_begin(busy, 1); /* by the other worker */
 	for (uint64_t i = 0; i < 100; i++)
-		assert_ptr_not_equal(service_pick(w->service, 0, random_of(i), NULL, 0), busy);
+		assert_ptr_not_equal(service_pick(w->service, 0, true, random_of(i), NULL, 0), busy);
 	backend_end(busy, 1);
 }
 
@@ -106,13 +106,13 @@ down_and_tried_instances_are_left_out(void **state)
 	items = atomic_load(&w->service->set)->items;
 	backend_failed(items[0], 1000);
 	for (uint64_t i = 0; i < 100; i++)
-		assert_ptr_not_equal(service_pick(w->service, 1001, random_of(i), NULL, 0), items[0]);
+		assert_ptr_not_equal(service_pick(w->service, 1001, true, random_of(i), NULL, 0), items[0]);
 	tried[0] = items[1];
 	tried[1] = items[2];
 	/* Down, but the only one that is left. */
-	assert_ptr_equal(service_pick(w->service, 1001, 5, tried, 2), items[0]);
+	assert_ptr_equal(service_pick(w->service, 1001, true, 5, tried, 2), items[0]);
 	tried[2] = items[0];
-	assert_null(service_pick(w->service, 1001, 5, tried, 3));
+	assert_null(service_pick(w->service, 1001, true, 5, tried, 3));
 }
 
 /* How many of 100 picks at that time give it. */
@@ -122,7 +122,7 @@ picks(const struct world *w, const struct backend *b, int64_t now_ms)
 	int n = 0;
 
 	for (uint64_t i = 0; i < 100; i++)
-		n += service_pick(w->service, now_ms, random_of(i), NULL, 0) == b;
+		n += service_pick(w->service, now_ms, true, random_of(i), NULL, 0) == b;
 	return n;
 }
 
@@ -147,6 +147,11 @@ failing_instance_is_left_alone_for_twice_as_long_each_time(void **state)
 	backend_failed(bad, now);
 	assert_int_equal(picks(w, bad, now + 15999), 0);
 	assert_int_equal(picks(w, bad, now + 16000), 1);
+	/* What cannot be sent again is not what it is tried with, while there are others. */
+	backend_failed(bad, now + 16000);
+	for (uint64_t i = 0; i < 100; i++)
+		assert_ptr_not_equal(service_pick(w->service, now + 33000, false, random_of(i), NULL, 0), bad);
+	assert_int_equal(picks(w, bad, now + 33000), 1);
 	backend_works(bad);
 	assert_in_range(picks(w, bad, now + 16001), 10, 60);
 	backend_failed(bad, now + 20000); /* forgiven: from the start */
@@ -189,7 +194,7 @@ no_instance_is_null(void **state)
 {
 	struct world *w = *state;
 
-	assert_null(service_pick(w->service, 0, 1, NULL, 0));
+	assert_null(service_pick(w->service, 0, true, 1, NULL, 0));
 }
 
 static void

@@ -84,7 +84,7 @@ choose(struct exchange *x)
 		b = service_find_sticky(x->service, x->w->now_ms, x->sticky->instance, x->tried, x->n_tried);
 	if (b != NULL)
 		return b;
-	return service_pick(x->service, x->w->now_ms, worker_random(x->w), x->tried, x->n_tried);
+	return service_pick(x->service, x->w->now_ms, x->is_safe || x->is_tcp, worker_random(x->w), x->tried, x->n_tried);
 }
 
 /* We lack what a connection needs: no instance is to blame. */
