@@ -13,7 +13,8 @@
 
 struct ports {
 	struct job *tcp[N_PORTS], *udp[N_PORTS];
-	int next;
+	int next;	     /* for jobs on the bridge */
+	int next_of_machine; /* for those on the machine's network */
 };
 
 struct ports *
@@ -22,6 +23,7 @@ ports_new(void)
 	struct ports *p = fl_xcalloc(1, sizeof(*p));
 
 	p->next = PORTS_FIRST;
+	p->next_of_machine = PORTS_FIRST_OF_MACHINE;
 	return p;
 }
 
@@ -49,14 +51,14 @@ ports_of(struct ports *p, const struct fl_job_port *port)
 	return strcmp(port->proto, "udp") == 0 ? p->udp : p->tcp;
 }
 
-/* 0: all are given away. */
+/* From *next on, which moves along; 0: all from first on are given away. */
 static int
-find_free(struct ports *p, struct job **owners)
+find_free(struct job **owners, int first, int *next)
 {
-	for (int i = PORTS_FIRST; i <= PORTS_LAST; i++) {
-		int port = p->next;
+	for (int i = first; i <= PORTS_LAST; i++) {
+		int port = *next;
 
-		p->next = p->next < PORTS_LAST ? p->next + 1 : PORTS_FIRST;
+		*next = port < PORTS_LAST ? port + 1 : first;
 		if (owners[port] == NULL)
 			return port;
 	}
@@ -68,10 +70,13 @@ take_one(struct ports *p, struct job *j, size_t i, struct fl_err *err)
 {
 	const struct fl_job_port *want = &job_spec(j)->ports[i];
 	struct job **owners = ports_of(p, want);
-	int port = want->port != 0 ? want->port : find_free(p, owners);
+	bool of_machine = job_spec(j)->host_network;
+	int first = of_machine ? PORTS_FIRST_OF_MACHINE : PORTS_FIRST, port = want->port;
 
 	if (port == 0)
-		return fl_err_set(err, FL_ERR_UNAVAILABLE, "all ports from %d to %d are taken", PORTS_FIRST, PORTS_LAST);
+		port = find_free(owners, first, of_machine ? &p->next_of_machine : &p->next);
+	if (port == 0)
+		return fl_err_set(err, FL_ERR_UNAVAILABLE, "all ports from %d to %d are taken", first, PORTS_LAST);
 	if (owners[port] != NULL && owners[port] != j)
 		return fl_err_set(err, FL_ERR_CONFLICT, "%s wants port %d, which %s (job %s) has", job_what(j), port,
 		    job_what(owners[port]), job_id(owners[port]));

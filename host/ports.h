@@ -3,6 +3,9 @@
  *
  * Numbers from 55000 up are given in turn, not the lowest free one first: what still believes in an old owner must
  * not soon meet a new one. Numbers are per protocol, as the kernel's are.
+ *
+ * A job on the machine's own network listens itself, so nobody can move it on when an outgoing connection of the machine
+ * sits on its number: it gets one above those that Linux gives to outgoing connections (ip_local_port_range).
  */
 #ifndef HOST_PORTS_H
 #define HOST_PORTS_H
@@ -14,6 +17,7 @@ struct job;
 struct ports;
 
 #define PORTS_FIRST 55000
+#define PORTS_FIRST_OF_MACHINE 61000
 #define PORTS_LAST 65535
 
 struct ports *ports_new(void);

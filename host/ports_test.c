@@ -11,6 +11,7 @@
 #include "libflynn/err.h"
 
 #define TWO_PORTS "\"config\":{\"ports\":[{\"port\":0},{\"port\":0}]}"
+#define MACHINE_PORT "\"config\":{\"host_network\":true,\"ports\":[{\"port\":0}]}"
 #define PORT(n) "\"config\":{\"ports\":[{\"port\":" #n "}]}"
 
 static void
@@ -38,6 +39,21 @@ the_last_number_is_followed_by_the_first_free(void **state)
 	assert_int_equal(ports_take(f->host.ports, b, NULL), 0);
 	assert_int_equal(b->active->ports[0], PORTS_LAST);
 	assert_int_equal(b->active->ports[1], PORTS_FIRST + 1);
+}
+
+static void
+jobs_on_the_machines_network_are_above_outgoing_connections(void **state)
+{
+	struct fixture *f = *state;
+	struct job *a = fixture_job(f, 1, MACHINE_PORT), *b = fixture_job(f, 2, PORT(0)),
+		   *c = fixture_job(f, 3, MACHINE_PORT);
+
+	assert_int_equal(ports_take(f->host.ports, a, NULL), 0);
+	assert_int_equal(ports_take(f->host.ports, b, NULL), 0);
+	assert_int_equal(ports_take(f->host.ports, c, NULL), 0);
+	assert_int_equal(a->active->ports[0], PORTS_FIRST_OF_MACHINE);
+	assert_int_equal(b->active->ports[0], PORTS_FIRST);
+	assert_int_equal(c->active->ports[0], PORTS_FIRST_OF_MACHINE + 1);
 }
 
 static void
@@ -122,6 +138,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FIXTURE(numbers_are_given_in_turn_and_not_again_soon),
 		IN_FIXTURE(the_last_number_is_followed_by_the_first_free),
+		IN_FIXTURE(jobs_on_the_machines_network_are_above_outgoing_connections),
 		IN_FIXTURE(who_has_a_port_that_is_asked_for_is_named),
 		IN_FIXTURE(protocols_do_not_share_numbers),
 		IN_FIXTURE(the_port_of_a_complaint_is_replaced_and_no_other),

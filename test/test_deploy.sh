@@ -130,3 +130,11 @@ count_web() {
 	[ "$(docker ps -q --filter name=flynn-example-web | wc -l)" -eq 2 ]
 }
 ok "with as many jobs as before" wait_until 20 "two jobs" count_web
+
+# ---- the router itself --------------------------------------------------------------------------------
+
+load_start
+for n in 1 2; do
+	ok "the router is replaced by its successor" flynn -a router env set UPGRADE=$n
+done
+load_lost_nothing "upgrades of the router"
