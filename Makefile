@@ -13,7 +13,7 @@
 # Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
 # so that a program or a test takes from its folder exactly what it uses.
 
-VERSION ?= 1.0.0
+VERSION ?= 0.2.0
 PREFIX ?= /usr/local
 SECONDS ?= 60
 SAN ?=
