@@ -402,19 +402,18 @@ h2_write(struct h2 *h2)
 	return true;
 }
 
-/* Those that found the output full. */
+/* Those that found the output full: as many as it has room for now. */
 static void
 tell_room(struct h2 *h2)
 {
+	size_t room = h2_room(h2), told = 0;
 	struct h2_stream *s;
 
-	h2->is_stalled = false;
-	LIST_FOREACH(s, &h2->streams, link) {
-		if (s->wants_room)
-			h2_stream_room(s);
-	}
-	if ((h2->c->io.flags & (IO_READABLE | IO_EOF)) != 0 && !h2->is_eof)
-		worker_again(h2->w, h2->c);
+	for (; told < room && (s = TAILQ_FIRST(&h2->waiting)) != NULL; told += H2_SHARE)
+		h2_stream_room(s);
+	h2->is_stalled = !TAILQ_EMPTY(&h2->waiting);
+	if (h2->is_stalled || ((h2->c->io.flags & (IO_READABLE | IO_EOF)) != 0 && !h2->is_eof))
+		worker_again(h2->w, h2->c); /* it reads on, and looks for more room */
 }
 
 static void
@@ -563,6 +562,7 @@ h2_begin(struct client *c, const char *data, size_t len)
 	h2->w = w;
 	h2->frames.since_ms = h2->bytes.since_ms = h2->resets.since_ms = w->now_ms;
 	LIST_INIT(&h2->streams);
+	TAILQ_INIT(&h2->waiting);
 	c->h2 = h2;
 	worker_count(w, COUNT_H2, 1);
 	nghttp2_session_server_new3(&h2->session, w->h2->callbacks, h2, w->h2->option, &w->h2->mem);

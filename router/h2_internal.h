@@ -28,6 +28,8 @@ struct worker;
  */
 #define H2_OUT_MAX ((size_t)64 << 10)
 #define H2_OUT_SHORT ((size_t)8 << 10)
+/* What a stream adds to the output before others that wait for room in it have their turn. */
+#define H2_SHARE ((size_t)16 << 10)
 
 struct h2_pool {
 	nghttp2_session_callbacks *callbacks;
@@ -50,6 +52,8 @@ struct h2 {
 	TAILQ_ENTRY(h2) unsent_link;
 	struct h2_streams streams;
 	unsigned n_streams;
+	TAILQ_HEAD(, h2_stream) waiting; /* for room in the output, the longest first */
+	unsigned n_told; /* of those that waited: they have room now, and have not used it yet */
 	uint32_t n_begun; /* of all time */
 	struct block *out;   /* frames that wait to be written */
 	struct h2_head head; /* coming in */
@@ -84,7 +88,10 @@ struct h2_stream {
 	bool is_shut;		/* what is sent now is the last */
 	bool is_end_sent;
 	bool is_over;		/* nghttp2 knows it no more */
-	bool wants_room;	/* waits for the connection's output */
+	TAILQ_ENTRY(h2_stream) waiting_link;
+	size_t taken;		/* of the output, since it last waited for room */
+	bool wants_room;	/* waits for room in the output */
+	bool is_told;		/* that there is */
 	bool wants_window;	/* could not send all */
 };
 

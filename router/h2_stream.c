@@ -93,17 +93,44 @@ stream_read(struct io *io, void *data, size_t len)
 	return 0;
 }
 
-/* Make frames of what is offered, until it is taken or there is no room or window. */
+static void
+wait_for_room(struct h2_stream *s)
+{
+	if (!s->wants_room)
+		TAILQ_INSERT_TAIL(&s->h2->waiting, s, waiting_link);
+	s->wants_room = s->h2->is_stalled = true;
+}
+
+/* It has its turn now, or it needs none. */
+static void
+wait_no_more(struct h2_stream *s)
+{
+	if (s->wants_room)
+		TAILQ_REMOVE(&s->h2->waiting, s, waiting_link);
+	if (s->is_told)
+		s->h2->n_told--;
+	s->wants_room = s->is_told = false;
+}
+
+static bool
+is_alone(const struct h2_stream *s)
+{
+	const struct h2_stream *first = TAILQ_FIRST(&s->h2->waiting);
+
+	return s->h2->n_told == 0 && (first == NULL || (first == s && TAILQ_NEXT(s, waiting_link) == NULL));
+}
+
+/* Make frames of what is offered, until it is taken, or there is no room or window, or others have their turn. */
 static void
 send_src(struct h2_stream *s)
 {
 	struct h2 *h2 = s->h2;
 
 	do {
-		s->wants_room = false;
+		wait_no_more(s);
 		nghttp2_session_resume_data(h2->session, s->id);
 		h2_produce(h2);
-	} while (s->src_left > 0 && s->wants_room && !h2->is_broken && h2_write(h2));
+	} while (s->src_left > 0 && s->wants_room && is_alone(s) && !h2->is_broken && h2_write(h2));
 }
 
 static ssize_t
@@ -228,7 +255,10 @@ h2_stream_closed(struct h2_stream *s)
 void
 h2_stream_room(struct h2_stream *s)
 {
-	s->wants_room = false;
+	wait_no_more(s);
+	s->is_told = true;
+	s->h2->n_told++;
+	s->taken = 0;
 	s->c.io.flags |= IO_WRITABLE;
 	wake(s);
 }
@@ -238,6 +268,7 @@ h2_stream_send(struct h2_stream *s, size_t len)
 {
 	size_t off = s->src_off;
 
+	s->taken += len;
 	s->src_off += len;
 	s->src_left -= len;
 	for (const struct iovec *part = s->src; len > 0; part++) {
@@ -259,9 +290,11 @@ h2_stream_has_room(struct client *c)
 {
 	struct h2_stream *s = stream_of(c);
 
-	if (h2_room(s->h2) > 0 || s->h2->is_broken)
+	if (h2_room(s->h2) > 0 || s->h2->is_broken) {
+		wait_no_more(s);
 		return true;
-	s->wants_room = s->h2->is_stalled = true;
+	}
+	wait_for_room(s);
 	return false;
 }
 
@@ -288,15 +321,23 @@ send_trailers(struct h2_stream *s)
 	return n > 0 && nghttp2_submit_trailer(s->h2->session, s->id, nv, n) == 0;
 }
 
+/* How much it may add to the output now. */
+static size_t
+room_of(const struct h2_stream *s)
+{
+	size_t room = h2_room(s->h2), share = s->taken < H2_SHARE ? H2_SHARE - s->taken : 0;
+
+	return is_alone(s) || share > room ? room : share;
+}
+
 /* What nghttp2 may send next of a body, at most max bytes. */
 static ssize_t
 offer(struct h2_stream *s, size_t max, uint32_t *flags)
 {
-	struct h2 *h2 = s->h2;
-	size_t room = h2_room(h2), n = s->src_left < max ? s->src_left : max;
+	size_t room = room_of(s), n = s->src_left < max ? s->src_left : max;
 
-	if (n > room && room < ROOM_MIN) {
-		s->wants_room = h2->is_stalled = true;
+	if ((n > room || s->last != NULL) && room < ROOM_MIN) {
+		wait_for_room(s);
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	n = n < room ? n : room;
@@ -414,6 +455,7 @@ h2_stream_close(struct client *c, bool abort)
 	block_free(&h2->w->blocks, s->in);
 	block_free(&h2->w->blocks, s->trailers);
 	block_free(&h2->w->blocks, s->last);
+	wait_no_more(s);
 	LIST_REMOVE(s, link);
 	h2->n_streams--;
 	h2_wake(h2);

@@ -881,6 +881,27 @@ def answers_of_many_streams_share_the_connection(w):
             assert c.answer(i).body == b"%d" % (n % 10) * 500000
 
 
+@case
+def small_answer_passes_large_ones(w):
+    """Streams share the connection even while its client reads slowly."""
+    host, _, _ = w.app(lambda inst, c, f: [read_request(f), answer(c, b"x" * 50000000)])
+    good, _, _ = w.app()
+    with connect(w) as c:
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        c.give(0, 1 << 30)
+        c.frame(SETTINGS, 0, 0, struct.pack(">HI", h2.INITIAL_WINDOW_SIZE, 1 << 30))
+        large = [c.streams[c.ask(host, f"/{i}")] for i in range(3)]
+        c.until(lambda: all(s.body for s in large))
+        time.sleep(0.1)  # all that can be buffered is
+        before = sum(len(s.body) for s in large)
+        s = c.get(good)
+        passed = sum(len(s.body) for s in large) - before
+        assert s.status == 200 and passed < 12000000, passed
+        c.until(lambda: sum(len(s.body) for s in large) > 40000000)
+        each = sorted(len(s.body) for s in large)
+        assert each[0] > each[2] // 2, each
+
+
 # ---- ends -----------------------------------------------------------------------------------
 
 def dies(after, then=None):
