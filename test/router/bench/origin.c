@@ -177,9 +177,11 @@ run(struct conn *c)
 static void
 accept_all(int ep, int fd)
 {
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
 	int got;
 
-	while ((got = accept4(fd, NULL, NULL, SOCK_NONBLOCK)) != -1)
+	while ((got = accept4(fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK)) != -1)
 		conn_new(ep, got, false);
 }
 
