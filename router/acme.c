@@ -28,7 +28,7 @@
 #include "router/reclaim.h"
 #include "router/route.h"
 #include "router/sync.h"
-#include "router/tls.h"
+#include "router/tls_cert.h"
 
 #define LEADER_KEY ACME_PREFIX "leader"
 #define ACCOUNT_PREFIX ACME_PREFIX "accounts/"

@@ -14,7 +14,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/acme_client.h"
 #include "router/acme_jws.h"
-#include "router/tls.h"
+#include "router/tls_cert.h"
 
 /* From etcd's having a challenge until every router's watch has surely told of it. */
 #define SPREAD_MS 1000

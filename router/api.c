@@ -21,7 +21,7 @@
 #include "router/route.h"
 #include "router/router.h"
 #include "router/sync.h"
-#include "router/tls.h"
+#include "router/tls_cert.h"
 
 /* How long a change that etcd has taken may need to come back to us. */
 #define APPLY_MS 5000

@@ -15,7 +15,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/acme_jws.h"
 #include "router/plane.h"
-#include "router/tls.h"
+#include "router/tls_cert.h"
 
 /* A day is much more than a validation takes. */
 #define CERT_S 86400
@@ -145,7 +145,7 @@ challenge_answer(const struct plane *plane, const char *host, size_t host_len, s
 	return NULL;
 }
 
-const struct tls_cert *
+struct tls_cert *
 challenge_cert(const struct plane *plane, const char *host, size_t host_len)
 {
 	const struct challenge_set *set = atomic_load(&plane->challenges);

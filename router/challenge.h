@@ -40,7 +40,7 @@ void challenge_free(void *challenge);
 /* What to answer to a request of a host for a path; NULL: it is no challenge's. */
 const char *challenge_answer(const struct plane *plane, const char *host, size_t host_len, struct fl_span target);
 /* The certificate to show to who offers CHALLENGE_ALPN for a host; NULL: no challenge of its is open. */
-const struct tls_cert *challenge_cert(const struct plane *plane, const char *host, size_t host_len);
+struct tls_cert *challenge_cert(const struct plane *plane, const char *host, size_t host_len);
 /* Whether a ClientHello offers CHALLENGE_ALPN and nothing else, RFC 8737 section 3. From a client_hello_cb. */
 bool challenge_is_hello(SSL *ssl);
 

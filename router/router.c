@@ -33,6 +33,7 @@
 #include "router/table.h"
 #include "router/tickets.h"
 #include "router/tls.h"
+#include "router/tls_cert.h"
 
 #define MAX_THREADS 64
 /* The part of the machine's memory that buffers may take unless an option says, and what they may take at least. */

@@ -1,6 +1,7 @@
 #include "router/sync.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +24,15 @@
 #include "router/sockets.h"
 #include "router/table.h"
 #include "router/tally.h"
-#include "router/tls.h"
+#include "router/tls_cert.h"
 #include "router/worker.h"
 
 /* How long until a port that could not be listened on is tried again. */
 #define LISTEN_AGAIN_S 2
+/* How often certificates that nobody asks for are looked for. */
+#define COOL_S (TLS_CERT_WARM_S / 5)
+/* When the heap is trimmed after the last of several that were read or let go of. */
+#define TRIM_S 3
 /* So many routes do not vanish all at once but by an accident. */
 #define RESTORE_MIN 2
 
@@ -62,6 +67,8 @@ struct sync {
 	struct live_list routes;
 	struct live_list dropped; /* out of by_id, still in the table */
 	struct event *publish;	  /* soon: several changes make one table */
+	struct event *trim;	  /* the heap, soon */
+	struct event *cool;	  /* certificates that nobody asks for; pending while a route has one */
 	uint64_t seed;
 	uint32_t n_tallies; /* made so far */
 	bool is_ready, is_dirty;
@@ -186,8 +193,12 @@ live_new(struct sync *s, struct route *route, const struct fl_etcd_kv *kv, const
 	char *key = route_key(route);
 
 	/* The route works without HTTPS, then. */
-	if (route->tls_cert != NULL && (cert = tls_cert_parse(route->tls_cert, route->tls_key, &err)) == NULL)
+	if (route->tls_cert != NULL && (cert = tls_cert_load(route->tls_cert, route->tls_key, &err)) == NULL)
 		fl_log_warn("no HTTPS for a route", fl_str("route", route->id), fl_str("domain", route->domain), fl_str("err", err.msg));
+	if (cert != NULL)
+		evtimer_add(s->trim, &(struct timeval){ .tv_sec = TRIM_S });
+	if (cert != NULL && !evtimer_pending(s->cool, NULL))
+		evtimer_add(s->cool, &(struct timeval){ .tv_sec = COOL_S });
 	l->route = route;
 	l->watched = watch(s, route->service);
 	l->tally = old != NULL ? old->tally : tally_new(++s->n_tallies, s->cfg.n_workers);
@@ -472,6 +483,13 @@ renew_table(struct sync *s)
 	free_dropped(s);
 }
 
+/* Certificates take many times their size while they are looked into, of which nothing is needed afterwards. */
+static void
+on_trim(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, FL_UNUSED void *arg)
+{
+	malloc_trim(0);
+}
+
 static void
 on_publish(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
@@ -488,6 +506,24 @@ on_publish(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 		s->cfg.on_change(s->cfg.arg);
 }
 
+static void
+on_cool(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	struct sync *s = arg;
+	const struct live *l;
+	bool has_any = false;
+
+	TAILQ_FOREACH(l, &s->routes, link) {
+		if (l->target->cert == NULL)
+			continue;
+		has_any = true;
+		if (tls_cert_cool(l->target->cert, s->cfg.plane->reclaim))
+			evtimer_add(s->trim, &(struct timeval){ .tv_sec = TRIM_S });
+	}
+	if (has_any)
+		evtimer_add(s->cool, &(struct timeval){ .tv_sec = COOL_S });
+}
+
 struct sync *
 sync_new(const struct sync_config *config)
 {
@@ -501,6 +537,8 @@ sync_new(const struct sync_config *config)
 	TAILQ_INIT(&s->dropped);
 	fl_random_bytes(&s->seed, sizeof(s->seed));
 	s->publish = evtimer_new(config->base, on_publish, s);
+	s->cool = evtimer_new(config->base, on_cool, s);
+	s->trim = evtimer_new(config->base, on_trim, s);
 	s->mirror = fl_etcd_mirror_start(config->etcd, SYNC_PREFIX, &ops, s);
 	return s;
 }
@@ -523,6 +561,8 @@ sync_free(struct sync *s)
 		return;
 	fl_etcd_mirror_free(s->mirror);
 	event_free(s->publish);
+	event_free(s->cool);
+	event_free(s->trim);
 	free_list(s, &s->dropped);
 	free_list(s, &s->routes);
 	fl_map_free(s->by_id);

@@ -6,7 +6,7 @@
 
 #include "libflynn/xmalloc.h"
 #include "router/path.h"
-#include "router/tls.h"
+#include "router/tls_cert.h"
 
 /* FNV-1a. */
 static uint64_t

@@ -1,27 +1,16 @@
 #include "router/tls.h"
 
-#include <limits.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "libflynn/attr.h"
-#include "libflynn/cert.h"
 #include "libflynn/err.h"
-#include "libflynn/log.h"
-#include "libflynn/xmalloc.h"
 #include "router/challenge.h"
 #include "router/plane.h"
 #include "router/table.h"
 #include "router/tickets.h"
+#include "router/tls_cert.h"
 
 /* The cheapest of the strong first; what else clients need behind it. */
 #define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
@@ -29,186 +18,6 @@
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"     \
 	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define GROUPS "X25519:P-256:P-384"
-
-#define CHAIN_MAX 10
-#define MAX_FILE ((size_t)64 << 10)
-
-/* Of the certificate's SHA-256; so much of it, with a hash of the host, tells sessions apart. */
-#define PRINT_BYTES 16
-
-struct tls_cert {
-	X509 *leaf;
-	EVP_PKEY *key;
-	STACK_OF(X509) *chain;
-	unsigned char print[PRINT_BYTES];
-};
-
-/* There is nobody to type a passphrase. */
-static int
-no_passphrase(FL_UNUSED char *buf, FL_UNUSED int size, FL_UNUSED int rwflag, FL_UNUSED void *arg)
-{
-	return -1;
-}
-
-static int
-read_chain(struct tls_cert *c, BIO *bio, struct fl_err *err)
-{
-	X509 *x;
-
-	if ((c->leaf = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) == NULL)
-		return fl_err_set(err, FL_ERR_INVALID, "tls_cert is no certificate in PEM");
-	c->chain = sk_X509_new_null();
-	while ((x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
-		if (sk_X509_num(c->chain) == CHAIN_MAX || sk_X509_push(c->chain, x) == 0) {
-			X509_free(x);
-			return fl_err_set(err, FL_ERR_INVALID, "tls_cert has more than %d certificates", CHAIN_MAX + 1);
-		}
-	}
-	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		return fl_err_set(err, FL_ERR_INVALID, "tls_cert has a broken certificate behind its first");
-	return 0;
-}
-
-static void
-set_print(struct tls_cert *c)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-
-	if (X509_digest(c->leaf, EVP_sha256(), digest, &len) != 1)
-		abort();
-	memcpy(c->print, digest, sizeof(c->print));
-}
-
-static BIO *
-text_bio(const char *text)
-{
-	size_t len = strlen(text);
-
-	return BIO_new_mem_buf(text, len > INT_MAX ? INT_MAX : (int)len);
-}
-
-struct tls_cert *
-tls_cert_parse(const char *cert_pem, const char *key_pem, struct fl_err *err)
-{
-	struct tls_cert *c = fl_xcalloc(1, sizeof(*c)), *ret = NULL;
-	BIO *certs = text_bio(cert_pem), *key = text_bio(key_pem);
-
-	if (read_chain(c, certs, err) == -1)
-		goto out;
-	if ((c->key = PEM_read_bio_PrivateKey(key, NULL, no_passphrase, NULL)) == NULL) {
-		fl_err_set(err, FL_ERR_INVALID, "tls_key is no private key in PEM without passphrase");
-		goto out;
-	}
-	if (X509_check_private_key(c->leaf, c->key) != 1) {
-		fl_err_set(err, FL_ERR_INVALID, "tls_key is not the key of tls_cert");
-		goto out;
-	}
-	set_print(c);
-	ret = c;
-	c = NULL;
-out:
-	ERR_clear_error();
-	BIO_free(certs);
-	BIO_free(key);
-	tls_cert_free(c);
-	return ret;
-}
-
-bool
-tls_cert_is_for(const struct tls_cert *cert, const char *host)
-{
-	return X509_check_host(cert->leaf, host, 0, 0, NULL) == 1;
-}
-
-static int64_t
-seconds_of(const ASN1_TIME *t)
-{
-	struct tm tm;
-
-	return ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
-}
-
-void
-tls_cert_times(const struct tls_cert *cert, int64_t *not_before, int64_t *not_after)
-{
-	*not_before = seconds_of(X509_get0_notBefore(cert->leaf));
-	*not_after = seconds_of(X509_get0_notAfter(cert->leaf));
-}
-
-void
-tls_cert_free(struct tls_cert *cert)
-{
-	if (cert == NULL)
-		return;
-	X509_free(cert->leaf);
-	EVP_PKEY_free(cert->key);
-	sk_X509_pop_free(cert->chain, X509_free);
-	free(cert);
-}
-
-/* A file of at most MAX_FILE bytes; the caller wipes and frees it. */
-static char *
-read_file(const char *path, struct fl_err *err)
-{
-	FILE *f = fopen(path, "re");
-	struct stat st;
-	char *text = NULL;
-	size_t n;
-
-	if (f == NULL) {
-		fl_err_sys(err, "read the default certificate %s", path);
-		return NULL;
-	}
-	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		fl_log_warn("the private key of the default certificate is open to others: chmod 600", fl_str("file", path));
-	setvbuf(f, NULL, _IONBF, 0); /* no copy of the key stays behind */
-	text = fl_xcalloc(1, MAX_FILE + 1);
-	n = fread(text, 1, MAX_FILE, f);
-	fclose(f);
-	if (n < MAX_FILE)
-		return text;
-	explicit_bzero(text, n);
-	free(text);
-	fl_err_set(err, FL_ERR_TOO_BIG, "the default certificate %s is larger than %zu KiB", path, MAX_FILE >> 10);
-	return NULL;
-}
-
-static struct tls_cert *
-make_default(struct fl_err *err)
-{
-	static const char *const hosts[] = { "localhost" };
-	char *cert = NULL, *key = NULL, *pin = NULL;
-	struct tls_cert *c = NULL;
-
-	if (fl_cert_make(hosts, fl_nitems(hosts), &cert, &key, &pin, err) == -1)
-		return NULL;
-	c = tls_cert_parse(cert, key, err);
-	explicit_bzero(key, strlen(key));
-	free(cert);
-	free(key);
-	free(pin);
-	return c;
-}
-
-struct tls_cert *
-tls_cert_default(const char *from, struct fl_err *err)
-{
-	char *text;
-	struct tls_cert *c;
-
-	if (strcmp(from, "self") == 0)
-		return make_default(err);
-	text = strncmp(from, "-----BEGIN", 10) == 0 ? fl_xstrdup(from) : read_file(from, err);
-	if (text == NULL)
-		return NULL;
-	/* The readers of PEM pass over what is not theirs. */
-	if ((c = tls_cert_parse(text, text, err)) == NULL)
-		fl_err_wrap(err, "the default certificate");
-	explicit_bzero(text, strlen(text));
-	free(text);
-	return c;
-}
 
 /* The one host_name of an SNI extension, RFC 6066 section 3; NULL: there is none, or it is malformed. */
 static const unsigned char *
@@ -229,21 +38,21 @@ sni_of(SSL *ssl, size_t *len)
 static int
 bind_session(SSL *ssl, const struct tls_cert *cert, const char *host, size_t len)
 {
-	unsigned char id[PRINT_BYTES + sizeof(uint64_t)];
+	unsigned char id[TLS_CERT_PRINT_BYTES + sizeof(uint64_t)];
 	uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a: the same on all routers */
 
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ (unsigned char)host[i]) * UINT64_C(0x100000001b3);
-	memcpy(id, cert->print, PRINT_BYTES);
-	memcpy(id + PRINT_BYTES, &h, sizeof(h));
+	memcpy(id, tls_cert_print(cert), TLS_CERT_PRINT_BYTES);
+	memcpy(id + TLS_CERT_PRINT_BYTES, &h, sizeof(h));
 	return SSL_set_session_id_context(ssl, id, sizeof(id));
 }
 
 /* An ACME server comes to see the proof: a connection of its own kind, RFC 8737. */
-static const struct tls_cert *
+static struct tls_cert *
 show_challenge(SSL *ssl, const struct plane *plane, const char *host, size_t len)
 {
-	const struct tls_cert *cert = challenge_cert(plane, host, len);
+	struct tls_cert *cert = challenge_cert(plane, host, len);
 
 	if (cert == NULL)
 		return NULL;
@@ -263,7 +72,7 @@ on_client_hello(SSL *ssl, int *alert, void *arg)
 {
 	struct plane *plane = arg;
 	char host[TABLE_MAX_KEY + 1];
-	const struct tls_cert *cert = NULL;
+	struct tls_cert *cert = NULL;
 	size_t len = 0;
 	const unsigned char *name = sni_of(ssl, &len);
 
@@ -276,7 +85,7 @@ on_client_hello(SSL *ssl, int *alert, void *arg)
 	if (cert == NULL && (cert = plane->default_cert) == NULL)
 		return SSL_CLIENT_HELLO_ERROR;
 	*alert = SSL_AD_INTERNAL_ERROR;
-	if (SSL_use_cert_and_key(ssl, cert->leaf, cert->key, cert->chain, 1) != 1 || !bind_session(ssl, cert, host, len))
+	if (tls_cert_use(cert, ssl) == -1 || !bind_session(ssl, cert, host, len))
 		return SSL_CLIENT_HELLO_ERROR;
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
