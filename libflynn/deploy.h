@@ -25,6 +25,6 @@ struct fl_deploy {
  * 0: complete. -1: it was refused, failed (the sentence is the controller's), was cancelled, or has not ended in time
  * (TIMEOUT): then it goes on by itself.
  */
-int fl_deploy_run(const struct fl_deploy *d, struct fl_err *err);
+int fl_deploy_run(const struct fl_deploy *opts, struct fl_err *err);
 
 #endif
