@@ -431,9 +431,12 @@ note_expect(struct fl_http_head *head, struct fl_span value)
 {
 	struct fl_span expectation;
 
-	while (next_element(&value, &expectation))
-		head->expect_other |= !fl_span_ieq(expectation, "100-continue");
-	head->expect_continue = head->minor == 1 && !head->expect_other;
+	while (next_element(&value, &expectation)) {
+		bool is_continue = fl_span_ieq(expectation, "100-continue");
+
+		head->expect_other |= !is_continue;
+		head->expect_continue |= is_continue && head->minor == 1;
+	}
 }
 
 static enum fl_http_parse_result

@@ -42,7 +42,7 @@ struct fl_http_head {
 	int64_t content_length; /* -1: none */
 	bool keep_alive;	/* by version and Connection */
 	bool upgrade;		/* Connection has "upgrade" and Upgrade is there */
-	bool expect_continue;	/* Expect has nothing else, and it is HTTP/1.1 */
+	bool expect_continue;	/* Expect has "100-continue", and it is HTTP/1.1 */
 	bool expect_other;	/* Expect has something else */
 	struct fl_span host; /* requests; len 0 only with HTTP/1.0. That of an absolute target goes before Host's. */
 	bool in_first_line;  /* on error: that is where it is */

@@ -142,6 +142,32 @@ framing_is_read_from_the_headers(FL_UNUSED void **state)
 	}
 }
 
+static void
+an_expectation_is_known_or_not(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *fields;
+		bool expects_continue, expects_other;
+	} cases[] = {
+		{ "", false, false },
+		{ "Expect:\r\n", false, false },
+		{ "Expect: 100-CONTINUE , 100-continue\r\n", true, false },
+		{ "Expect: 100-continue=1\r\n", false, true },
+		{ "Expect: 100-continue, x\r\n", true, true },
+		{ "Expect: x\r\nexpect: 100-continue\r\n", true, true },
+	};
+	static struct fl_http_head head;
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		char text[200];
+		int len = snprintf(text, sizeof(text), "PUT / HTTP/1.1\r\n" HOST "%s\r\n", cases[i].fields);
+
+		assert_int_equal(fl_http_parse_request(text, (size_t)len, &head, NULL), FL_HTTP_PARSE_DONE);
+		assert_int_equal(head.expect_continue, cases[i].expects_continue);
+		assert_int_equal(head.expect_other, cases[i].expects_other);
+	}
+}
+
 static const struct {
 	const char *text;
 	enum fl_err_kind kind;
@@ -474,6 +500,7 @@ main(void)
 		cmocka_unit_test(a_head_may_come_byte_by_byte),
 		cmocka_unit_test(what_follows_the_head_is_left_alone),
 		cmocka_unit_test(framing_is_read_from_the_headers),
+		cmocka_unit_test(an_expectation_is_known_or_not),
 		cmocka_unit_test(what_could_smuggle_is_refused),
 		cmocka_unit_test(each_control_byte_is_found_wherever_it_is),
 		cmocka_unit_test(a_head_is_bounded),
