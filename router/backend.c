@@ -193,23 +193,6 @@ service_new(const char *name, size_t n_workers)
 }
 
 static void
-service_release(void *ptr)
-{
-	struct service *s = ptr;
-
-	free(atomic_load(&s->set));
-	free(s->name);
-	free(s);
-}
-
-void
-service_retire(struct service *s, struct reclaim *r)
-{
-	service_update(s, NULL, NULL, 0, NULL, r);
-	reclaim_retire(r, s, service_release, service_is_busy);
-}
-
-static void
 set_release(struct backend *b, const char *release)
 {
 	size_t len = strlen(release);
@@ -270,6 +253,24 @@ service_update(struct service *s, const char *const *addrs, const char *const *r
 	fl_map_free(left);
 	fl_map_free(seen);
 	return some_left;
+}
+
+static void
+service_release(void *ptr)
+{
+	struct service *s = ptr;
+
+	service_update(s, NULL, NULL, 0, NULL, s->reclaim); /* its instances go now: nobody can choose them any more */
+	free(atomic_load(&s->set));
+	free(s->name);
+	free(s);
+}
+
+void
+service_retire(struct service *s, struct reclaim *r)
+{
+	s->reclaim = r;
+	reclaim_retire(r, s, service_release, service_is_busy);
 }
 
 static bool

@@ -72,13 +72,14 @@ struct service {
 	_Atomic uint32_t n_waiting;	   /* requests that wait for that, of all workers */
 	char *name;
 	const unsigned char *sticky_key; /* of the ids that instances get; NULL: they get none. Borrowed */
+	struct reclaim *reclaim;	 /* once it is retired */
 	size_t n_slots;
 	struct service_slot slots[];
 };
 
 /* Control thread. */
 struct service *service_new(const char *name, size_t n_workers);
-/* No longer reachable by any route. */
+/* No longer reachable by any route. Requests that have found it before keep its instances until they let go of it. */
 void service_retire(struct service *s, struct reclaim *r);
 /*
  * Let addrs ("ip:port") be the instances from now on, and leader, one of them or NULL, the leader; those that stay keep

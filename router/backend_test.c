@@ -197,6 +197,30 @@ no_instance_is_null(void **state)
 	assert_null(service_pick(w->service, 0, true, 1, NULL, 0));
 }
 
+/* A request that has found its route before that went must not be told that no instance runs. */
+static void
+who_holds_a_retired_service_keeps_its_instances(void **state)
+{
+	struct world *w = *state;
+	struct service *s = service_new("gone", WORKERS);
+	struct backend *b;
+
+	service_update(s, addrs, NULL, 2, NULL, w->reclaim);
+	service_hold(s, 0);
+	service_retire(s, w->reclaim);
+	for (int i = 0; i < 5; i++)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_non_null(b = service_pick(s, 0, true, 1, NULL, 0)); /* the sanitizer says if it is gone */
+	assert_false(atomic_load(&b->is_retired));
+	backend_hold(b, 0);
+	service_unhold(s, 0);
+	for (int i = 0; i < 5; i++)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_true(atomic_load(&b->is_retired));
+	backend_unhold(b, 0);
+	event_base_dispatch(w->base); /* ends once nothing waits to be freed */
+}
+
 static void
 stays_through_updates_and_goes_when_released(void **state)
 {
@@ -271,6 +295,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(leader_is_the_one_that_was_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_instance_is_null, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_release_is_another_instance, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_holds_a_retired_service_keeps_its_instances, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stays_through_updates_and_goes_when_released, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(awake_worker_delays_what_it_may_see, set_up, tear_down),
 	};

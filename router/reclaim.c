@@ -115,11 +115,11 @@ reclaim_new(struct event_base *base, size_t n_workers)
 void
 reclaim_free(struct reclaim *r)
 {
-	struct retired *x, *next;
+	struct retired *x;
 
 	if (r == NULL)
 		return;
-	TAILQ_FOREACH_SAFE(x, &r->limbo, link, next)
+	while ((x = TAILQ_FIRST(&r->limbo)) != NULL) /* one may retire others as it goes */
 		release(r, x);
 	event_free(r->look);
 	free(r->turns);

@@ -7,6 +7,7 @@
 
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
+#include "libflynn/clock.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
@@ -33,6 +34,8 @@
 #define COOL_S (TLS_CERT_WARM_S / 5)
 /* When the heap is trimmed after the last of several that were read or let go of. */
 #define TRIM_S 3
+/* How long a route that was given another service stays with the old one at most, until instances of the new one are known. */
+#define STAND_IN_MS 1000
 /* So many routes do not vanish all at once but by an accident. */
 #define RESTORE_MIN 2
 
@@ -53,6 +56,8 @@ struct live {
 	struct target *target;
 	struct tally *tally; /* shared with those that it replaces, or that replace it */
 	struct watched *watched;
+	struct live *stand_in; /* what it replaces and who serves in its place, until stand_until_ms at most; or NULL */
+	int64_t stand_until_ms;
 	int64_t create_rev, mod_rev;
 	bool is_listening; /* TCP: workers have its port */
 };
@@ -74,6 +79,7 @@ struct sync {
 	bool is_ready, is_dirty;
 	size_t n_vanished; /* deleted since the last table was made */
 	size_t n_new;	   /* of routes, not in a table yet */
+	size_t n_stand_ins;
 };
 
 static void
@@ -135,6 +141,8 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 	}
 	if (!atomic_exchange(&w->service->is_known, true))
 		publish_soon(w->sync); /* TCP routes to it are listened on from now on */
+	if (had_none && w->sync->n_stand_ins > 0)
+		publish_soon(w->sync); /* they may be relieved */
 	set_hope(w, atomic_load(&w->service->set)->n, had_none);
 	fl_log_debug("instances", fl_str("service", w->service->name), fl_int("n", n));
 	free(addrs);
@@ -249,13 +257,73 @@ insert(struct sync *s, struct live *l)
 	fl_map_set(s->by_id, l->route->id, l);
 }
 
+/* The route does not need its stand-in any more, if it has one. */
+static void
+relieve(struct sync *s, struct live *l)
+{
+	if (l->stand_in == NULL)
+		return;
+	TAILQ_INSERT_HEAD(&s->dropped, l->stand_in, link); /* the last ones are those that vanish */
+	l->stand_in = NULL;
+	s->n_stand_ins--;
+	publish_soon(s);
+}
+
 static void
 drop(struct sync *s, struct live *l)
 {
+	relieve(s, l);
 	fl_map_remove(s->by_id, l->route->id);
 	TAILQ_REMOVE(&s->routes, l, link);
 	TAILQ_INSERT_TAIL(&s->dropped, l, link);
 	publish_soon(s);
+}
+
+static bool
+has_instances(const struct live *l)
+{
+	return atomic_load(&l->watched->service->set)->n > 0;
+}
+
+/* Those whose service has instances by now, and those who have waited long enough. */
+static void
+relieve_stand_ins(struct sync *s)
+{
+	struct timeval rest = { .tv_usec = STAND_IN_MS * 1000 / 4 };
+	int64_t now_ms = fl_clock_ms();
+	struct live *l;
+
+	if (s->n_stand_ins == 0)
+		return;
+	TAILQ_FOREACH(l, &s->routes, link)
+		if (l->stand_in != NULL && (has_instances(l) || now_ms >= l->stand_until_ms))
+			relieve(s, l);
+	if (s->n_stand_ins > 0)
+		evtimer_add(s->publish, &rest);
+}
+
+/*
+ * l takes the place of old. Where it leads may not be known yet, though it was until now: then old serves on for a
+ * while, lest those who come meanwhile are turned away.
+ */
+static void
+replace(struct sync *s, struct live *old, struct live *l)
+{
+	struct live *serves = old->stand_in != NULL ? old->stand_in : old;
+
+	fl_map_remove(s->by_id, old->route->id);
+	TAILQ_REMOVE(&s->routes, old, link);
+	if (has_instances(serves) && !has_instances(l) && !serves->is_new) {
+		l->stand_in = serves;
+		l->stand_until_ms = serves == old ? fl_clock_ms() + STAND_IN_MS : old->stand_until_ms;
+		s->n_stand_ins += serves == old;
+		old->stand_in = NULL;
+		if (serves != old)
+			TAILQ_INSERT_HEAD(&s->dropped, old, link);
+	} else {
+		relieve(s, old);
+		TAILQ_INSERT_TAIL(&s->dropped, old, link);
+	}
 }
 
 static struct route *
@@ -293,10 +361,10 @@ on_put(const struct fl_etcd_kv *kv, void *arg)
 	if (old != NULL) {
 		l->is_listening = old->is_listening; /* the same port, as it is the same id */
 		old->is_listening = false;
-		drop(s, old);
+		replace(s, old, l);
 	}
-	l->is_new = true;
-	s->n_new++;
+	l->is_new = l->stand_in == NULL;
+	s->n_new += l->is_new;
 	insert(s, l);
 	publish_soon(s);
 }
@@ -459,7 +527,7 @@ make_table(struct sync *s)
 	struct live *l;
 
 	TAILQ_FOREACH(l, &s->routes, link) {
-		table_add(table, l->target);
+		table_add(table, l->stand_in != NULL ? l->stand_in->target : l->target);
 		l->is_new = false;
 	}
 	s->n_new = 0;
@@ -496,6 +564,7 @@ on_publish(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	struct sync *s = arg;
 	struct plane *plane = s->cfg.plane;
 
+	relieve_stand_ins(s);
 	renew_table(s);
 	open_ports(s);
 	s->is_dirty = false;
@@ -550,6 +619,8 @@ free_list(struct sync *s, struct live_list *list)
 
 	while ((l = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, l, link);
+		if (l->stand_in != NULL)
+			live_free(s, l->stand_in);
 		live_free(s, l);
 	}
 }

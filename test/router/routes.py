@@ -4,6 +4,7 @@ import hashlib
 import re
 import socket
 import threading
+import time
 
 from h2_client import H2
 from world import Client, Instance, Router, case, free_port, listens, read_request, wait_for
@@ -425,3 +426,27 @@ def port_in_use_is_skipped_and_exhaustion_is_said(w):
         for s in taken:
             s.close()
         assert r.stop() == 0
+
+
+@case
+def route_that_is_given_another_service_stays_with_the_old_one_until_the_new_is_known(w):
+    """For a second at most; those who come meanwhile are not turned away."""
+    host, (old,), _ = w.app()
+    new = Instance()
+    w.discoverd.stop()
+    seen, began = [], time.monotonic()
+    change = threading.Thread(target=lambda: w.router.call("PUT", "/routes", {"type": "http", "config": {"domain": host, "service": "late-web"}}))
+    change.start()
+    while change.is_alive():
+        seen.append((w.get(host).status, time.monotonic() - began))
+    early = [status for status, after in seen if after < 0.8]
+    assert len(early) > 10 and set(early) == {200}, seen
+    wait_for("the old one to be relieved", lambda: b"discoverd has not said yet where late-web runs" in w.get(host).body)
+    w.discoverd.set("late-web", [new.addr])
+    w.discoverd.start()
+    wait_for("the new one", lambda: w.get(host).status == 200, 20)
+    assert w.get(host).json["port"] == new.port
+    # Known at once, it serves at once.
+    other, (third,), service = w.app()
+    w.router.call("PUT", "/routes", {"type": "http", "config": {"domain": host, "service": service}})
+    assert w.get(host).json["port"] == third.port
