@@ -78,13 +78,13 @@ look(struct rollout *r)
 	rollout_end(r);
 }
 
-static bool
-is_goal(const struct rollout *r, const char *type)
+static const struct fl_rollout_goal *
+goal_of(const struct rollout *r, const char *type)
 {
 	for (size_t i = 0; i < r->opts->n_goals; i++)
 		if (strcmp(r->opts->goals[i].type, type) == 0)
-			return true;
-	return false;
+			return &r->opts->goals[i];
+	return NULL;
 }
 
 static void
@@ -106,9 +106,10 @@ job_seen(struct rollout *r, const struct fl_json *job, const char *id, bool is_e
 {
 	const char *type = fl_json_str(fl_json_get(job, "type"), "");
 	const char *state = fl_json_str(fl_json_get(job, "state"), "");
+	const struct fl_rollout_goal *goal = goal_of(r, type);
 	struct watched_job *j = fl_map_get(r->jobs, id);
 
-	if (strcmp(fl_json_str(fl_json_get(job, "release"), ""), r->release) != 0 || !is_goal(r, type))
+	if (strcmp(fl_json_str(fl_json_get(job, "release"), ""), r->release) != 0 || goal == NULL)
 		return;
 	if (j == NULL) {
 		j = fl_xcalloc(1, sizeof(*j));
@@ -123,7 +124,8 @@ job_seen(struct rollout *r, const struct fl_json *job, const char *id, bool is_e
 		return;
 	if (r->opts->on_job != NULL)
 		r->opts->on_job(type, state, id, r->opts->arg);
-	if (strcmp(state, "crashed") == 0 || strcmp(state, "failed") == 0)
+	/* One that fails while its type is being given up does as it was to. */
+	if (goal->count > 0 && (strcmp(state, "crashed") == 0 || strcmp(state, "failed") == 0))
 		job_failed(r, job, id, type);
 }
 
