@@ -34,8 +34,11 @@
 #define COOL_S (TLS_CERT_WARM_S / 5)
 /* When the heap is trimmed after the last of several that were read or let go of. */
 #define TRIM_S 3
-/* How long a route that was given another service stays with the old one at most, until instances of the new one are known. */
-#define STAND_IN_MS 1000
+/*
+ * How long a route that was given another service stays with the old one at most, until discoverd has said where the new
+ * one runs: the API waits a little longer before it answers.
+ */
+#define STAND_IN_MS 900
 /* So many routes do not vanish all at once but by an accident. */
 #define RESTORE_MIN 2
 
@@ -141,8 +144,6 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 	}
 	if (!atomic_exchange(&w->service->is_known, true))
 		publish_soon(w->sync); /* TCP routes to it are listened on from now on */
-	if (had_none && w->sync->n_stand_ins > 0)
-		publish_soon(w->sync); /* they may be relieved */
 	set_hope(w, atomic_load(&w->service->set)->n, had_none);
 	fl_log_debug("instances", fl_str("service", w->service->name), fl_int("n", n));
 	free(addrs);
@@ -280,31 +281,35 @@ drop(struct sync *s, struct live *l)
 }
 
 static bool
-has_instances(const struct live *l)
+is_known(const struct live *l)
 {
-	return atomic_load(&l->watched->service->set)->n > 0;
+	return atomic_load(&l->watched->service->is_known);
 }
 
-/* Those whose service has instances by now, and those who have waited long enough. */
+/* Those of services that are known by now, and those who have stood in for long enough. */
 static void
 relieve_stand_ins(struct sync *s)
 {
-	struct timeval rest = { .tv_usec = STAND_IN_MS * 1000 / 4 };
-	int64_t now_ms = fl_clock_ms();
+	int64_t now_ms = fl_clock_ms(), wait_ms = STAND_IN_MS;
 	struct live *l;
 
 	if (s->n_stand_ins == 0)
 		return;
-	TAILQ_FOREACH(l, &s->routes, link)
-		if (l->stand_in != NULL && (has_instances(l) || now_ms >= l->stand_until_ms))
+	TAILQ_FOREACH(l, &s->routes, link) {
+		if (l->stand_in == NULL)
+			continue;
+		if (is_known(l) || now_ms >= l->stand_until_ms)
 			relieve(s, l);
+		else if (l->stand_until_ms - now_ms < wait_ms)
+			wait_ms = l->stand_until_ms - now_ms;
+	}
 	if (s->n_stand_ins > 0)
-		evtimer_add(s->publish, &rest);
+		evtimer_add(s->publish, &(struct timeval){ .tv_usec = wait_ms * 1000 });
 }
 
 /*
- * l takes the place of old. Where it leads may not be known yet, though it was until now: then old serves on for a
- * while, lest those who come meanwhile are turned away.
+ * l takes the place of old. Where it leads may not be known yet: then old serves on for a while, lest those who come
+ * meanwhile are turned away.
  */
 static void
 replace(struct sync *s, struct live *old, struct live *l)
@@ -313,7 +318,7 @@ replace(struct sync *s, struct live *old, struct live *l)
 
 	fl_map_remove(s->by_id, old->route->id);
 	TAILQ_REMOVE(&s->routes, old, link);
-	if (has_instances(serves) && !has_instances(l) && !serves->is_new) {
+	if (!is_known(l) && is_known(serves) && !serves->is_new) {
 		l->stand_in = serves;
 		l->stand_until_ms = serves == old ? fl_clock_ms() + STAND_IN_MS : old->stand_until_ms;
 		s->n_stand_ins += serves == old;

@@ -439,7 +439,7 @@ def route_that_is_given_another_service_stays_with_the_old_one_until_the_new_is_
     change.start()
     while change.is_alive():
         seen.append((w.get(host).status, time.monotonic() - began))
-    early = [status for status, after in seen if after < 0.8]
+    early = [status for status, after in seen if after < 0.7]
     assert len(early) > 10 and set(early) == {200}, seen
     wait_for("the old one to be relieved", lambda: b"discoverd has not said yet where late-web runs" in w.get(host).body)
     w.discoverd.set("late-web", [new.addr])
