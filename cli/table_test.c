@@ -36,7 +36,7 @@ print_jobs(void)
 
 	table_row(t, "host0-1", "up", "");
 	table_row(t, "h-2", "crashed", "exit 1");
-	table_row(t, "\303\274\303\274\303\274", NULL, "three letters, six bytes");
+	table_row(t, "\303\274\303\274\303\274", (const char *)NULL, "three letters, six bytes");
 	table_print(t);
 }
 

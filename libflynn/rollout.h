@@ -35,6 +35,6 @@ struct fl_rollout {
  * 0: the goals are reached. -1: the change failed, a job failed (the sentence is its host's), or TIMEOUT with what was
  * seen. What was changed stays changed.
  */
-int fl_rollout_run(const struct fl_rollout *r, struct fl_err *err);
+int fl_rollout_run(const struct fl_rollout *opts, struct fl_err *err);
 
 #endif

@@ -23,6 +23,7 @@ cluster_start
 
 # ---- with one -------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2086 # a list of words
 fails_with "a cluster of that name exists" 1 'exists already .*flynn cluster remove default' $LINE
 cp "$FLYNNRC" "$TMP/rc"
 is "the config is its owner's alone" "$(stat -c %a "$FLYNNRC")" 600
@@ -38,7 +39,8 @@ fails_with "nobody there" 1 'cannot reach cluster default at https://localhost:9
 cp "$TMP/rc" "$FLYNNRC"
 fails_with "a cluster that is not known" 1 'there is no cluster "other"' flynn -c other apps
 
-git init -q "$TMP/repo" && cd "$TMP/repo" || die "no repository"
+git init -q "$TMP/repo"
+cd "$TMP/repo" || die "no repository"
 fails_with "no app" 1 'no app: say which with -a APP' flynn ps
 fails_with "an app that does not exist" 1 'app nosuch does not exist' flynn -a nosuch ps
 fails_with "a name that is none" 1 'is no app name' flynn -a 'no/such' ps

@@ -108,6 +108,7 @@ clock=$(flynn ps | awk '$2 == "clock" { print $1 }')
 start_daemon follow flynn log -f "$clock"
 ok "flynn log -f follows" wait_until 10 "three lines" bash -c "[ \$(wc -l <'$TMP/follow.log') -ge 3 ]"
 ok "the clock is stopped" flynn scale clock=0
+# shellcheck disable=SC2154 # start_daemon sets it
 follow_ended() {
 	! kill -0 "$follow_pid" 2>/dev/null
 }
