@@ -269,6 +269,10 @@ service_release(void *ptr)
 void
 service_retire(struct service *s, struct reclaim *r)
 {
+	struct backend_set *set = atomic_load(&s->set);
+
+	for (size_t i = 0; i < set->n; i++)
+		atomic_store(&set->items[i]->is_retired, true); /* no connection to it is kept */
 	s->reclaim = r;
 	reclaim_retire(r, s, service_release, service_is_busy);
 }

@@ -79,7 +79,10 @@ struct service {
 
 /* Control thread. */
 struct service *service_new(const char *name, size_t n_workers);
-/* No longer reachable by any route. Requests that have found it before keep its instances until they let go of it. */
+/*
+ * No longer reachable by any route. Requests that have found it before keep its instances until they let go of it.
+ * If it has some, workers must sweep.
+ */
 void service_retire(struct service *s, struct reclaim *r);
 /*
  * Let addrs ("ip:port") be the instances from now on, and leader, one of them or NULL, the leader; those that stay keep

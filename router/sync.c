@@ -119,6 +119,14 @@ set_hope(struct watched *w, size_t n, bool had_none)
 	on_hope(w);
 }
 
+/* Some instances are no service's any more. */
+static void
+sweep(const struct sync *s)
+{
+	for (size_t i = 0; i < s->cfg.n_workers; i++)
+		worker_sweep(s->cfg.workers[i]);
+}
+
 static void
 on_instances(struct fl_discoverd_service *service, void *arg)
 {
@@ -138,10 +146,8 @@ on_instances(struct fl_discoverd_service *service, void *arg)
 	had_none = atomic_load(&w->service->set)->n == 0;
 	if (n == 0)
 		set_hope(w, 0, had_none); /* before: nobody must see neither instances nor hope */
-	if (service_update(w->service, addrs, releases, n, leader != NULL ? leader->addr : NULL, cfg->plane->reclaim)) {
-		for (size_t i = 0; i < cfg->n_workers; i++)
-			worker_sweep(cfg->workers[i]);
-	}
+	if (service_update(w->service, addrs, releases, n, leader != NULL ? leader->addr : NULL, cfg->plane->reclaim))
+		sweep(w->sync);
 	if (!atomic_exchange(&w->service->is_known, true))
 		publish_soon(w->sync); /* TCP routes to it are listened on from now on */
 	set_hope(w, atomic_load(&w->service->set)->n, had_none);
@@ -173,6 +179,8 @@ watch(struct sync *s, const char *name)
 static void
 unwatch(struct sync *s, struct watched *w)
 {
+	bool has_some = atomic_load(&w->service->set)->n > 0;
+
 	if (--w->n_routes > 0)
 		return;
 	fl_discoverd_unwatch(w->watch);
@@ -181,6 +189,8 @@ unwatch(struct sync *s, struct watched *w)
 	on_hope(w); /* of those who still wait */
 	fl_map_remove(s->services, w->service->name);
 	service_retire(w->service, s->cfg.plane->reclaim);
+	if (has_some)
+		sweep(s);
 	free(w);
 }
 
@@ -639,6 +649,7 @@ sync_free(struct sync *s)
 	event_free(s->publish);
 	event_free(s->cool);
 	event_free(s->trim);
+	s->cfg.n_workers = 0; /* they have gone before: nobody is to be told */
 	free_list(s, &s->dropped);
 	free_list(s, &s->routes);
 	fl_map_free(s->by_id);
