@@ -10,6 +10,7 @@
 #include "controller/controller.h"
 #include "controller/deploy_decide.h"
 #include "controller/query.h"
+#include "controller/subscriber.h"
 #include "controller/tx.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -46,20 +47,15 @@ const char deployments_give_up_sql[] =
     " SELECT deployment_id FROM d";
 
 struct follower {
-	LIST_ENTRY(follower) link;
-	struct deployments *of;
-	struct fl_http_req *req; /* NULL: gone, freed when its query ends */
+	struct subscriber sub;
 	char id[FL_UUID_LEN + 1];
-	char *status;		  /* that was told last */
-	bool started, busy, dirty;
+	char *status; /* that was told last */
 };
 
 struct deployments {
 	struct controller *c;
-	LIST_HEAD(, follower) followers;
+	struct subscribers followers;
 };
-
-static void follower_look(struct follower *f);
 
 static void
 deployments_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
@@ -179,33 +175,17 @@ deployments_list(struct fl_http_req *req, void *arg)
 	    (const char *[]){ fl_http_param(req, "app") }, 1, deployments_write);
 }
 
-static void
-follower_free(struct follower *f)
+static struct follower *
+of(struct subscriber *s)
 {
-	LIST_REMOVE(f, link);
-	free(f->status);
-	free(f);
+	return (struct follower *)s;
 }
 
 static void
-on_close(FL_UNUSED struct fl_http_req *req, void *arg)
+follower_free(struct subscriber *s)
 {
-	struct follower *f = arg;
-
-	f->req = NULL;
-	if (!f->busy)
-		follower_free(f);
-}
-
-/* f gives its request up, which the caller answers or ends. */
-static struct fl_http_req *
-follower_leave(struct follower *f)
-{
-	struct fl_http_req *req = f->req;
-
-	fl_http_on_close(req, NULL, NULL);
-	follower_free(f);
-	return req;
+	free(of(s)->status);
+	free(s);
 }
 
 /* Tell of the row, if its status is another than before. True: it was the last. */
@@ -221,50 +201,37 @@ follower_tell(struct follower *f, const PGresult *res)
 	free(f->status);
 	f->status = fl_xstrdup(status);
 	deployments_write(&w, NULL, res, 0);
-	fl_http_sse_send(f->req, status, NULL, fl_buf_cstr(&b));
+	fl_http_sse_send(f->sub.req, status, NULL, fl_buf_cstr(&b));
 	fl_buf_release(&b);
 	return !row_is_null(res, 0, 10);
 }
 
 static void
-on_row(const PGresult *res, const struct fl_err *err, void *arg)
+on_row(struct subscriber *s, const PGresult *res)
 {
-	struct follower *f = arg;
-
-	f->busy = false;
-	if (f->req == NULL) {
-		follower_free(f);
-	} else if (err != NULL && !f->started) {
-		answer_err(follower_leave(f), NULL, err);
-	} else if (err != NULL) { /* the client comes again */
-		fl_http_stream_end(follower_leave(f));
-	} else if (PQntuples(res) == 0) {
-		answer_not_found(follower_leave(f));
-	} else {
-		if (!f->started)
-			fl_http_sse_start(f->req);
-		f->started = true;
-		if (follower_tell(f, res))
-			fl_http_stream_end(follower_leave(f));
-		else if (f->dirty)
-			follower_look(f);
+	if (PQntuples(res) == 0) {
+		subscriber_not_found(s);
+		return;
 	}
+	if (!s->started)
+		subscriber_start(s);
+	if (follower_tell(of(s), res))
+		subscriber_end(s);
+	else
+		subscriber_pump(s);
 }
 
 static void
-follower_look(struct follower *f)
+follower_look(struct subscriber *s)
 {
-	f->dirty = f->busy;
-	if (f->busy)
-		return;
-	f->busy = true;
-	fl_pg_query(f->of->c->pg, "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1",
-	    (const char *[]){ f->id }, 1, on_row, f);
+	subscriber_query(s, "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", (const char *[]){ of(s)->id }, 1,
+	    on_row);
 }
 
 void
 deployments_get(struct fl_http_req *req, void *arg)
 {
+	static const struct subscriber_ops ops = { follower_look, follower_free };
 	struct controller *c = arg;
 	char id[FL_UUID_LEN + 1];
 	struct follower *f;
@@ -279,12 +246,9 @@ deployments_get(struct fl_http_req *req, void *arg)
 		return;
 	}
 	f = fl_xcalloc(1, sizeof(*f));
-	f->of = c->deployments;
-	f->req = req;
 	memcpy(f->id, id, sizeof(id));
-	LIST_INSERT_HEAD(&c->deployments->followers, f, link);
-	fl_http_on_close(req, on_close, f);
-	follower_look(f);
+	subscriber_join(&f->sub, &c->deployments->followers, &ops, c->pg, req);
+	follower_look(&f->sub);
 }
 
 struct deployments *
@@ -293,31 +257,27 @@ deployments_new(struct controller *c)
 	struct deployments *ds = fl_xcalloc(1, sizeof(*ds));
 
 	ds->c = c;
-	LIST_INIT(&ds->followers);
+	TAILQ_INIT(&ds->followers);
 	return ds;
 }
 
 void
 deployments_free(struct deployments *ds)
 {
-	struct follower *f, *next;
-
 	if (ds == NULL)
 		return;
-	LIST_FOREACH_SAFE(f, &ds->followers, link, next)
-		follower_free(f);
+	subscribers_free(&ds->followers);
 	free(ds);
 }
 
 void
 deployments_changed(struct deployments *ds, const char *deployment_id)
 {
-	struct follower *f, *next;
+	struct subscriber *s, *next;
 
-	LIST_FOREACH_SAFE(f, &ds->followers, link, next) {
-		if (deployment_id == NULL || strcmp(f->id, deployment_id) == 0)
-			follower_look(f);
-	}
+	TAILQ_FOREACH_SAFE(s, &ds->followers, link, next)
+		if (deployment_id == NULL || strcmp(of(s)->id, deployment_id) == 0)
+			subscriber_stir(s);
 }
 
 /* ---- giving one up ---- */

@@ -10,19 +10,17 @@
 #include "controller/controller.h"
 #include "controller/number.h"
 #include "controller/query.h"
+#include "controller/subscriber.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"
-#include "libflynn/list.h"
 #include "libflynn/log.h"
 #include "libflynn/pg.h"
 #include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
 
-/* Above this a subscriber has to read before he gets more. */
-#define MAX_PENDING ((size_t)256 << 10)
 #define BATCH "200"
 #define BATCH_BYTES "262144"
 #define LIST_BYTES "8388608"
@@ -53,23 +51,16 @@ struct wanted {
 	bool past;
 };
 
-struct subscriber {
-	TAILQ_ENTRY(subscriber) link;
-	struct events *events;
-	struct fl_http_req *req; /* NULL: gone, freed when its query ends */
-	struct wanted wanted;	 /* last_id: that was sent */
-	bool started;
-	bool busy;  /* a query is under way */
-	bool dirty; /* there may be events behind last_id */
+struct reader {
+	struct subscriber sub;
+	struct wanted wanted; /* last_id: that was sent */
 };
 
 struct events {
 	struct controller *c;
-	TAILQ_HEAD(, subscriber) subscribers;
+	struct subscribers readers;
 	bool numbering, more; /* the outbox is being emptied; it may have got more since */
 };
-
-static void subscriber_pump(struct subscriber *s);
 
 static void
 wanted_release(struct wanted *w)
@@ -150,154 +141,90 @@ number(struct events *e)
 
 /* ---- the stream ---- */
 
-static void
-subscriber_free(struct subscriber *s)
+static struct reader *
+of(struct subscriber *s)
 {
-	TAILQ_REMOVE(&s->events->subscribers, s, link);
-	wanted_release(&s->wanted);
+	return (struct reader *)s;
+}
+
+static void
+reader_free(struct subscriber *s)
+{
+	wanted_release(&of(s)->wanted);
 	free(s);
 }
 
 static void
-on_close(FL_UNUSED struct fl_http_req *req, void *arg)
+on_events(struct subscriber *s, const PGresult *res)
 {
-	struct subscriber *s = arg;
+	struct wanted *w = &of(s)->wanted;
 
-	s->req = NULL;
-	if (!s->busy)
-		subscriber_free(s);
-}
-
-/* s gives its request up, which the caller answers or ends. */
-static struct fl_http_req *
-subscriber_leave(struct subscriber *s)
-{
-	struct fl_http_req *req = s->req;
-
-	fl_http_on_close(req, NULL, NULL);
-	fl_http_stream_on_drain(req, NULL, NULL);
-	subscriber_free(s);
-	return req;
-}
-
-/* The result of a query of s, which may be gone. Whether there are rows to look at. */
-static bool
-subscriber_got(struct subscriber *s, const struct fl_err *err)
-{
-	bool started = s->started;
-	struct fl_http_req *req;
-
-	s->busy = false;
-	if (s->req == NULL) {
-		subscriber_free(s);
-		return false;
-	}
-	if (err == NULL)
-		return true;
-	req = subscriber_leave(s);
-	if (started) /* the client comes again with the last id */
-		fl_http_stream_end(req);
-	else
-		answer_err(req, NULL, err);
-	return false;
-}
-
-static void
-on_events(const PGresult *res, const struct fl_err *err, void *arg)
-{
-	struct subscriber *s = arg;
-
-	if (!subscriber_got(s, err))
-		return;
 	if (PQntuples(res) > 0) /* there may be more than a batch */
 		s->dirty = true;
-	for (int i = 0; i < PQntuples(res) && fl_http_stream_pending(s->req) <= MAX_PENDING; i++) {
+	for (int i = 0; i < PQntuples(res) && subscriber_has_room(s); i++) {
 		struct fl_buf b = { 0 };
-		struct fl_jsonw w = fl_jsonw(&b);
+		struct fl_jsonw out = fl_jsonw(&b);
 
-		write_event(&w, NULL, res, i);
+		write_event(&out, NULL, res, i);
 		fl_http_sse_send(s->req, NULL, fl_pg_str(res, i, 0, ""), b.data);
-		s->wanted.last_id = fl_pg_int(res, i, 0, s->wanted.last_id);
+		w->last_id = fl_pg_int(res, i, 0, w->last_id);
 		fl_buf_release(&b);
 	}
 	subscriber_pump(s);
 }
 
-/* Query for s; the SQL's $1 to $3 are of CHOSEN, $4 is n. */
+/* Query for s; the SQL's $1 to $3 are of CHOSEN, $4 is the last event he has. */
 static void
-subscriber_query(struct subscriber *s, const char *sql, int64_t n, const char *count,
-    void (*cb)(const PGresult *res, const struct fl_err *err, void *arg))
+reader_query(struct subscriber *s, const char *sql, const char *count, void (*on_rows)(struct subscriber *s, const PGresult *res))
 {
-	const struct wanted *w = &s->wanted;
-	char text[24];
+	const struct wanted *w = &of(s)->wanted;
+	char last[24];
 
-	s->busy = true;
-	snprintf(text, sizeof(text), "%lld", (long long)n);
-	fl_pg_query(s->events->c->pg, sql,
-	    (const char *[]){ *w->app != '\0' ? w->app : NULL, w->types, w->object, text, count }, count == NULL ? 4 : 5, cb, s);
-}
-
-/* Go on with s, unless it waits for the database or for its reader. */
-static void
-subscriber_pump(struct subscriber *s)
-{
-	if (!s->started || !s->dirty || s->busy || s->req == NULL || fl_http_stream_pending(s->req) > MAX_PENDING)
-		return;
-	s->dirty = false;
-	subscriber_query(s, FIRST(CHOSEN " AND event_id > $4", "", BATCH, BATCH_BYTES), s->wanted.last_id, NULL, on_events);
+	snprintf(last, sizeof(last), "%lld", (long long)w->last_id);
+	subscriber_query(s, sql, (const char *[]){ *w->app != '\0' ? w->app : NULL, w->types, w->object, last, count },
+	    count == NULL ? 4 : 5, on_rows);
 }
 
 static void
-on_drain(FL_UNUSED struct fl_http_req *req, void *arg)
+reader_look(struct subscriber *s)
 {
-	subscriber_pump(arg);
+	reader_query(s, FIRST(CHOSEN " AND event_id > $4", "", BATCH, BATCH_BYTES), NULL, on_events);
 }
 
 static void
-on_start(const PGresult *res, const struct fl_err *err, void *arg)
+on_start(struct subscriber *s, const PGresult *res)
 {
-	struct subscriber *s = arg;
-	struct wanted *w = &s->wanted;
-	int64_t newest;
+	struct wanted *w = &of(s)->wanted;
+	int64_t newest = fl_pg_int(res, 0, 0, 0);
 
-	if (!subscriber_got(s, err))
-		return;
-	newest = fl_pg_int(res, 0, 0, 0);
 	if (!w->past && w->last_id == 0)
 		w->last_id = newest;
 	else if (w->count > 0) /* there may be none of the last so many */
 		w->last_id = fl_pg_int(res, 0, 1, newest > w->last_id ? newest + 1 : w->last_id + 1) - 1;
-	s->started = true;
-	s->dirty = true;
-	fl_http_sse_start(s->req);
-	subscriber_pump(s);
+	subscriber_start(s);
+	subscriber_stir(s);
 }
 
 /* All that was committed until now has its number: from now on is from here. */
 static void
-on_now(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
+on_now(struct subscriber *s, FL_UNUSED const PGresult *res)
 {
-	struct subscriber *s = arg;
 	char count[24];
 
-	if (!subscriber_got(s, err))
-		return;
-	snprintf(count, sizeof(count), "%lld", (long long)s->wanted.count);
-	subscriber_query(s, "SELECT (SELECT max(event_id) FROM events), (SELECT min(event_id) FROM (SELECT event_id FROM events"
-			    " WHERE " CHOSEN " AND event_id > $4 ORDER BY event_id DESC LIMIT $5) latest)",
-	    s->wanted.last_id, count, on_start);
+	snprintf(count, sizeof(count), "%lld", (long long)of(s)->wanted.count);
+	reader_query(s, "SELECT (SELECT max(event_id) FROM events), (SELECT min(event_id) FROM (SELECT event_id FROM events"
+			" WHERE " CHOSEN " AND event_id > $4 ORDER BY event_id DESC LIMIT $5) latest)", count, on_start);
 }
 
 static void
 stream(struct events *e, struct fl_http_req *req, const struct wanted *w)
 {
-	struct subscriber *s = fl_xcalloc(1, sizeof(*s));
+	static const struct subscriber_ops ops = { reader_look, reader_free };
+	struct reader *r = fl_xcalloc(1, sizeof(*r));
 
-	*s = (struct subscriber){ .events = e, .req = req, .wanted = *w, .busy = true };
-	TAILQ_INSERT_TAIL(&e->subscribers, s, link);
-	fl_http_on_close(req, on_close, s);
-	fl_http_stream_on_drain(req, on_drain, s);
-	fl_pg_query(e->c->pg, "SELECT number_events()", NULL, 0, on_now, s);
+	r->wanted = *w;
+	subscriber_join(&r->sub, &e->readers, &ops, e->c->pg, req);
+	subscriber_query(&r->sub, "SELECT number_events()", NULL, 0, on_now);
 }
 
 /* ---- the list ---- */
@@ -344,7 +271,7 @@ on_app(const PGresult *res, const struct fl_err *err, void *arg)
 			list(st->events, st->req, &st->wanted);
 		} else {
 			stream(st->events, st->req, &st->wanted);
-			st->wanted.types = st->wanted.object = NULL; /* the subscriber's now */
+			st->wanted.types = st->wanted.object = NULL; /* the reader's now */
 		}
 	}
 	wanted_release(&st->wanted);
@@ -390,12 +317,8 @@ static void
 on_notify(FL_UNUSED const char *payload, void *arg)
 {
 	struct events *e = arg;
-	struct subscriber *s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &e->subscribers, link, next) {
-		s->dirty = true;
-		subscriber_pump(s);
-	}
+	subscribers_stir(&e->readers);
 }
 
 struct events *
@@ -404,7 +327,7 @@ events_new(struct controller *c)
 	struct events *e = fl_xcalloc(1, sizeof(*e));
 
 	e->c = c;
-	TAILQ_INIT(&e->subscribers);
+	TAILQ_INIT(&e->readers);
 	return e;
 }
 
@@ -418,11 +341,8 @@ events_listen(struct events *e)
 void
 events_free(struct events *e)
 {
-	struct subscriber *s, *next;
-
 	if (e == NULL)
 		return;
-	TAILQ_FOREACH_SAFE(s, &e->subscribers, link, next)
-		subscriber_free(s);
+	subscribers_free(&e->readers);
 	free(e);
 }
