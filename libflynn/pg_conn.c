@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
+#include "libflynn/map.h"
 #include "libflynn/pg_internal.h"
 #include "libflynn/xmalloc.h"
 
@@ -18,6 +20,17 @@
 #define KEEPALIVE_IDLE_S 20
 #define KEEPALIVE_INTERVAL_S 5
 #define SETUP "SET client_encoding = 'UTF8'; SET statement_timeout = 30000"
+
+/* What is asked again is parsed once a connection; what is asked rarely shall not take the server's memory. */
+#define PREPARE_AT 3
+#define MAX_STATEMENTS 256
+
+/* A statement with parameters that this connection was asked for. */
+struct statement {
+	int uses; /* up to PREPARE_AT */
+	bool prepared;
+	char name[16];
+};
 
 enum conn_state { PG_CONNECTING, PG_IDLE, PG_BUSY, PG_LOST };
 
@@ -30,6 +43,11 @@ struct pg_conn {
 	short watched;
 	struct pg_conn_ops ops;
 	void *arg;
+	struct fl_map *statements; /* by their text */
+	struct statement *preparing; /* for the command, which comes next */
+	const char *sql; /* the command, of who waits for it */
+	const char *const *params;
+	size_t n_params;
 	PGresult *result; /* of the command, until it has ended */
 	fl_pg_cb cb;
 	void *cb_arg;
@@ -45,6 +63,7 @@ conn_release(struct pg_conn *c)
 	event_free(c->deferred);
 	PQclear(c->result);
 	PQfinish(c->pg);
+	fl_map_free_with(c->statements, free);
 	free(c);
 }
 
@@ -125,6 +144,7 @@ command_end(struct pg_conn *c, const struct fl_err *lost)
 	struct fl_err err = { 0 };
 
 	c->cb = NULL;
+	c->preparing = NULL;
 	c->result = NULL;
 	if (lost != NULL)
 		cb(NULL, lost, c->cb_arg);
@@ -240,6 +260,55 @@ keep_result(struct pg_conn *c, PGresult *res)
 	c->result = res;
 }
 
+/* Send what is under way; its outcome, and that of the sending, come from the loop. */
+static void
+sent(struct pg_conn *c, int ok)
+{
+	int rc = -1;
+
+	if (ok)
+		rc = PQflush(c->pg);
+	if (rc == -1)
+		event_active(c->deferred, EV_TIMEOUT, 1);
+	else
+		watch(c, rc == 1 ? EV_READ | EV_WRITE : EV_READ);
+}
+
+/* The command's statement, one time more; NULL: there are too many to keep count of. */
+static struct statement *
+use_statement(struct pg_conn *c)
+{
+	struct statement *st = fl_map_get(c->statements, c->sql);
+
+	if (st == NULL && fl_map_count(c->statements) < MAX_STATEMENTS) {
+		st = fl_xcalloc(1, sizeof(*st));
+		snprintf(st->name, sizeof(st->name), "s%zu", fl_map_count(c->statements));
+		fl_map_set(c->statements, c->sql, st);
+	}
+	if (st != NULL && st->uses < PREPARE_AT)
+		st->uses++;
+	return st;
+}
+
+static void
+send_prepared(struct pg_conn *c, const struct statement *st)
+{
+	sent(c, PQsendQueryPrepared(c->pg, st->name, (int)c->n_params, c->params, NULL, NULL, 0));
+}
+
+static void
+on_prepared(struct pg_conn *c)
+{
+	struct statement *st = c->preparing;
+
+	st->prepared = true;
+	c->preparing = NULL;
+	PQclear(c->result);
+	c->result = NULL;
+	c->state = PG_BUSY;
+	send_prepared(c, st);
+}
+
 static void
 read_results(struct pg_conn *c)
 {
@@ -252,6 +321,8 @@ read_results(struct pg_conn *c)
 			c->state = PG_IDLE;
 			if (PQstatus(c->pg) == CONNECTION_BAD)
 				broken(c);
+			else if (c->preparing != NULL && c->result != NULL && !result_err(c->result, NULL))
+				on_prepared(c);
 			else
 				command_end(c, NULL);
 		}
@@ -324,6 +395,7 @@ pg_conn_open(struct event_base *base, const char *conninfo, const struct pg_conn
 	struct pg_conn *c = fl_xcalloc(1, sizeof(*c));
 
 	c->base = base;
+	c->statements = fl_map_new();
 	c->ops = *ops;
 	c->arg = arg;
 	c->timer = evtimer_new(base, on_timeout, c);
@@ -340,19 +412,27 @@ pg_conn_open(struct event_base *base, const char *conninfo, const struct pg_conn
 void
 pg_conn_send(struct pg_conn *c, const char *sql, const char *const *params, size_t n_params, fl_pg_cb cb, void *arg)
 {
-	int ok, rc = -1;
+	struct statement *st;
 
 	c->cb = cb;
 	c->cb_arg = arg;
 	c->state = PG_BUSY;
-	ok = n_params == 0 ? PQsendQuery(c->pg, sql)
-			   : PQsendQueryParams(c->pg, sql, (int)n_params, NULL, params, NULL, NULL, 0);
-	if (ok)
-		rc = PQflush(c->pg);
-	if (rc == -1)
-		event_active(c->deferred, EV_TIMEOUT, 1);
-	else
-		watch(c, rc == 1 ? EV_READ | EV_WRITE : EV_READ);
+	c->sql = sql;
+	c->params = params;
+	c->n_params = n_params;
+	if (n_params == 0) {
+		sent(c, PQsendQuery(c->pg, sql));
+		return;
+	}
+	st = use_statement(c);
+	if (st != NULL && st->prepared) {
+		send_prepared(c, st);
+	} else if (st != NULL && st->uses == PREPARE_AT) {
+		c->preparing = st;
+		sent(c, PQsendPrepare(c->pg, st->name, sql, (int)n_params, NULL));
+	} else {
+		sent(c, PQsendQueryParams(c->pg, sql, (int)n_params, NULL, params, NULL, NULL, 0));
+	}
 }
 
 bool

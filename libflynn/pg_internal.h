@@ -29,7 +29,10 @@ struct pg_conn_ops {
 
 /* Connect; all callbacks come from the loop. */
 struct pg_conn *pg_conn_open(struct event_base *base, const char *conninfo, const struct pg_conn_ops *ops, void *arg);
-/* One command at a time, on a ready connection. Without parameters sql may be several statements. cb once, from the loop. */
+/*
+ * One command at a time, on a ready connection. Without parameters sql may be several statements; with some it is prepared
+ * when it comes again and again. sql and params must live until cb, which comes once, from the loop.
+ */
 void pg_conn_send(struct pg_conn *c, const char *sql, const char *const *params, size_t n_params, fl_pg_cb cb, void *arg);
 /* Whether the command that is being reported failed because the connection broke. */
 bool pg_conn_is_lost(const struct pg_conn *c);

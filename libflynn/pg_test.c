@@ -188,6 +188,25 @@ parameters_are_never_sql(void **state)
 }
 
 static void
+what_is_asked_again_is_prepared(void **state)
+{
+	struct world *w = *state;
+	struct fl_pg *pg = pool(w, 1, 0, 0);
+	char number[12], next[12];
+
+	for (int i = 0; i < 10; i++) {
+		snprintf(number, sizeof(number), "%d", i);
+		snprintf(next, sizeof(next), "%d", i + 1);
+		assert_string_equal(query(w, pg, "SELECT $1::int + 1", number, NULL).text, next);
+		assert_int_equal(query(w, pg, "SELECT 1 / $1::int", "0", NULL).err.kind, FL_ERR_INVALID);
+		assert_int_equal(query(w, pg, "SELECT $1::nothing", "0", NULL).err.kind, FL_ERR_SYSTEM);
+	}
+	assert_string_equal(query(w, pg, "SELECT string_agg(statement, '; ' ORDER BY statement) FROM pg_prepared_statements", NULL, NULL).text,
+	    "SELECT $1::int + 1; SELECT 1 / $1::int");
+	fl_pg_free(pg);
+}
+
+static void
 failures_have_a_kind(void **state)
 {
 	static const struct {
@@ -433,6 +452,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parameters_are_never_sql),
+		cmocka_unit_test(what_is_asked_again_is_prepared),
 		cmocka_unit_test(failures_have_a_kind),
 		cmocka_unit_test(queries_share_few_connections),
 		cmocka_unit_test(waiting_has_bounds),
