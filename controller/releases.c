@@ -6,8 +6,10 @@
 #include "controller/answer.h"
 #include "controller/app_name.h"
 #include "controller/body.h"
+#include "controller/deployments.h"
 #include "controller/process_type.h"
 #include "controller/query.h"
+#include "controller/tx.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -212,4 +214,62 @@ releases_create(struct fl_http_req *req, void *arg)
 		    releases_write, releases_explain);
 	}
 	draft_release(&d);
+}
+
+/* ---- its end ---- */
+
+enum { APP, RELEASE };
+
+static enum tx_next
+on_locked(struct tx *tx, const PGresult *res)
+{
+	char app[FL_UUID_LEN + 1];
+
+	if (PQntuples(res) == 0 || row_is_null(res, 0, 1))
+		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "the app has no such release");
+	if (row_bool(res, 0, 2))
+		return tx_fail(tx, FL_ERR_INVALID, NULL, "it is the app's release now: deploy another one first");
+	if (row_bool(res, 0, 3))
+		return tx_fail(tx, FL_ERR_INVALID, NULL, "the release has jobs still: scale it to none first");
+	if (row_bool(res, 0, 4))
+		return tx_fail(tx, FL_ERR_CONFLICT, NULL, DEPLOYMENTS_IN_THE_WAY);
+	row_get_id(res, 0, 0, app);
+	tx_set(tx, APP, app);
+	return TX_GO_ON;
+}
+
+/* A release that another app has is taken from this one alone. */
+static const struct tx_step delete_steps[] = {
+	{ "SELECT a.app_id, r.release_id, a.release_id IS NOT DISTINCT FROM r.release_id,"
+	  " EXISTS (SELECT FROM formations f WHERE f.app_id = a.app_id AND f.release_id = r.release_id"
+	  "  AND f.deleted_at IS NULL AND counts(f.processes) <> '{}'), " DEPLOYMENTS_IS_OPEN
+	  " FROM apps a LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL AND (r.app_id = a.app_id"
+	  "  OR EXISTS (SELECT FROM app_releases l WHERE l.app_id = a.app_id AND l.release_id = r.release_id))"
+	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
+	{ "UPDATE formations SET processes = NULL, deleted_at = clock_timestamp(), updated_at = clock_timestamp()"
+	  " WHERE app_id = $1 AND release_id = $2 AND deleted_at IS NULL", 2, { APP, RELEASE }, NULL },
+	{ "UPDATE releases r SET app_id = nullif(r.app_id, $1), deleted_at = CASE WHEN NOT EXISTS"
+	  "  (SELECT FROM app_releases l WHERE l.release_id = r.release_id AND l.app_id <> $1) THEN clock_timestamp() END"
+	  " WHERE r.release_id = $2", 2, { APP, RELEASE }, NULL },
+	{ "DELETE FROM app_releases WHERE app_id = $1 AND release_id IN (SELECT release_id FROM releases"
+	  " WHERE release_id = $2 AND deleted_at IS NULL)", 2, { APP, RELEASE }, NULL },
+	{ "SELECT tell($1, 'release_deletion', hex($2), json_build_object('release_deletion', json_build_object("
+	  " 'app', hex($1), 'release', hex($2), 'remaining_apps', coalesce((SELECT json_agg(hex(l.app_id)) FROM app_releases l"
+	  "  WHERE l.release_id = $2 AND l.app_id <> $1), '[]'), 'deleted_files', '[]'::json), 'error', ''))", 2, { APP, RELEASE }, NULL },
+};
+
+void
+releases_delete(struct fl_http_req *req, void *arg)
+{
+	char release[FL_UUID_LEN + 1];
+	struct tx *tx;
+
+	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
+		answer_not_found(req);
+		return;
+	}
+	tx = tx_new(arg, req, delete_steps, fl_nitems(delete_steps));
+	tx_set(tx, APP, fl_http_param(req, "app"));
+	tx_set(tx, RELEASE, release);
+	tx_run(tx);
 }

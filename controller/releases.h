@@ -21,5 +21,7 @@ void releases_create(struct fl_http_req *req, void *arg);
 /* Those made for the app, and those that it had. */
 void releases_of_app(struct fl_http_req *req, void *arg);
 void releases_get(struct fl_http_req *req, void *arg);
+/* Take it from the app, and away when no other app has it. 400: it is the app's, or has jobs. */
+void releases_delete(struct fl_http_req *req, void *arg);
 
 #endif

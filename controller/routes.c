@@ -20,6 +20,7 @@
 #include "controller/releases.h"
 #include "controller/resources.h"
 #include "controller/scale_requests.h"
+#include "controller/unsupported.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/http_server.h"
@@ -75,6 +76,7 @@ static const struct fl_http_route routes[] = {
 	{ "POST", "/releases", releases_create, 0 },
 	{ "GET", "/releases/:release", releases_get, 0 },
 	{ "GET", "/apps/:app/releases", releases_of_app, 0 },
+	{ "DELETE", "/apps/:app/releases/:release", releases_delete, 0 },
 	{ "GET", "/apps/:app/release", app_release_get, 0 },
 	{ "PUT", "/apps/:app/release", app_release_set, 0 },
 
@@ -133,6 +135,13 @@ static const struct fl_http_route routes[] = {
 	{ "DELETE", "/providers/:provider/resources/:resource/apps/:app", resources_remove_app, 0 },
 	{ "GET", "/resources", resources_list_all, 0 },
 	{ "GET", "/apps/:app/resources", resources_of_app, 0 },
+
+	{ "GET", "/backup", unsupported_backup, 0 },
+	{ "PUT", "/domain", unsupported_domain, 0 },
+	{ "GET", "/sinks", unsupported_sinks, 0 },
+	{ "POST", "/sinks", unsupported_sinks, 0 },
+	{ "GET", "/sinks/:sink", unsupported_sinks, 0 },
+	{ "DELETE", "/sinks/:sink", unsupported_sinks, 0 },
 };
 
 int

@@ -38,6 +38,47 @@ def an_apps_releases_are_those_made_for_it_and_those_it_had(w):
 
 
 @case
+def a_release_is_deleted_unless_it_is_in_use(w):
+    app, id, first = w.living("web")
+    other, _, _ = w.living("web")
+    second = w.release("web")
+    w.ask("DELETE", f"/apps/{app}/releases/{first}").refuses(None, "the app's release now")
+    w.ok("PUT", f"/apps/{app}/release", {"id": second})
+    w.ok("PUT", f"/apps/{app}/formations/{first}", {"processes": {"web": 1}})
+    w.ask("DELETE", f"/apps/{app}/releases/{first}").refuses(None, "scale it to none")
+    w.ok("PUT", f"/apps/{app}/formations/{first}", {"processes": {"web": 0}})
+    for whose, release in ((other, first), (app, NOBODY), (app, "x"), ("nobody", first)):
+        w.ask("DELETE", f"/apps/{whose}/releases/{release}").empty(404)
+    with Stream(f"/events?app_id={app}&object_types=release_deletion&object_id={first}") as s:
+        w.ask("DELETE", f"/apps/{app}/releases/{dashed(first)}").empty()
+        e = json.loads(s.next()[2])
+    assert e["object_id"] == first and e["data"] == {
+        "release_deletion": {"app": id, "release": first, "remaining_apps": [], "deleted_files": []}, "error": ""}, e
+    w.get(f"/releases/{first}").empty(404)
+    w.get(f"/apps/{app}/formations/{first}").empty(404)
+    assert [r["id"] for r in w.ok("GET", f"/apps/{app}/releases")] == [second]
+    w.ask("DELETE", f"/apps/{app}/releases/{first}").empty(404)
+    third = w.release("web")
+    for r in (third, second):
+        w.ok("PUT", f"/apps/{app}/release", {"id": r})
+    assert w.ok("GET", f"/apps/{app}/releases")[0]["version"] == 3  # no number is used twice
+    # One that another app has too stays for that one.
+    w.ok("PUT", f"/apps/{other}/release", {"id": third})
+    w.ask("DELETE", f"/apps/{app}/releases/{third}").empty()
+    assert [r["id"] for r in w.ok("GET", f"/apps/{app}/releases")] == [second]
+    assert w.ok("GET", f"/apps/{other}/release")["id"] == third == w.ok("GET", f"/releases/{third}")["id"]
+
+
+@case
+def what_is_not_here_says_what_to_do_instead(w):
+    for method, path, words in (("GET", "/backup", "volumes"), ("PUT", "/domain", "routes"), ("GET", "/sinks", "follow=true"), ("POST", "/sinks", "follow=true"),
+                                ("DELETE", f"/sinks/{NOBODY}", "follow=true")):
+        a = w.ask(method, path, {} if method in ("PUT", "POST") else None)
+        a.fails(501, "not_implemented")
+        assert words in a.json["message"], a
+
+
+@case
 def all_resources_are_listed(w):
     p = w.ok("POST", "/providers", {"name": w.name(), "url": f"http://postgres-api.discoverd/databases?{w.name()}"})
     r = w.ok("POST", f"/providers/{p['id']}/resources", {"apps": [w.app()["id"]]})
