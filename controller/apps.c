@@ -1,5 +1,6 @@
 #include "controller/apps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,107 +96,111 @@ apps_find(struct controller *c, struct fl_http_req *req, void (*cb)(const struct
 	    (const char *[]){ fl_http_param(req, "app") }, 1, on_found, f);
 }
 
-struct create {
-	struct controller *c;
+enum { ID, NAME, PROTECTED, META };
+enum { MAKE_NAME, INSERT };
+
+/* An app that waits for its route before it is told of. */
+struct routing {
 	struct fl_http_req *req;
-	char id[FL_UUID_LEN + 1]; /* "": the database makes one */
-	char *name, *meta;
-	bool protected, named, system;
-	int tries;
 	struct fl_buf answer;
+	char name[APP_NAME_MAX + 1];
 };
 
-static void create_name(struct create *cr);
-
-static void
-create_free(struct create *cr)
-{
-	free(cr->name);
-	free(cr->meta);
-	fl_buf_release(&cr->answer);
-	free(cr);
-}
-
-static void
-create_fail(struct create *cr, const struct fl_err *err)
-{
-	struct fl_err why = *err;
-
-	if (why.kind == FL_ERR_CONFLICT)
-		fl_err_set(&why, FL_ERR_CONFLICT, "app \"%s\" exists already: choose another name", cr->name);
-	answer_err(cr->req, NULL, &why);
-	create_free(cr);
-}
+struct create {
+	bool named, routed;
+	int tries;
+};
 
 /* The app stands even when its route could not be made. */
 static void
 on_routed(const struct fl_err *err, void *arg)
 {
-	struct create *cr = arg;
+	struct routing *r = arg;
 
 	if (err != NULL)
-		fl_log_warn("no default route", fl_str("app", cr->name), fl_str("err", err->msg));
-	answer_json(cr->req, &cr->answer);
-	create_free(cr);
+		fl_log_warn("no default route", fl_str("app", r->name), fl_str("err", err->msg));
+	answer_json(r->req, &r->answer);
+	free(r);
 }
 
 static void
-on_inserted(const PGresult *res, const struct fl_err *err, void *arg)
+on_created(struct tx *tx)
 {
-	struct create *cr = arg;
-	struct fl_jsonw w = fl_jsonw(&cr->answer);
+	const struct create *cr = tx->own;
+	struct routing *r;
 
-	if (err != NULL && err->kind == FL_ERR_CONFLICT && !cr->named && ++cr->tries < NAME_TRIES) {
-		create_name(cr);
+	if (!cr->routed || tx->was_answered) {
+		answer_json(tx->req, &tx->answer);
 		return;
 	}
-	if (err != NULL) {
-		create_fail(cr, err);
-		return;
-	}
+	r = fl_xcalloc(1, sizeof(*r));
+	r->req = tx->req;
+	r->answer = tx->answer;
+	tx->answer = (struct fl_buf){ 0 };
+	snprintf(r->name, sizeof(r->name), "%s", tx->params[NAME]);
+	app_routes_add_default(tx->c, tx->params[ID], r->name, on_routed, r);
+}
+
+static enum tx_next
+on_numbered(struct tx *tx, const PGresult *res)
+{
+	char *name = app_name_generate(tx->c->cfg->name_seed, (uint32_t)fl_pg_int(res, 0, 0, 0));
+
+	tx_set(tx, NAME, name);
+	free(name);
+	return TX_GO_ON;
+}
+
+static enum tx_next
+on_inserted(struct tx *tx, const PGresult *res)
+{
+	struct create *cr = tx->own;
+	struct fl_jsonw w = fl_jsonw(&tx->answer);
+	char id[FL_UUID_LEN + 1];
+
+	if (PQntuples(res) == 0 && !cr->named && ++cr->tries < NAME_TRIES)
+		return tx_go_to(tx, MAKE_NAME);
+	if (PQntuples(res) == 0)
+		return tx_fail(tx, FL_ERR_CONFLICT, NULL, "app \"%s\" exists already: choose another name", tx->params[NAME]);
 	apps_write(&w, NULL, res, 0);
-	row_get_id(res, 0, 0, cr->id);
-	fl_log_info("app created", fl_str("app", cr->name), fl_str("id", cr->id));
-	if (cr->c->cfg->default_route_domain != NULL && !cr->protected && !cr->system)
-		app_routes_add_default(cr->c, cr->id, cr->name, on_routed, cr);
-	else
-		on_routed(NULL, cr);
+	row_get_id(res, 0, 0, id);
+	tx_set(tx, ID, id);
+	fl_log_info("app created", fl_str("app", tx->params[NAME]), fl_str("id", id));
+	return TX_GO_ON;
 }
 
-static void
-create_insert(struct create *cr)
-{
-	const char *params[] = { *cr->id != '\0' ? cr->id : NULL, cr->name, cr->protected ? "t" : "f", cr->meta };
-
-	fl_pg_query(cr->c->pg, "INSERT INTO apps (app_id, name, protected, meta)"
-			       " VALUES (coalesce($1, gen_random_uuid()), $2, $3, $4) RETURNING " APP_COLUMNS("apps"),
-	    params, fl_nitems(params), on_inserted, cr);
-}
-
-static void
-on_numbered(const PGresult *res, const struct fl_err *err, void *arg)
-{
-	struct create *cr = arg;
-
-	if (err != NULL) {
-		create_fail(cr, err);
-		return;
-	}
-	free(cr->name);
-	cr->name = app_name_generate(cr->c->cfg->name_seed, (uint32_t)fl_pg_int(res, 0, 0, 0));
-	create_insert(cr);
-}
-
-static void
-create_name(struct create *cr)
-{
-	fl_pg_query(cr->c->pg, "SELECT nextval('name_ids')", NULL, 0, on_numbered, cr);
-}
+static const struct tx_step create_steps[] = {
+	[MAKE_NAME] = { "SELECT nextval('name_ids')", 0, { 0 }, on_numbered },
+	[INSERT] = { "INSERT INTO apps (app_id, name, protected, meta)"
+		     " VALUES (coalesce($1, gen_random_uuid()), $2, $3, $4) ON CONFLICT DO NOTHING RETURNING " APP_COLUMNS("apps"),
+	    4, { ID, NAME, PROTECTED, META }, on_inserted },
+};
 
 static bool
 is_system(const struct fl_json *meta)
 {
 	return strcmp(fl_json_str(fl_json_get(meta, FL_APP_META_SYSTEM), ""), "true") == 0;
+}
+
+static void
+create(struct controller *c, struct fl_http_req *req, const char *id, const char *name, bool protected, const struct fl_json *meta)
+{
+	struct create *cr = fl_xcalloc(1, sizeof(*cr));
+	struct tx *tx = tx_new(c, req, create_steps, fl_nitems(create_steps));
+	char *text = body_text(meta, "{}");
+
+	cr->named = *name != '\0';
+	cr->routed = c->cfg->default_route_domain != NULL && !protected && !is_system(meta);
+	tx->own = cr;
+	tx->on_commit = on_created;
+	tx_set(tx, ID, *id != '\0' ? id : NULL);
+	tx_set(tx, NAME, name);
+	tx_set(tx, PROTECTED, protected ? "t" : "f");
+	tx_set(tx, META, text);
+	if (cr->named)
+		tx_go_to(tx, INSERT);
+	tx_run(tx);
+	free(text);
 }
 
 void
@@ -206,7 +211,6 @@ apps_create(struct fl_http_req *req, void *arg)
 	const char *name = "";
 	bool protected = false;
 	struct fl_err err = { 0 };
-	struct create *cr;
 
 	if (in == NULL || body_id(req, in, "id", id) == -1)
 		return;
@@ -217,14 +221,7 @@ apps_create(struct fl_http_req *req, void *arg)
 	} else if (body_check_strings(meta, "meta", &err) == -1) {
 		answer_err(req, "meta", &err);
 	} else {
-		cr = fl_xcalloc(1, sizeof(*cr));
-		*cr = (struct create){ .c = arg, .req = req, .name = fl_xstrdup(name), .meta = body_text(meta, "{}"),
-			.protected = protected, .named = *name != '\0', .system = is_system(meta) };
-		memcpy(cr->id, id, sizeof(id));
-		if (cr->named)
-			create_insert(cr);
-		else
-			create_name(cr);
+		create(arg, req, id, name, protected, meta);
 	}
 }
 

@@ -309,6 +309,11 @@ const struct migration migrations[] = {
 	     " FOR EACH ROW WHEN (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL)"
 	     " EXECUTE FUNCTION tell_resource_deletion()" },
 	{ 4, "INSERT INTO schema_migrations (id) VALUES (4)" },
+
+	/* Version 5: answers to requests that name a key, so that those which are sent again are not carried out again. */
+	{ 5, "CREATE TABLE answered (key text PRIMARY KEY, request text NOT NULL, answer text,"
+	     " created_at timestamptz NOT NULL DEFAULT clock_timestamp())" },
+	{ 5, "INSERT INTO schema_migrations (id) VALUES (5)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -4,6 +4,7 @@
 
 #include "controller/answer.h"
 #include "controller/controller.h"
+#include "controller/tx.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
@@ -16,7 +17,6 @@ struct query {
 	struct fl_http_req *req;
 	enum shape shape;
 	row_writer write;
-	const char *(*explain)(struct fl_http_req *req, struct fl_err *err);
 };
 
 static void
@@ -50,17 +50,11 @@ static void
 on_result(const PGresult *res, const struct fl_err *err, void *arg)
 {
 	struct query *q = arg;
-	const char *field = NULL;
-	struct fl_err why;
 
-	if (err == NULL) {
+	if (err == NULL)
 		answer_rows(q, res);
-	} else {
-		why = *err;
-		if (q->explain != NULL)
-			field = q->explain(q->req, &why);
-		answer_err(q->req, field, &why);
-	}
+	else
+		answer_err(q->req, NULL, err);
 	free(q);
 }
 
@@ -79,14 +73,37 @@ query_one(struct controller *c, struct fl_http_req *req, const char *sql,
 	query_start(c, &q, sql, params, n_params);
 }
 
+struct put {
+	struct tx_step step;
+	row_writer write;
+};
+
+static enum tx_next
+on_put(struct tx *tx, const PGresult *res)
+{
+	const struct put *p = tx->own;
+	struct fl_jsonw w = fl_jsonw(&tx->answer);
+
+	p->write(&w, NULL, res, 0);
+	return TX_GO_ON;
+}
+
 void
 query_put(struct controller *c, struct fl_http_req *req, const char *sql,
     const char *const *params, size_t n_params, row_writer write,
     const char *(*explain)(struct fl_http_req *req, struct fl_err *err))
 {
-	struct query q = { .req = req, .shape = ONE, .write = write, .explain = explain };
+	struct put *p = fl_xcalloc(1, sizeof(*p));
+	struct tx *tx = tx_new(c, req, &p->step, 1);
 
-	query_start(c, &q, sql, params, n_params);
+	*p = (struct put){ { .sql = sql, .n_params = n_params, .on_rows = on_put }, write };
+	tx->own = p;
+	tx->explain = explain;
+	for (size_t i = 0; i < n_params; i++) {
+		p->step.params[i] = (unsigned)i;
+		tx_set(tx, i, params[i]);
+	}
+	tx_run(tx);
 }
 
 void

@@ -16,6 +16,7 @@
 static const char *const statements[] = {
 	"DELETE FROM job_events WHERE created_at < now() - " KEEP,
 	"DELETE FROM events WHERE created_at < now() - " KEEP,
+	"DELETE FROM answered WHERE created_at < now() - interval '1 day'",
 	"DELETE FROM scale_requests WHERE updated_at < now() - " KEEP,
 	"DELETE FROM jobs WHERE updated_at < now() - " KEEP " AND state IN ('down', 'crashed', 'failed')",
 };

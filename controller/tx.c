@@ -4,11 +4,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "controller/answer.h"
 #include "controller/controller.h"
+#include "libflynn/http_server.h"
 #include "libflynn/pg.h"
 #include "libflynn/xmalloc.h"
+
+#define KEY_HEADER "Idempotency-Key"
+#define KEY_MAX 255
 
 static void tx_next_step(struct tx *tx);
 
@@ -30,6 +35,7 @@ tx_free(struct tx *tx)
 	for (size_t i = 0; i < TX_MAX_PARAMS; i++)
 		free(tx->params[i]);
 	fl_buf_release(&tx->answer);
+	free(tx->own);
 	free(tx);
 }
 
@@ -41,6 +47,14 @@ tx_set(struct tx *tx, size_t param, const char *value)
 	assert(param < TX_MAX_PARAMS);
 	free(tx->params[param]);
 	tx->params[param] = copy;
+}
+
+enum tx_next
+tx_go_to(struct tx *tx, size_t step)
+{
+	assert(step < tx->n_steps);
+	tx->at = step;
+	return TX_GO_ON;
 }
 
 enum tx_next
@@ -63,6 +77,8 @@ on_end(const struct fl_err *err, void *arg)
 
 	if (tx->err.kind == FL_ERR_NONE && err != NULL)
 		tx->err = *err;
+	if (tx->err.kind != FL_ERR_NONE && tx->field == NULL && tx->explain != NULL)
+		tx->field = tx->explain(tx->req, &tx->err);
 	if (tx->err.kind != FL_ERR_NONE)
 		answer_err(tx->req, tx->field, &tx->err);
 	else if (tx->on_commit != NULL)
@@ -80,6 +96,87 @@ tx_end(struct tx *tx)
 	fl_pg_tx_end(tx->pg, tx->err.kind == FL_ERR_NONE, on_end, tx);
 }
 
+/* ---- once ---- */
+
+static void
+on_kept(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct tx *tx = arg;
+
+	if (err != NULL)
+		tx->err = *err;
+	tx_end(tx);
+}
+
+/* All steps are done, or one failed, which leaves no trace. */
+static void
+tx_finish(struct tx *tx)
+{
+	const char *params[] = { tx->once, fl_buf_cstr(&tx->answer) };
+
+	if (tx->once != NULL && tx->err.kind == FL_ERR_NONE)
+		fl_pg_tx_query(tx->pg, "UPDATE answered SET answer = $2 WHERE key = $1", params, fl_nitems(params), on_kept, tx);
+	else
+		tx_end(tx);
+}
+
+/* The row is ours when it has no answer: another one's is seen with it, after a wait for its commit. */
+static void
+on_once(const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct tx *tx = arg;
+
+	if (err != NULL) {
+		tx->err = *err;
+	} else if (PQgetisnull(res, 0, 1)) {
+		tx_next_step(tx);
+		return;
+	} else if (*PQgetvalue(res, 0, 0) == 't') {
+		tx->was_answered = true;
+		fl_buf_addstr(&tx->answer, PQgetvalue(res, 0, 1));
+	} else {
+		tx_fail(tx, FL_ERR_INVALID, KEY_HEADER, "was another request's: choose a new one for each");
+	}
+	tx_end(tx);
+}
+
+static void
+tx_once(struct tx *tx)
+{
+	struct fl_buf request = { 0 };
+	const char *params[] = { tx->once, NULL };
+	size_t len = 0;
+	const char *body = fl_http_body(tx->req, &len);
+
+	fl_buf_addf(&request, "%s %s\n", fl_http_method(tx->req), fl_http_path(tx->req));
+	fl_buf_add(&request, body, len);
+	params[1] = request.data;
+	fl_pg_tx_query(tx->pg, "INSERT INTO answered (key, request) VALUES ($1, md5($2))"
+			       " ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING request = md5($2), answer",
+	    params, fl_nitems(params), on_once, tx);
+	fl_buf_release(&request);
+}
+
+/* -1: answered. */
+static int
+read_key(struct tx *tx)
+{
+	const char *key = fl_http_header(tx->req, KEY_HEADER);
+
+	if (key == NULL)
+		return 0;
+	tx->once = key;
+	for (size_t i = 0; i < strlen(key); i++)
+		if (key[i] < ' ' || key[i] > '~')
+			tx->once = NULL;
+	if (tx->once != NULL && *key != '\0' && strlen(key) <= KEY_MAX)
+		return 0;
+	answer_invalid(tx->req, KEY_HEADER, "must have 1 to %d visible characters of ASCII", KEY_MAX);
+	return -1;
+}
+
+/* ---- steps ---- */
+
 static void
 on_rows(const PGresult *res, const struct fl_err *err, void *arg)
 {
@@ -96,7 +193,7 @@ on_rows(const PGresult *res, const struct fl_err *err, void *arg)
 	if (next == TX_GO_ON && tx->at < tx->n_steps)
 		tx_next_step(tx);
 	else
-		tx_end(tx);
+		tx_finish(tx);
 }
 
 static void
@@ -121,11 +218,17 @@ on_begun(struct fl_pg_tx *pg, const struct fl_err *err, void *arg)
 		return;
 	}
 	tx->pg = pg;
-	tx_next_step(tx);
+	if (tx->once != NULL)
+		tx_once(tx);
+	else
+		tx_next_step(tx);
 }
 
 void
 tx_run(struct tx *tx)
 {
-	fl_pg_begin(tx->c->pg, on_begun, tx);
+	if (read_key(tx) == -1)
+		tx_free(tx);
+	else
+		fl_pg_begin(tx->c->pg, on_begun, tx);
 }

@@ -1,10 +1,14 @@
 /*
  * tx - requests that take several SQL statements, all or none: a table of steps.
+ *
+ * A request that has an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) is carried out once: its answer is
+ * kept with what it changed, for a day, and whoever sends it again is given that answer.
  */
 #ifndef CONTROLLER_TX_H
 #define CONTROLLER_TX_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "libflynn/buf.h"
@@ -41,16 +45,23 @@ struct tx {
 	struct fl_err err;	     /* why it failed */
 	const char *field;	     /* what was wrong, when err is INVALID; static text */
 	struct fl_pg_tx *pg;
+	const char *once;  /* the request's Idempotency-Key; NULL: none */
+	bool was_answered; /* before: nothing was done now */
+	void *own;	   /* freed with it */
+	/* Makes a sentence of an error, given the request, and returns the field that was wrong, or NULL. */
+	const char *(*explain)(struct fl_http_req *req, struct fl_err *err);
 	/* Called instead of sending the answer, which is still in tx->answer; tx is freed after it. */
 	void (*on_commit)(struct tx *tx);
 };
 
-/* steps must be static. */
+/* steps must outlive it. */
 struct tx *tx_new(struct controller *c, struct fl_http_req *req, const struct tx_step *steps, size_t n_steps);
 /* Copies value; NULL is SQL NULL. */
 void tx_set(struct tx *tx, size_t param, const char *value);
 /* Runs the steps and answers; tx is freed by it. */
 void tx_run(struct tx *tx);
+/* For on_rows: the next step is this one of the table. */
+enum tx_next tx_go_to(struct tx *tx, size_t step);
 /* For on_rows: fail with a sentence. */
 enum tx_next tx_fail(struct tx *tx, enum fl_err_kind kind, const char *field, const char *fmt, ...) FL_PRINTF(4, 5);
 

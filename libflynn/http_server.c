@@ -355,7 +355,7 @@ answer_browser(struct fl_http_req *req)
 	if (strcmp(req->method, "OPTIONS") != 0)
 		return false;
 	fl_http_add_header(req, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE");
-	fl_http_add_header(req, "Access-Control-Allow-Headers", "Authorization, Accept, Content-Type, Last-Event-Id, X-Request-Id");
+	fl_http_add_header(req, "Access-Control-Allow-Headers", "Authorization, Accept, Content-Type, Idempotency-Key, Last-Event-Id, X-Request-Id");
 	fl_http_add_header(req, "Access-Control-Max-Age", "86400");
 	req->handed = true;
 	fl_http_reply(req, 200, NULL, NULL, 0);

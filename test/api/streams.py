@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
+import threading
 import time
 
-from world import Client, Stream, case, wait_for
+from world import OTHER_PORT, Client, Stream, case, wait_for
 
 
 def rss_kb():
@@ -73,6 +74,45 @@ def a_client_that_goes_leaves_nothing_open(w):
             with Stream(path):
                 pass
     wait_for("the connections to be closed", lambda: len(os.listdir(fds)) <= before)
+
+
+@case
+def writes_around_the_databases_death_are_neither_lost_nor_doubled(w):
+    """Each is sent until it is answered 200, with a key of its own, at either controller."""
+    prefix, made, stop, seen = w.name(), [], threading.Event(), set()
+
+    def write(writer):
+        n = 0
+        while not stop.is_set():
+            n += 1
+            name, port = f"{prefix}-{writer}-{n}", None
+            while True:
+                a = w.ask("POST", "/apps", {"name": name}, headers=[("Idempotency-Key", name)], port=port)
+                seen.add(a.status)
+                if a.status != 503:
+                    break
+                assert a.json["message"], a
+                port = OTHER_PORT if port is None else None
+            assert a.status == 200 and a.json["name"] == name, a
+            made.append(name)
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        for _ in range(2):
+            count = len(made)
+            wait_for("some writes", lambda: len(made) > count + 10)
+            postgres("stop")
+            postgres("start")
+        count = len(made)
+        wait_for("some writes", lambda: len(made) > count + 10)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert sorted(a["name"] for a in w.ok("GET", "/apps") if a["name"].startswith(prefix)) == sorted(made)
+    assert seen <= {200, 503}, seen
 
 
 @case
