@@ -8,6 +8,7 @@
 #   make soak         the router under mixed load for SOAK_S=600 seconds; SAN=1 too
 #   make images       the container images, into the engine that $DOCKER_HOST or the default names
 #   make bench        the figures of the README;  make bench-router: what requests cost the router, and haproxy
+#   make bench-api    what the controller's API bears, and how long deployments take
 #   make install DESTDIR= PREFIX=/usr/local
 #
 # Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
@@ -30,7 +31,7 @@ MAKEFLAGS += --no-builtin-rules
 q = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all programs tests fuzzers fuzz test lint install bench bench-router soak run stop destroy images deps clean
+.PHONY: all programs tests fuzzers fuzz test lint install bench bench-router bench-api soak run stop destroy images deps clean
 
 # Libraries. What a program does not use is dropped from it at link time.
 LIBFLYNN_PKGS := libevent libevent_openssl libcurl yajl libpq libnghttp2 openssl
@@ -177,6 +178,12 @@ bench:
 $(BUILD)/bench/%: $(BUILD)/obj/test/router/bench/%.o
 	@mkdir -p $(@D)
 	$(call q,LINK) $(LINK) -pie -o $@ $^ $(call pkg_libs,openssl)
+$(BUILD)/bench/ask: $(BUILD)/obj/test/api/bench/ask.o
+	@mkdir -p $(@D)
+	$(call q,LINK) $(LINK) -pie -o $@ $^
+bench-api: programs $(BUILD)/bench/ask
+	@BUILD=$(BUILD) test/bench_api.sh
+	@BUILD=$(BUILD) test/bench_deploy.sh
 bench-router: programs $(BUILD)/bench/load $(BUILD)/bench/origin
 	@BUILD=$(BUILD) test/bench_router.py $(ROUNDS)
 soak: programs
