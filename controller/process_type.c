@@ -1,5 +1,6 @@
 #include "controller/process_type.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "controller/body.h"
@@ -7,11 +8,14 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/process.h"
 
 #define MAX_TYPES 100
 #define MAX_PORTS 16
 #define MAX_COUNT 10000
+#define MAX_VOLUMES 16
 #define NAME_MAX_BYTES 64
+#define PATH_MAX_BYTES 64
 
 /* A name becomes part of file, service and volume names. */
 static int
@@ -76,6 +80,70 @@ check_member_type(const struct fl_json *type, const char *key, enum fl_json_type
 	return fl_err_set(err, FL_ERR_INVALID, "%s must be %s", key, called);
 }
 
+/* Both forms of limits; what else newer clients name there is theirs. */
+static int
+check_limits(const struct fl_json *resources, struct fl_err *err)
+{
+	static const struct {
+		const char *name;
+		int64_t min, max;
+	} limits[] = { { "memory", (int64_t)6 << 20, (int64_t)1 << 50 }, { "cpu", 10, 1000000 } };
+
+	for (size_t i = 0; i < fl_nitems(limits); i++) {
+		const struct fl_json *v = fl_json_get(resources, limits[i].name);
+		bool is_object = fl_json_type(v) == FL_JSON_OBJECT;
+		int64_t n = 0;
+
+		if (fl_json_member_int(is_object ? v : resources, is_object ? "limit" : limits[i].name, 0, INT64_MAX, &n, err) == -1)
+			return fl_err_wrap(err, "resources");
+		if (n != 0 && (n < limits[i].min || n > limits[i].max))
+			return fl_err_set(err, FL_ERR_INVALID, "resources: a limit of %s is from %lld to %lld, or 0 for none, and not %lld",
+			    limits[i].name, (long long)limits[i].min, (long long)limits[i].max, (long long)n);
+	}
+	return 0;
+}
+
+/* Absolute, and of what every file system and list can show. */
+static int
+check_path(const char *path, struct fl_err *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
+	size_t len = strlen(path);
+
+	if (*path != '/' || len < 2 || len > PATH_MAX_BYTES || strspn(path, allowed) != len || path[len - 1] == '/' ||
+	    strstr(path, "//") != NULL || strstr(path, "/.") != NULL)
+		return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no path for a volume: write, say, /data", path);
+	return 0;
+}
+
+static int
+check_volumes(const struct fl_json *type, struct fl_err *err)
+{
+	const struct fl_json *volumes = fl_json_get(type, "volumes");
+	const char *paths[MAX_VOLUMES + 1] = { fl_json_bool(fl_json_get(type, "data"), false) ? FL_PROCESS_DATA : "" };
+
+	if (fl_json_len(volumes) > MAX_VOLUMES)
+		return fl_err_set(err, FL_ERR_INVALID, "volumes has %zu items, and at most %d are taken", fl_json_len(volumes), MAX_VOLUMES);
+	for (size_t i = 0; i < fl_json_len(volumes); i++) {
+		const struct fl_json *v = fl_json_at(volumes, i);
+		const char *name = NULL;
+
+		paths[i + 1] = FL_PROCESS_DATA;
+		if (fl_json_type(v) != FL_JSON_OBJECT)
+			return fl_err_set(err, FL_ERR_INVALID, "a volume must be an object");
+		if (fl_json_member_str(v, "path", &paths[i + 1], err) == -1 || check_path(paths[i + 1], err) == -1 ||
+		    fl_json_member_str(v, "name", &name, err) == -1)
+			return -1;
+		if (name != NULL && (*name == '\0' || strlen(name) > NAME_MAX_BYTES ||
+				     name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0' || *name == '-'))
+			return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no name of a volume: take small letters, digits and dashes", name);
+		for (size_t k = 0; k <= i; k++)
+			if (strcmp(paths[k], paths[i + 1]) == 0)
+				return fl_err_set(err, FL_ERR_INVALID, "two volumes are at %s", paths[k]);
+	}
+	return 0;
+}
+
 static int
 check_type(const struct fl_json *type, struct fl_err *err)
 {
@@ -101,7 +169,8 @@ check_type(const struct fl_json *type, struct fl_err *err)
 	for (size_t i = 0; i < fl_nitems(members); i++)
 		if (check_member_type(type, members[i].key, members[i].type, members[i].called, err) == -1)
 			return -1;
-	if (body_check_strings(fl_json_get(type, "env"), "env", err) == -1)
+	if (body_check_strings(fl_json_get(type, "env"), "env", err) == -1 || check_limits(fl_json_get(type, "resources"), err) == -1 ||
+	    check_volumes(type, err) == -1)
 		return -1;
 	return check_ports(fl_json_get(type, "ports"), err);
 }
@@ -246,11 +315,17 @@ process_type_check_protected(const struct fl_json *counts, const struct fl_json 
 }
 
 bool
+process_type_has_volume(const struct fl_json *type)
+{
+	return fl_json_bool(fl_json_get(type, "data"), false) || fl_json_len(fl_json_get(type, "volumes")) > 0;
+}
+
+bool
 process_type_is_exclusive(const struct fl_json *type)
 {
 	const struct fl_json *ports = fl_json_get(type, "ports");
 
-	if (fl_json_bool(fl_json_get(type, "data"), false) || fl_json_len(fl_json_get(type, "volumes")) > 0)
+	if (process_type_has_volume(type))
 		return true;
 	for (size_t i = 0; i < fl_json_len(ports); i++)
 		if (fl_json_int(fl_json_get(fl_json_at(ports, i), "port"), 0) != 0)

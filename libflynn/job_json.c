@@ -18,7 +18,7 @@
 enum {
 	PORTS_MAX = 64,
 	VOLUMES_MAX = 32,
-	NAME_MAX_LEN = 64, /* of a volume, as in job.h */
+	NAME_MAX_LEN = 200, /* of a volume; the engine's end at 255 */
 	SERVICE_MAX_LEN = 128,
 	TIMEOUT_MAX_S = 24 * 3600,
 	CPU_MAX_MILLIS = 1000000,

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/job.h"
 #include "libflynn/json.h"
@@ -104,21 +105,68 @@ name_first_port(struct fl_job *job, const struct fl_json *type)
 	free(sd_name);
 }
 
+/* Letters that every volume's name may have, and what is unlike for unlike text. */
+static void
+add_encoded(struct fl_buf *b, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+	for (; *text != '\0'; text++) {
+		if (*text == '/')
+			fl_buf_addc(b, '.');
+		else if (strchr(plain, *text) != NULL)
+			fl_buf_addc(b, *text);
+		else
+			fl_buf_addf(b, "_%02x", (unsigned)(unsigned char)*text);
+	}
+}
+
+char *
+fl_process_volume_name(const char *app_id, bool is_system, const char *type, const char *path, const char *name)
+{
+	struct fl_buf b = { 0 };
+
+	if (name != NULL && *name != '\0') {
+		fl_buf_addf(&b, "%s%s%s", is_system ? "" : app_id, is_system ? "" : "-", name);
+	} else {
+		fl_buf_addf(&b, "%s-", app_id);
+		add_encoded(&b, type);
+		if (strcmp(path, FL_PROCESS_DATA) != 0)
+			add_encoded(&b, path);
+	}
+	return fl_buf_detach(&b);
+}
+
+static void
+add_volume(struct fl_job *job, const char *app_id, const char *type_name, const char *path, const char *name)
+{
+	char *full = fl_process_volume_name(app_id, job->system, type_name, path, name);
+
+	fl_job_add_volume(job, full, path);
+	free(full);
+}
+
 static void
 add_volumes(struct fl_job *job, const struct fl_json *type, const char *app_id, const char *type_name)
 {
 	const struct fl_json *volumes = fl_json_get(type, "volumes");
-	char *name = fl_xasprintf("%s-%s", app_id, type_name);
 
 	if (fl_json_bool(fl_json_get(type, "data"), false))
-		fl_job_add_volume(job, name, "/data");
+		add_volume(job, app_id, type_name, FL_PROCESS_DATA, NULL);
 	for (size_t i = 0; i < fl_json_len(volumes); i++) {
 		const struct fl_json *v = fl_json_at(volumes, i);
 
-		fl_job_add_volume(job, fl_json_str(fl_json_get(v, "name"), name),
-		    fl_json_str(fl_json_get(v, "path"), "/data"));
+		add_volume(job, app_id, type_name, fl_json_str(fl_json_get(v, "path"), FL_PROCESS_DATA),
+		    fl_json_str(fl_json_get(v, "name"), NULL));
 	}
-	free(name);
+}
+
+int64_t
+fl_process_limit(const struct fl_json *type, const char *name)
+{
+	const struct fl_json *v = fl_json_get(fl_json_get(type, "resources"), name);
+
+	return fl_json_int(fl_json_type(v) == FL_JSON_OBJECT ? fl_json_get(v, "limit") : v, 0);
 }
 
 static void
@@ -152,7 +200,7 @@ fl_process_job(const struct fl_json *app, const struct fl_json *release,
     const struct fl_json *artifact, const char *type_name, const char *host_id, struct fl_err *err)
 {
 	const struct fl_json *type = fl_json_get(fl_json_get(release, "processes"), type_name);
-	const struct fl_json *cmd, *limits = fl_json_get(type, "resources");
+	const struct fl_json *cmd;
 	const struct fl_json *meta = fl_json_get(app, "meta");
 	struct fl_job *job = fl_job_new(), *made = NULL;
 
@@ -169,15 +217,15 @@ fl_process_job(const struct fl_json *app, const struct fl_json *release,
 	    add_ports(job, fl_json_get(type, "ports"), err) == -1)
 		goto out;
 	set_meta(job, app, release, type_name);
+	job->system = strcmp(fl_json_str(fl_json_get(meta, FL_APP_META_SYSTEM), ""), "true") == 0;
 	name_first_port(job, type);
 	add_volumes(job, type, fl_json_str(fl_json_get(app, "id"), ""), type_name);
 	cmd = fl_json_get(type, fl_json_is_null(fl_json_get(type, "args")) ? "cmd" : "args");
 	job->cmd = words_of(cmd);
 	job->entrypoint = words_of(fl_json_get(type, "entrypoint"));
 	job->host_network = fl_json_bool(fl_json_get(type, "host_network"), false);
-	job->memory_bytes = fl_json_int(fl_json_get(limits, "memory"), 0);
-	job->cpu_millis = (int)fl_json_int(fl_json_get(limits, "cpu"), 0);
-	job->system = strcmp(fl_json_str(fl_json_get(meta, FL_APP_META_SYSTEM), ""), "true") == 0;
+	job->memory_bytes = fl_process_limit(type, "memory");
+	job->cpu_millis = (int)fl_process_limit(type, "cpu");
 	made = job;
 	job = NULL;
 out:

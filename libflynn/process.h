@@ -7,6 +7,9 @@
 #ifndef FL_PROCESS_H
 #define FL_PROCESS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct fl_err;
 struct fl_job;
 struct fl_json;
@@ -27,5 +30,20 @@ struct fl_json;
  */
 struct fl_job *fl_process_job(const struct fl_json *app, const struct fl_json *release,
     const struct fl_json *artifact, const char *type, const char *host_id, struct fl_err *err);
+
+/* Where a volume is that names no path. */
+#define FL_PROCESS_DATA "/data"
+
+/*
+ * What its host calls a volume (caller frees): without a name one of app, type and path, so it outlives job and release;
+ * with one, of the app, whose types may share it. Parts of the platform choose names of their own.
+ */
+char *fl_process_volume_name(const char *app_id, bool is_system, const char *type, const char *path, const char *name);
+
+/*
+ * A limit that the process type names in its "resources", "memory" in bytes or "cpu" in thousandths of a CPU: a number, or
+ * an object whose "limit" it is, as newer clients have it. 0: none.
+ */
+int64_t fl_process_limit(const struct fl_json *type, const char *name);
 
 #endif

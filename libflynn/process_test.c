@@ -137,10 +137,31 @@ commands_limits_and_flags_are_taken_over(FL_UNUSED void **state)
 }
 
 static void
+unlike_volumes_have_unlike_names(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *type, *path, *want;
+	} cases[] = {
+		{ "web", "/data", "a1-web" }, { "Web", "/data", "a1-_57eb" }, { "my_type", "/data", "a1-my_5ftype" },
+		{ "web", "/a/b", "a1-web.a.b" }, { "web", "/a.b", "a1-web.a_2eb" }, { "web", "/a_b", "a1-web.a_5fb" }, { "web-a", "/data", "a1-web-a" },
+	};
+	char *name;
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		name = fl_process_volume_name("a1", false, cases[i].type, cases[i].path, NULL);
+		assert_string_equal(name, cases[i].want);
+		free(name);
+	}
+	name = fl_process_volume_name("a1", true, "web", "/x", "own");
+	assert_string_equal(name, "own");
+	free(name);
+}
+
+static void
 volumes_belong_to_app_and_type(FL_UNUSED void **state)
 {
 	struct fl_job *job = job_of(APP, "{}", "{\"data\":true,\"volumes\":[{\"name\":\"n\",\"path\":\"/p\"},{\"path\":\"/q\"}]}", NULL);
-	static const char *const want[][2] = { { "a1-t", "/data" }, { "n", "/p" }, { "a1-t", "/q" } };
+	static const char *const want[][2] = { { "a1-t", "/data" }, { "a1-n", "/p" }, { "a1-t.q", "/q" } };
 
 	assert_int_equal(job->n_volumes, fl_nitems(want));
 	for (size_t i = 0; i < fl_nitems(want); i++) {
@@ -203,6 +224,7 @@ main(void)
 		cmocka_unit_test(a_job_says_whose_it_is),
 		cmocka_unit_test(ports_are_read_in_every_spelling),
 		cmocka_unit_test(commands_limits_and_flags_are_taken_over),
+		cmocka_unit_test(unlike_volumes_have_unlike_names),
 		cmocka_unit_test(volumes_belong_to_app_and_type),
 		cmocka_unit_test(only_the_platforms_apps_get_system_jobs),
 		cmocka_unit_test(wrong_releases_are_refused_with_a_sentence),
