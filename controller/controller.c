@@ -9,6 +9,7 @@
 #include "controller/app_log.h"
 #include "controller/app_requests.h"
 #include "controller/body.h"
+#include "controller/collector.h"
 #include "controller/database.h"
 #include "controller/events.h"
 #include "controller/deployer.h"
@@ -73,6 +74,7 @@ on_schema(void *arg)
 	app_log_listen(c);
 	c->deployer = deployer_start(c);
 	c->retention = retention_start(c);
+	c->collector = collector_start(c);
 }
 
 struct controller *
@@ -142,6 +144,7 @@ controller_free(struct controller *c)
 	app_log_free_all(c);
 	app_requests_free_all(c);
 	retention_free(c->retention);
+	collector_free(c->collector);
 	schema_free(c->schema);
 	fl_pg_free(c->pg);
 	formation_events_free(c->formation_events);

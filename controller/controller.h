@@ -6,6 +6,7 @@
 
 #include "libflynn/list.h"
 
+struct collector;
 struct deployer;
 struct deployments;
 struct event_base;
@@ -31,6 +32,7 @@ struct controller_config {
 	char *pg_user, *pg_password, *pg_database;
 	char *default_route_domain; /* NULL: apps get no route of their own */
 	char *name_seed;	    /* hex: the key of generated names */
+	int keep_releases; /* that an app can go back to, beside its current one */
 };
 
 struct controller {
@@ -46,6 +48,7 @@ struct controller {
 	struct job_events *job_events;
 	struct events *events;
 	struct retention *retention;
+	struct collector *collector; /* NULL: the schema does not stand yet */
 	struct deployments *deployments;
 	struct deployer *deployer; /* NULL: the schema does not stand yet */
 	LIST_HEAD(, run) runs; /* one-off jobs being started or attached */

@@ -99,6 +99,8 @@ on_inserted(struct tx *tx, const PGresult *res)
 {
 	char id[FL_UUID_LEN + 1];
 
+	if (PQntuples(res) == 0)
+		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
 	row_get_id(res, 0, 0, id);
 	tx_set(tx, DEPLOYMENT, id);
 	return TX_GO_ON;
@@ -113,12 +115,13 @@ on_created(struct tx *tx, const PGresult *res)
 	return TX_GO_ON;
 }
 
-/* The lock on the app gives its deployments an order. */
+/* The lock on the app gives its deployments an order, and keeps its releases from being collected. */
 static const struct tx_step create_steps[] = {
 	{ "SELECT a.app_id, r.release_id FROM apps a"
 	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
-	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s) VALUES ($1, $2, $3, $4)"
+	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s)"
+	  " SELECT $1::uuid, release_id, $3, $4::integer FROM releases WHERE release_id = $2 AND deleted_at IS NULL"
 	  " RETURNING deployment_id", 4, { APP, RELEASE, STRATEGY, TIMEOUT }, on_inserted },
 	{ "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", 1, { DEPLOYMENT }, on_created },
 };

@@ -13,5 +13,6 @@ expanded_formation_write(struct fl_jsonw *w, const char *key, const PGresult *re
 	artifacts_write_at(w, "artifact", res, row, EXPANDED_ARTIFACT_COL);
 	formations_write_counts(w, res, row, EXPANDED_PROCESSES_COL);
 	row_time(w, "updated_at", res, row, EXPANDED_UPDATED_COL);
+	row_json(w, "volumes", res, row, EXPANDED_VOLUMES_COL);
 	fl_jsonw_close(w, '}');
 }

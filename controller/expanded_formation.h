@@ -1,5 +1,7 @@
 /*
  * expanded_formation - a formation with its app, release and artifact: what schedulers follow and newer clients ask for.
+ *
+ * Where the app has volumes, it says so: "volumes":[{"type","path","host_id"}].
  */
 #ifndef CONTROLLER_EXPANDED_FORMATION_H
 #define CONTROLLER_EXPANDED_FORMATION_H
@@ -15,7 +17,9 @@ struct fl_jsonw;
 /* What expanded_formation_write() reads, of EXPANDED_TABLES. */
 #define EXPANDED_COLUMNS                                                      \
 	APP_COLUMNS("a") ", " RELEASE_COLUMNS("r") ", " ARTIFACT_COLUMNS("t") \
-	", f.processes, micros(f.updated_at)"
+	", f.processes, micros(f.updated_at)"                                 \
+	", (SELECT json_agg(json_build_object('type', v.type, 'path', v.path, 'host_id', v.host_id) ORDER BY v.created_at)" \
+	"  FROM volumes v WHERE v.app_id = f.app_id AND v.deleted_at IS NULL)"
 #define EXPANDED_TABLES                                                                          \
 	"formations f JOIN apps a ON a.app_id = f.app_id JOIN releases r ON r.release_id = f.release_id" \
 	" JOIN artifacts t ON t.artifact_id = r.artifact_id"
@@ -25,6 +29,7 @@ enum {
 	EXPANDED_ARTIFACT_COL = EXPANDED_RELEASE_COL + RELEASE_N_COLUMNS,
 	EXPANDED_PROCESSES_COL = EXPANDED_ARTIFACT_COL + ARTIFACT_N_COLUMNS,
 	EXPANDED_UPDATED_COL,
+	EXPANDED_VOLUMES_COL,
 };
 
 void expanded_formation_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row);

@@ -24,6 +24,8 @@ static const struct fl_args_opt options[] = {
 	{ "default-route-domain", "DEFAULT_ROUTE_DOMAIN", NULL, FL_ARGS_STR, AT(default_route_domain),
 	    "give each app the route NAME.DOMAIN" },
 	{ NULL, "NAME_SEED", NULL, FL_ARGS_STR, AT(name_seed), "20 hexadecimal digits that order generated names" },
+	{ "keep-releases", "KEEP_RELEASES", "10", FL_ARGS_INT, AT(keep_releases),
+	    "so many releases of an app are kept beside its current one" },
 	{ 0 },
 };
 
@@ -40,6 +42,10 @@ main(int argc, char **argv)
 		goto out;
 	if (cfg.auth_key == NULL || *cfg.auth_key == '\0') {
 		fl_err_set(&err, FL_ERR_INVALID, "AUTH_KEY is not set: it is the key that clients send");
+		goto out;
+	}
+	if (cfg.keep_releases < 0) {
+		fl_err_set(&err, FL_ERR_INVALID, "-keep-releases cannot be %d: it is a number from 0 on", cfg.keep_releases);
 		goto out;
 	}
 	status = FL_EXIT_FAILED;

@@ -314,6 +314,117 @@ const struct migration migrations[] = {
 	{ 5, "CREATE TABLE answered (key text PRIMARY KEY, request text NOT NULL, answer text,"
 	     " created_at timestamptz NOT NULL DEFAULT clock_timestamp())" },
 	{ 5, "INSERT INTO schema_migrations (id) VALUES (5)" },
+
+	/*
+	 * Version 6: where an app's volumes are, and what is not needed any more. A row of garbage is something outside this
+	 * database that is to go, once it is due and if nothing needs it by then.
+	 */
+	{ 6, "CREATE TABLE volumes ("
+	     " volume_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),"
+	     " app_id uuid NOT NULL REFERENCES apps, type text NOT NULL, path text NOT NULL, name text, host_id text NOT NULL,"
+	     " created_at timestamptz NOT NULL DEFAULT clock_timestamp(), deleted_at timestamptz)" },
+	{ 6, "CREATE UNIQUE INDEX volumes_place ON volumes (app_id, type, path, host_id) WHERE deleted_at IS NULL" },
+	{ 6, "CREATE FUNCTION release_volumes(processes json, type text) RETURNS TABLE (path text, name text) LANGUAGE sql IMMUTABLE AS $$"
+	     " SELECT '/data', NULL WHERE processes -> type ->> 'data' = 'true'"
+	     " UNION ALL SELECT coalesce(v ->> 'path', '/data'), v ->> 'name'"
+	     "  FROM json_array_elements(CASE json_typeof(processes -> type -> 'volumes') WHEN 'array'"
+	     "   THEN processes -> type -> 'volumes' ELSE '[]' END) v $$" },
+	/* A job's first record says on which host its volumes are from now on; schedulers are told. */
+	{ 6, "CREATE FUNCTION note_volumes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " INSERT INTO volumes (app_id, type, path, name, host_id)"
+	     "  SELECT NEW.app_id, NEW.type, v.path, v.name, NEW.host_id"
+	     "  FROM releases r, release_volumes(r.processes, NEW.type) v WHERE r.release_id = NEW.release_id"
+	     "  ON CONFLICT DO NOTHING;"
+	     " IF FOUND THEN"
+	     "  PERFORM pg_notify('formations', app_id || ':' || release_id) FROM formations"
+	     "   WHERE app_id = NEW.app_id AND deleted_at IS NULL;"
+	     " END IF;"
+	     " RETURN NULL; END $$" },
+	{ 6, "CREATE TRIGGER note_volumes AFTER INSERT ON jobs"
+	     " FOR EACH ROW WHEN (NEW.type <> '' AND NEW.state IN ('starting', 'up')) EXECUTE FUNCTION note_volumes()" },
+	{ 6, "ALTER TABLE releases ADD COLUMN slug text GENERATED ALWAYS AS"
+	     " (substring(env ->> 'SLUG_URL' from '^http://shelf[.]discoverd(?::[0-9]+)?(/slugs/[^?]+)')) STORED" },
+	{ 6, "CREATE INDEX releases_slug ON releases (slug) WHERE slug IS NOT NULL AND deleted_at IS NULL" },
+	{ 6, "CREATE INDEX app_releases_release ON app_releases (release_id)" },
+	{ 6, "CREATE TABLE garbage ("
+	     " kind text NOT NULL, ref text NOT NULL, due_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (kind, ref))" },
+	{ 6, "CREATE FUNCTION dispose(what text, of text, due timestamptz) RETURNS void LANGUAGE sql AS $$"
+	     " INSERT INTO garbage (kind, ref, due_at) VALUES (what, of, due)"
+	     " ON CONFLICT (kind, ref) DO UPDATE SET due_at = least(garbage.due_at, excluded.due_at) $$" },
+	/* Those that the app had, but for the last ones; those that were never more than tried; all of an app that is gone
+	 * for good. */
+	{ 6, "CREATE FUNCTION spare_releases(app uuid, keep integer) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$"
+	     " SELECT r.release_id FROM releases r WHERE r.deleted_at IS NULL AND r.release_id IN ("
+	     "   SELECT had.release_id FROM (SELECT l.release_id, a.deleted_at < now() - interval '1 hour' AS app_is_gone,"
+	     "     row_number() OVER (ORDER BY l.version DESC) AS n FROM app_releases l JOIN apps a USING (app_id)"
+	     "     JOIN releases k ON k.release_id = l.release_id AND k.deleted_at IS NULL"
+	     "     WHERE l.app_id = app AND l.release_id IS DISTINCT FROM CASE WHEN a.deleted_at IS NULL THEN a.release_id END) had"
+	     "    WHERE had.n > keep OR had.app_is_gone"
+	     "   UNION SELECT d.new_release_id FROM deployments d WHERE d.app_id = app AND d.finished_at < now() - interval '1 day'"
+	     "    AND NOT EXISTS (SELECT FROM app_releases l WHERE l.release_id = d.new_release_id)"
+	     "   UNION SELECT m.release_id FROM releases m WHERE m.app_id = app AND m.created_at < now() - interval '1 day'"
+	     "    AND NOT EXISTS (SELECT FROM app_releases l WHERE l.release_id = m.release_id))"
+	     "  AND NOT EXISTS (SELECT FROM app_releases l JOIN apps a USING (app_id)"
+	     "   WHERE l.release_id = r.release_id AND l.app_id <> app AND a.deleted_at IS NULL)"
+	     "  AND NOT EXISTS (SELECT FROM apps a WHERE a.release_id = r.release_id AND a.deleted_at IS NULL)"
+	     "  AND NOT EXISTS (SELECT FROM formations f WHERE f.release_id = r.release_id AND f.deleted_at IS NULL)"
+	     "  AND NOT EXISTS (SELECT FROM jobs j WHERE j.release_id = r.release_id"
+	     "   AND j.state IN ('pending', 'blocked', 'starting', 'up', 'stopping'))"
+	     "  AND NOT EXISTS (SELECT FROM deployments d WHERE d.finished_at IS NULL"
+	     "   AND r.release_id IN (d.old_release_id, d.new_release_id)) $$" },
+	/* Those that no app ever had. */
+	{ 6, "CREATE FUNCTION stray_releases() RETURNS SETOF uuid LANGUAGE sql STABLE AS $$"
+	     " SELECT r.release_id FROM releases r WHERE r.deleted_at IS NULL AND r.app_id IS NULL"
+	     "  AND r.created_at < now() - interval '1 day'"
+	     "  AND NOT EXISTS (SELECT FROM app_releases l WHERE l.release_id = r.release_id)"
+	     "  AND NOT EXISTS (SELECT FROM deployments d WHERE r.release_id IN (d.old_release_id, d.new_release_id))"
+	     "  AND NOT EXISTS (SELECT FROM formations f WHERE f.release_id = r.release_id AND f.deleted_at IS NULL)"
+	     "  AND NOT EXISTS (SELECT FROM jobs j WHERE j.release_id = r.release_id"
+	     "   AND j.state IN ('pending', 'blocked', 'starting', 'up', 'stopping')) $$" },
+	/* What it may have been the last to need. */
+	{ 6, "CREATE FUNCTION dispose_of_release() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " IF OLD.slug IS NOT NULL THEN PERFORM dispose('blob', OLD.slug, clock_timestamp()); END IF;"
+	     " PERFORM dispose('image', uri, clock_timestamp()) FROM artifacts WHERE artifact_id = OLD.artifact_id AND uri <> '';"
+	     " PERFORM pg_notify('garbage', '');"
+	     " RETURN NULL; END $$" },
+	{ 6, "CREATE TRIGGER dispose_of_release AFTER UPDATE ON releases"
+	     " FOR EACH ROW WHEN (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL) EXECUTE FUNCTION dispose_of_release()" },
+	/* Their environments, which have secrets, go at once. */
+	{ 6, "CREATE FUNCTION delete_releases(gone uuid[]) RETURNS void LANGUAGE sql AS $$"
+	     " UPDATE releases SET deleted_at = clock_timestamp(), env = '{}', processes = '{}' WHERE release_id = ANY (gone) $$" },
+	/* The app's own wish comes before the default; asked: tell of it even if there was nothing. */
+	{ 6, "CREATE FUNCTION collect(app uuid, def integer, asked boolean) RETURNS void LANGUAGE plpgsql AS $$"
+	     " DECLARE a apps; wish text; gone uuid[]; BEGIN"
+	     " SELECT * INTO a FROM apps WHERE app_id = app FOR NO KEY UPDATE;"
+	     " wish = a.meta ->> 'gc.max_inactive_slug_releases';"
+	     " IF wish IS DISTINCT FROM 'false' OR a.deleted_at IS NOT NULL THEN"
+	     "  gone = ARRAY (SELECT spare_releases(app, CASE WHEN wish ~ '^[0-9]{1,6}$' THEN wish::integer ELSE def END));"
+	     "  PERFORM delete_releases(gone);"
+	     " END IF;"
+	     " IF asked OR cardinality(gone) > 0 THEN"
+	     "  PERFORM tell(app, 'app_garbage_collection', hex(app), json_build_object('app_garbage_collection', json_build_object("
+	     "   'app_id', hex(app), 'deleted_releases', (SELECT coalesce(json_agg(hex(id)), '[]') FROM unnest(gone) id)), 'error', ''));"
+	     " END IF;"
+	     " END $$" },
+	{ 6, "CREATE FUNCTION tell_collector() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " IF NEW.deleted_at IS NOT NULL THEN"
+	     "  PERFORM dispose('blob', '/cache/' || hex(NEW.app_id) || '.tar.zst', clock_timestamp());"
+	     "  PERFORM dispose('volume', volume_id::text, clock_timestamp()) FROM volumes"
+	     "   WHERE app_id = NEW.app_id AND deleted_at IS NULL;"
+	     " END IF;"
+	     " PERFORM pg_notify('garbage', NEW.app_id::text);"
+	     " RETURN NULL; END $$" },
+	{ 6, "CREATE TRIGGER tell_collector AFTER UPDATE ON apps FOR EACH ROW"
+	     " WHEN (NEW.release_id IS DISTINCT FROM OLD.release_id OR (NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL))"
+	     " EXECUTE FUNCTION tell_collector()" },
+	/* Whether something still needs it. */
+	{ 6, "CREATE FUNCTION is_needed(kind text, ref text) RETURNS boolean LANGUAGE sql STABLE AS $$"
+	     " SELECT CASE kind"
+	     "  WHEN 'blob' THEN EXISTS (SELECT FROM releases r WHERE r.slug = ref AND r.deleted_at IS NULL)"
+	     "  WHEN 'image' THEN EXISTS (SELECT FROM releases r JOIN artifacts t USING (artifact_id)"
+	     "   WHERE t.uri = ref AND r.deleted_at IS NULL)"
+	     "  ELSE false END $$" },
+	{ 6, "INSERT INTO schema_migrations (id) VALUES (6)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

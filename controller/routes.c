@@ -8,6 +8,7 @@
 #include "controller/app_routes.h"
 #include "controller/apps.h"
 #include "controller/artifacts.h"
+#include "controller/collector.h"
 #include "controller/controller.h"
 #include "controller/events.h"
 #include "controller/deployments.h"
@@ -21,6 +22,7 @@
 #include "controller/resources.h"
 #include "controller/scale_requests.h"
 #include "controller/unsupported.h"
+#include "controller/volumes.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/http_server.h"
@@ -67,6 +69,7 @@ static const struct fl_http_route routes[] = {
 	{ "POST", "/apps/:app", apps_update, 0 },
 	{ "POST", "/apps/:app/meta", apps_update, 0 },
 	{ "DELETE", "/apps/:app", apps_delete, 0 },
+	{ "POST", "/apps/:app/gc", collector_collect, 0 },
 
 	{ "GET", "/artifacts", artifacts_list, 0 },
 	{ "POST", "/artifacts", artifacts_create, 0 },
@@ -92,6 +95,11 @@ static const struct fl_http_route routes[] = {
 	{ "DELETE", "/apps/:app/formations/:release", formations_delete, 0 },
 
 	{ "PUT", "/apps/:app/scale/:release", scale_requests_put, 0 },
+
+	{ "GET", "/volumes", volumes_list_all, 0 },
+	{ "GET", "/apps/:app/volumes", volumes_list, 0 },
+	{ "GET", "/apps/:app/volumes/:volume", volumes_get, 0 },
+	{ "DELETE", "/apps/:app/volumes/:volume", volumes_delete, 0 },
 
 	{ "GET", "/active-jobs", jobs_list_live, 0 },
 	{ "GET", "/apps/:app/jobs", jobs_list, 0 },

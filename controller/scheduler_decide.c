@@ -71,9 +71,26 @@ load_of(const struct deciding *d, const struct host *h, const struct formation *
 	return same;
 }
 
-/* The host with the fewest jobs of this kind; among equals, with the fewest jobs. NULL: there is no host. */
+/* Where the first job of a type with a volume is, or is about to be, before its host has been recorded. NULL: nowhere. */
 static struct host *
-place(const struct deciding *d, const struct formation *f, const char *type)
+volume_host_to_be(const struct deciding *d, const struct formation *f, const char *type)
+{
+	const struct job *j;
+
+	TAILQ_FOREACH(j, &d->world->jobs, link)
+		if (j->id != NULL && j->host_id != NULL && strcmp(j->app, f->app) == 0 && strcmp(j->type, type) == 0)
+			return fl_map_get(d->world->hosts, j->host_id);
+	for (size_t i = 0; i < d->plan->n; i++) {
+		const struct sched_action *a = &d->plan->actions[i];
+
+		if (a->host != NULL && a->formation != NULL && strcmp(a->formation->app, f->app) == 0 && strcmp(a->type, type) == 0)
+			return a->host;
+	}
+	return NULL;
+}
+
+static struct host *
+place_anywhere(const struct deciding *d, const struct formation *f, const char *type)
 {
 	struct host *best = NULL;
 	int best_same = 0, best_all = 0;
@@ -91,6 +108,25 @@ place(const struct deciding *d, const struct formation *f, const char *type)
 		}
 	}
 	return best;
+}
+
+/*
+ * The host with the fewest jobs of this kind; among equals, with the fewest jobs. But data stays where it is: a type with a
+ * volume runs there or not at all. NULL: there is no such host now.
+ */
+static struct host *
+place(const struct deciding *d, const struct formation *f, const char *type)
+{
+	const char *pinned = formation_volume_host(f, type);
+	struct host *h;
+
+	if (!formation_has_volume(f, type))
+		return place_anywhere(d, f, type);
+	if (pinned != NULL)
+		h = fl_map_get(d->world->hosts, pinned);
+	else if ((h = volume_host_to_be(d, f, type)) == NULL)
+		return place_anywhere(d, f, type);
+	return h != NULL && h->known ? h : NULL;
 }
 
 /* Whether a job of another release of the app holds what this exclusive type needs. */

@@ -5,6 +5,7 @@
  * has no formation any more, or of a type its formation does not want, are stopped; but while the app's new release
  * wants that type and its jobs are not all up, the old ones go on serving, unless old and new exclude each other (a
  * volume, a fixed port): then the old stop first and the new wait for them. Jobs without a type are left alone.
+ * Jobs of a type with a volume run on the host that has it, and wait for it while it is away.
  */
 #ifndef SCHEDULER_DECIDE_H
 #define SCHEDULER_DECIDE_H

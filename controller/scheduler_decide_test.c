@@ -92,6 +92,37 @@ missing_jobs_are_spread_over_hosts(void **state)
 }
 
 static void
+jobs_go_where_their_volume_is(void **state)
+{
+	struct world *w = *state;
+	struct sched_plan p;
+	struct fl_json *v;
+	static const char text[] = "{\"app\":{\"id\":\"a\"},\"release\":{\"id\":\"r2\",\"processes\":{\"web\":{\"data\":true}}},"
+				   "\"processes\":{\"web\":2},\"volumes\":[{\"type\":\"web\",\"path\":\"/data\",\"host_id\":\"h2\"}]}";
+
+	add_host(w, "h1");
+	add_host(w, "h3");
+	set_formation(w, "a", "r1", "{\"web\":3}", "\"data\":true");
+	decide(w, 0, &p);
+	assert_int_equal(count(&p, ACTION_START), 3); /* a first one chooses, the others follow */
+	assert_ptr_equal(p.actions[0].host, p.actions[1].host);
+	assert_ptr_equal(p.actions[0].host, p.actions[2].host);
+	sched_plan_release(&p);
+	set_formation(w, "a", "r1", "{}", "");
+	assert_non_null(v = fl_json_parse(text, strlen(text), NULL));
+	world_set_formation(w, v);
+	decide(w, 0, &p);
+	assert_int_equal(p.n, 0); /* its host is away */
+	sched_plan_release(&p);
+	add_host(w, "h2");
+	decide(w, 0, &p);
+	assert_int_equal(count(&p, ACTION_START), 2);
+	for (size_t i = 0; i < p.n; i++)
+		assert_string_equal(p.actions[i].host->id, "h2");
+	sched_plan_release(&p);
+}
+
+static void
 surplus_is_taken_from_the_newest(void **state)
 {
 	struct world *w = *state;
@@ -366,6 +397,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(missing_jobs_are_spread_over_hosts),
+		TEST(jobs_go_where_their_volume_is),
 		TEST(surplus_is_taken_from_the_newest),
 		TEST(old_release_serves_until_the_new_one_is_up),
 		TEST(exclusive_types_go_before_their_successors_come),

@@ -128,6 +128,26 @@ formation_is_exclusive(const struct formation *f, const char *type)
 	return process_type_is_exclusive(process_type(f, type));
 }
 
+bool
+formation_has_volume(const struct formation *f, const char *type)
+{
+	return process_type_has_volume(process_type(f, type));
+}
+
+const char *
+formation_volume_host(const struct formation *f, const char *type)
+{
+	const struct fl_json *volumes = fl_json_get(f->expanded, "volumes");
+
+	for (size_t i = 0; i < fl_json_len(volumes); i++) {
+		const struct fl_json *v = fl_json_at(volumes, i);
+
+		if (strcmp(fl_json_str(fl_json_get(v, "type"), ""), type) == 0)
+			return fl_json_str(fl_json_get(v, "host_id"), NULL);
+	}
+	return NULL;
+}
+
 struct host *
 world_set_host(struct world *w, const char *id, const char *addr)
 {

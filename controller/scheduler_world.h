@@ -67,6 +67,10 @@ int formation_wants(const struct formation *f, const char *type);
 bool formation_is_omni(const struct formation *f, const char *type);
 /* Two of these cannot run on one host at once: it has a volume or a port number of its own. */
 bool formation_is_exclusive(const struct formation *f, const char *type);
+/* Its jobs keep data, so all of them run where that is. */
+bool formation_has_volume(const struct formation *f, const char *type);
+/* The id of the host that has the type's volumes, borrowed; NULL: they are not made yet. */
+const char *formation_volume_host(const struct formation *f, const char *type);
 
 struct host *world_set_host(struct world *w, const char *id, const char *addr);
 /* Also forgets its jobs. */

@@ -2,7 +2,7 @@
 # fake_host.pl PORT KEY - what the controller needs of flynn-host: jobs that echo their input.
 #
 # A job that is attached answers each line of stdin with "you said: ...", and exits 3 at its end.
-# GET /attaches tells of all that were attached. Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
+# GET /attaches tells of all that were attached, GET /removed of volumes and images; the volume of a job type "busy" is in use. Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
 use strict;
 use warnings;
 use Encode;
@@ -15,7 +15,7 @@ my ($port, $key) = @ARGV;
 my $json = JSON::PP->new->canonical;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
 my $select = IO::Select->new($server);
-my (%clients, %jobs, %waiting, %logs, @attaches);
+my (%clients, %jobs, %waiting, %logs, @attaches, @removed);
 
 sub reply {
 	my ($c, $status, $value) = @_;
@@ -93,6 +93,14 @@ sub put_job {
 	attached($_) for @{delete $waiting{$id} // []};
 }
 
+sub remove {
+	my ($c, $path) = @_;
+
+	return reply($c, 409, { code => 'conflict', message => 'volume is in use' }) if $path =~ m{^/host/volumes/\w+-busy$};
+	push @removed, $path;
+	reply($c, 200, {});
+}
+
 sub request {
 	my ($c, $method, $path, $head, $body) = @_;
 	my $in = length $body ? $json->decode($body) : undef;
@@ -102,6 +110,8 @@ sub request {
 	return attach($c, $in) if $path eq '/attach';
 	return add_log($c, $1, $in) if $path =~ m{^/log/(.+)$};
 	return reply($c, 200, \@attaches) if $path eq '/attaches';
+	return reply($c, 200, \@removed) if $path eq '/removed';
+	return remove($c, $path) if $method eq 'DELETE' && $path =~ m{^/host/(volumes/|images\?)};
 	my ($id) = $path =~ m{^/host/jobs/(.+)$} or return reply($c, 404, { code => 'not_found', message => 'nothing there' });
 	return put_job($c, $id, $in) if $method eq 'PUT';
 	return reply($c, 404, { code => 'not_found', message => "unknown job $id" }) if !$jobs{$id};

@@ -1,5 +1,5 @@
-# lib_controller.sh - a PostgreSQL of the test's own, and small stand-ins for host, router and discoverd: all
-# that flynn-controller lives on, without an engine.
+# lib_controller.sh - a PostgreSQL of the test's own, and small stand-ins for host, router and discoverd, and
+# flynn-shelf: all that flynn-controller lives on, without an engine.
 # shellcheck shell=bash
 # shellcheck source=test/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -45,9 +45,11 @@ at_end pg_stop
 
 start_daemon host "$ROOT/test/fake_host.pl" "$host_port" $CLUSTER
 start_daemon router "$ROOT/test/fake_router.pl" "$router_port" $CLUSTER
-start_daemon discoverd "$ROOT/test/fake_discoverd.pl" "$discoverd_port" "flynn-host=127.0.0.1:$host_port=$HOST_ID" \
+shelf_port=$(free_port)
+start_daemon shelf env CLUSTER_KEY=$CLUSTER flynn-shelf -http-addr "127.0.0.1:$shelf_port" -dir "$TMP/shelf"
+start_daemon discoverd "$ROOT/test/fake_discoverd.pl" "$discoverd_port" "shelf=127.0.0.1:$shelf_port" "flynn-host=127.0.0.1:$host_port=$HOST_ID" \
 	"router-api=127.0.0.1:$router_port" "postgres-api=127.0.0.1:$router_port" "database=127.0.0.1:$pg_port"
-for port in "$host_port" "$router_port" "$discoverd_port"; do
+for port in "$host_port" "$router_port" "$discoverd_port" "$shelf_port"; do
 	wait_until 10 "a stand-in" listens "$port" || die "$(cat "$TMP"/*.log)"
 done
 

@@ -37,6 +37,7 @@ NO_BODIES = {
     ("PUT", "/providers/:provider/resources/:resource/apps/:app"),
     ("PUT", "/domain"),
     ("POST", "/sinks"),
+    ("POST", "/apps/:app/gc"),
 }
 
 

@@ -14,6 +14,7 @@ PORT = int(os.environ["API_PORT"])
 OTHER_PORT = int(os.environ["OTHER_API_PORT"])
 HOST_PORT = int(os.environ["HOST_PORT"])
 ROUTER_PORT = int(os.environ["ROUTER_PORT"])
+SHELF_PORT = int(os.environ["SHELF_PORT"])
 KEY = os.environ["API_KEY"]
 CLUSTER_KEY = os.environ["CLUSTER_KEY"]
 HOST_ID = os.environ["HOST_ID"]
