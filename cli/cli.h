@@ -29,7 +29,7 @@ struct cli {
 struct command {
 	const char *name;    /* "route add http" */
 	const char *aliases; /* "route-add-http,routes-add"; NULL: none. The name with dashes always works */
-	const char *args;    /* for the usage line */
+	const char *args;    /* for the usage line; one that has [--json] takes that among its own options */
 	const char *summary;
 	const char *help; /* the rest of its help; NULL: none */
 	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command's name */
@@ -62,14 +62,19 @@ int cmd_deployment(struct cli *cli, int argc, char **argv);
 int cmd_deployment_cancel(struct cli *cli, int argc, char **argv);
 int cmd_deployment_show(struct cli *cli, int argc, char **argv);
 int cmd_env(struct cli *cli, int argc, char **argv);
+int cmd_env_export(struct cli *cli, int argc, char **argv);
 int cmd_env_get(struct cli *cli, int argc, char **argv);
+int cmd_env_load(struct cli *cli, int argc, char **argv);
 int cmd_env_set(struct cli *cli, int argc, char **argv);
 int cmd_env_unset(struct cli *cli, int argc, char **argv);
 int cmd_help(struct cli *cli, int argc, char **argv);
+int cmd_info(struct cli *cli, int argc, char **argv);
 int cmd_key(struct cli *cli, int argc, char **argv);
 int cmd_key_add(struct cli *cli, int argc, char **argv);
 int cmd_key_remove(struct cli *cli, int argc, char **argv);
 int cmd_kill(struct cli *cli, int argc, char **argv);
+int cmd_limit(struct cli *cli, int argc, char **argv);
+int cmd_limit_set(struct cli *cli, int argc, char **argv);
 int cmd_log(struct cli *cli, int argc, char **argv);
 int cmd_provider(struct cli *cli, int argc, char **argv);
 int cmd_ps(struct cli *cli, int argc, char **argv);
@@ -86,6 +91,10 @@ int cmd_route_remove(struct cli *cli, int argc, char **argv);
 int cmd_route_update(struct cli *cli, int argc, char **argv);
 int cmd_run(struct cli *cli, int argc, char **argv);
 int cmd_scale(struct cli *cli, int argc, char **argv);
+int cmd_volume(struct cli *cli, int argc, char **argv);
+int cmd_volume_attach(struct cli *cli, int argc, char **argv);
+int cmd_volume_detach(struct cli *cli, int argc, char **argv);
+int cmd_volume_remove(struct cli *cli, int argc, char **argv);
 int cmd_version(struct cli *cli, int argc, char **argv);
 
 #endif

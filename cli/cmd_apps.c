@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "client.h"
 #include "config.h"
+#include "confirm.h"
 #include "git.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -89,23 +90,12 @@ cmd_create(struct cli *cli, int argc, char **argv)
 	return 0;
 }
 
-static bool
-confirmed(const char *app)
-{
-	char line[256];
-
-	fprintf(stderr, "Delete app %s with its jobs and routes? Type its name: ", app);
-	if (fgets(line, sizeof(line), stdin) == NULL)
-		return false;
-	line[strcspn(line, "\r\n")] = '\0';
-	return strcmp(line, app) == 0;
-}
-
 int
 cmd_delete(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
 	struct fl_json *answer;
+	char *question;
 	bool yes = false;
 	const char *app;
 	struct fl_err err;
@@ -120,10 +110,11 @@ cmd_delete(struct cli *cli, int argc, char **argv)
 		return cli_usage("delete");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	if (!yes && !confirmed(app)) {
-		fprintf(stderr, "Nothing deleted.\n");
+	question = fl_xasprintf("Delete app %s with its jobs, routes, volumes and what is on them? Type its name: ", app);
+	yes = yes || confirm(question, app);
+	free(question);
+	if (!yes)
 		return CLI_EXIT_FAILED;
-	}
 	if ((answer = client_app_call(cli, "DELETE", app, "", NULL, NULL, &err)) == NULL)
 		return cli_fail(&err);
 	fl_json_free(answer);

@@ -28,6 +28,7 @@ list_json(const struct config *config)
 		fl_jsonw_str(&w, "name", config->clusters[i].name);
 		fl_jsonw_str(&w, "url", config->clusters[i].url);
 		fl_jsonw_str(&w, "git_host", config->clusters[i].git_host);
+		fl_jsonw_bool(&w, "default", config_is_default(config, &config->clusters[i]));
 		fl_jsonw_close(&w, '}');
 	}
 	fl_jsonw_close(&w, ']');
@@ -39,7 +40,7 @@ list_json(const struct config *config)
 int
 cmd_cluster(struct cli *cli, int argc, FL_UNUSED char **argv)
 {
-	static const char *const heads[] = { "NAME", "URL", NULL };
+	static const char *const heads[] = { "NAME", "URL", "DEFAULT", NULL };
 	struct table *t;
 
 	if (argc > 1)
@@ -48,7 +49,8 @@ cmd_cluster(struct cli *cli, int argc, FL_UNUSED char **argv)
 		return list_json(cli->config);
 	t = table_new(heads);
 	for (size_t i = 0; i < cli->config->n; i++)
-		table_row(t, cli->config->clusters[i].name, cli->config->clusters[i].url);
+		table_row(t, cli->config->clusters[i].name, cli->config->clusters[i].url,
+		    config_is_default(cli->config, &cli->config->clusters[i]) ? "default" : "");
 	table_print(t);
 	return 0;
 }

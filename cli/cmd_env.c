@@ -5,11 +5,17 @@
 
 #include "cli.h"
 #include "client.h"
+#include "env_file.h"
+#include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 #include "list.h"
 #include "release.h"
+#include "replace_file.h"
+
+/* A release has no more than a few MiB. */
+#define ENV_FILE_MAX (1 << 20)
 
 /* The -t option that all env commands take. Returns -1 for another one. */
 static int
@@ -53,8 +59,9 @@ by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void
-print_sorted(const struct fl_json *env)
+/* Their names in order; the caller frees the array. */
+static const char **
+sorted_names(const struct fl_json *env)
 {
 	size_t n = fl_json_len(env);
 	const char **names = fl_xcalloc(n + 1, sizeof(*names));
@@ -62,7 +69,15 @@ print_sorted(const struct fl_json *env)
 	for (size_t i = 0; i < n; i++)
 		names[i] = fl_json_key_at(env, i);
 	qsort(names, n, sizeof(*names), by_name);
-	for (size_t i = 0; i < n; i++)
+	return names;
+}
+
+static void
+print_sorted(const struct fl_json *env)
+{
+	const char **names = sorted_names(env);
+
+	for (size_t i = 0; names[i] != NULL; i++)
 		printf("%s=%s\n", names[i], fl_json_str(fl_json_get(env, names[i]), ""));
 	free(names);
 }
@@ -112,65 +127,179 @@ cmd_env_get(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
-static int
-check_name(const char *name, struct fl_err *err)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+/* What is to be set, or removed. */
+struct changes {
+	struct release_change *items;
+	size_t n;
+};
 
-	if (*name == '\0' || strchr("0123456789", *name) != NULL || name[strspn(name, letters)] != '\0')
-		return fl_err_set(err, FL_ERR_INVALID,
-		    "\"%.60s\" is no variable name: names have letters, digits and _, and do not begin with a digit", name);
-	return 0;
+static void
+changes_add(struct changes *c, char *name, char *value)
+{
+	c->items = fl_xreallocarray(c->items, c->n + 1, sizeof(*c->items));
+	c->items[c->n++] = (struct release_change){ name, value };
 }
 
-/* words are NAME=VALUE, or NAME when removing. */
-static int
-change_env(struct cli *cli, const char *type, char **words, size_t n, bool removing)
+static void
+changes_release(struct changes *c)
 {
-	struct release_change *changes = fl_xcalloc(n, sizeof(*changes));
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->items[i].name);
+		free((char *)c->items[i].value);
+	}
+	free(c->items);
+}
+
+static void
+on_variable(const char *name, const char *value, void *arg)
+{
+	changes_add(arg, fl_xstrdup(name), fl_xstrdup(value));
+}
+
+/* word is NAME=VALUE. */
+static int
+changes_add_word(struct changes *c, const char *word, struct fl_err *err)
+{
+	size_t len = strcspn(word, "=");
+
+	changes_add(c, fl_xstrndup(word, len), fl_xstrdup(word[len] == '=' ? word + len + 1 : ""));
+	if (word[len] != '=')
+		return fl_err_set(err, FL_ERR_INVALID, "\"%s\" has no =: write NAME=VALUE", word);
+	return env_file_check_name(c->items[c->n - 1].name, err);
+}
+
+/* path "-": standard input. */
+static int
+changes_add_file(struct changes *c, const char *path, struct fl_err *err)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char *text = fl_xmalloc(ENV_FILE_MAX + 1);
+	size_t len = f != NULL ? fread(text, 1, ENV_FILE_MAX + 1, f) : 0;
+	int r = -1;
+
+	if (f == NULL || ferror(f))
+		fl_err_sys(err, "read %s", path);
+	else if (len > ENV_FILE_MAX)
+		fl_err_set(err, FL_ERR_TOO_BIG, "%s is larger than %d KiB", path, ENV_FILE_MAX >> 10);
+	else if ((r = env_file_parse(text, len, on_variable, c, err)) == -1)
+		fl_err_wrap(err, "%s", path);
+	else if (c->n == 0)
+		r = fl_err_set(err, FL_ERR_INVALID, "%s has no variables", path);
+	if (f != NULL && f != stdin)
+		fclose(f);
+	free(text);
+	return r;
+}
+
+/* One release, whatever their number. */
+static int
+changes_make(struct cli *cli, const char *type, const struct changes *c, const struct fl_err *why)
+{
+	struct fl_err err = *why;
 	const char *app;
 	char *id = NULL;
-	struct fl_err err = { 0 };
 
-	for (size_t i = 0; i < n; i++) {
-		size_t len = removing ? strlen(words[i]) : strcspn(words[i], "=");
-
-		changes[i].name = fl_xstrndup(words[i], len);
-		changes[i].value = removing ? NULL : words[i] + len + 1;
-		if (err.kind != FL_ERR_NONE)
-			continue;
-		if (!removing && words[i][len] != '=')
-			fl_err_set(&err, FL_ERR_INVALID, "\"%s\" has no =: write NAME=VALUE", words[i]);
-		else
-			check_name(changes[i].name, &err);
-	}
 	if (err.kind == FL_ERR_NONE && (app = cli_app(cli, &err)) != NULL)
-		id = release_with_env(cli, app, type, changes, n, &err);
-	if (id != NULL)
-		fprintf(stderr, "Created release %s.\n", id);
-	for (size_t i = 0; i < n; i++)
-		free(changes[i].name);
-	free(changes);
-	free(id);
-	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
+		id = release_with_env(cli, app, type, c->items, c->n, &err);
+	return release_say(id, &err);
 }
 
 int
 cmd_env_set(struct cli *cli, int argc, char **argv)
 {
-	const char *type = NULL;
+	static const struct option options[] = {
+		{ "process-type", required_argument, NULL, 't' },
+		{ "file", required_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *type = NULL, *file = NULL;
+	struct changes changes = { 0 };
+	struct fl_err err = { 0 };
+	int c, status;
 
-	if (parse_type(argc, argv, &type) == -1 || argc == optind)
+	while ((c = getopt_long(argc, argv, "+t:f:", options, NULL)) != -1) {
+		if (c == '?')
+			return cli_usage("env set");
+		*(c == 't' ? &type : &file) = optarg;
+	}
+	if (argc == optind && file == NULL)
 		return cli_usage("env set");
-	return change_env(cli, type, argv + optind, (size_t)(argc - optind), false);
+	if (file != NULL)
+		changes_add_file(&changes, file, &err);
+	for (int i = optind; i < argc && err.kind == FL_ERR_NONE; i++)
+		changes_add_word(&changes, argv[i], &err);
+	status = changes_make(cli, type, &changes, &err);
+	changes_release(&changes);
+	return status;
+}
+
+int
+cmd_env_load(struct cli *cli, int argc, char **argv)
+{
+	const char *type = NULL;
+	struct changes changes = { 0 };
+	struct fl_err err = { 0 };
+	int status;
+
+	if (parse_type(argc, argv, &type) == -1 || argc - optind != 1)
+		return cli_usage("env load");
+	changes_add_file(&changes, argv[optind], &err);
+	status = changes_make(cli, type, &changes, &err);
+	changes_release(&changes);
+	return status;
 }
 
 int
 cmd_env_unset(struct cli *cli, int argc, char **argv)
 {
 	const char *type = NULL;
+	struct changes changes = { 0 };
+	struct fl_err err = { 0 };
+	int status;
 
 	if (parse_type(argc, argv, &type) == -1 || argc == optind)
 		return cli_usage("env unset");
-	return change_env(cli, type, argv + optind, (size_t)(argc - optind), true);
+	for (int i = optind; i < argc && err.kind == FL_ERR_NONE; i++) {
+		changes_add(&changes, fl_xstrdup(argv[i]), NULL);
+		env_file_check_name(argv[i], &err);
+	}
+	status = changes_make(cli, type, &changes, &err);
+	changes_release(&changes);
+	return status;
+}
+
+/* Where the code is goes with the release: loaded again it would bring old code back. */
+static void
+write_file(struct fl_buf *b, const struct fl_json *env)
+{
+	const char **names = sorted_names(env);
+
+	for (size_t i = 0; names[i] != NULL; i++)
+		if (strcmp(names[i], "SLUG_URL") != 0)
+			env_file_write(b, names[i], fl_json_str(fl_json_get(env, names[i]), ""));
+	free(names);
+}
+
+int
+cmd_env_export(struct cli *cli, int argc, char **argv)
+{
+	const struct fl_json *env = NULL;
+	struct fl_json *release;
+	const char *type = NULL;
+	struct fl_buf text = { 0 };
+	struct fl_err err;
+	int status = 0;
+
+	if (parse_type(argc, argv, &type) == -1 || argc - optind > 1)
+		return cli_usage(argv[0]);
+	if ((release = read_env(cli, type, &env, &err)) == NULL)
+		return cli_fail(&err);
+	write_file(&text, env);
+	if (optind == argc)
+		fputs(fl_buf_cstr(&text), stdout);
+	else if (replace_file(argv[optind], &text, &err) == -1)
+		status = cli_fail(&err);
+	fl_buf_release(&text);
+	fl_json_free(release);
+	return status;
 }

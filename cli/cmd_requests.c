@@ -205,7 +205,7 @@ follow(struct cli *cli, const char *app, const char *query)
 }
 
 static int
-parse_options(struct cli *cli, int argc, char **argv, struct request_options *o)
+parse_options(int argc, char **argv, struct request_options *o)
 {
 	static const struct option options[] = {
 		{ "follow", no_argument, NULL, 'f' },
@@ -213,7 +213,6 @@ parse_options(struct cli *cli, int argc, char **argv, struct request_options *o)
 		{ "status", required_argument, NULL, 's' },
 		{ "slow", required_argument, NULL, 't' },
 		{ "host", required_argument, NULL, 'h' },
-		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -235,9 +234,6 @@ parse_options(struct cli *cli, int argc, char **argv, struct request_options *o)
 		case 'h':
 			o->host = optarg;
 			break;
-		case 'j':
-			cli->json = true;
-			break;
 		default:
 			return -1;
 		}
@@ -254,7 +250,7 @@ cmd_requests(struct cli *cli, int argc, char **argv)
 	struct fl_err err = { 0 };
 	int status;
 
-	if (parse_options(cli, argc, argv, &o) == -1)
+	if (parse_options(argc, argv, &o) == -1)
 		return cli_usage("requests");
 	if ((app = cli_app(cli, &err)) == NULL || cli_cluster(cli, &err) == NULL)
 		return cli_fail(&err);

@@ -14,19 +14,6 @@
 #include "route_options.h"
 #include "table.h"
 
-/* "https:domain/path", "tcp:port"; the caller frees. */
-static char *
-route_name(const struct fl_json *route)
-{
-	const struct fl_json *config = fl_json_get(route, "config");
-	const char *cert = fl_json_str(fl_json_get(config, "tls_cert"), "");
-
-	if (strcmp(fl_json_str(fl_json_get(route, "type"), ""), "tcp") == 0)
-		return fl_xasprintf("tcp:%lld", (long long)fl_json_int(fl_json_get(config, "port"), 0));
-	return fl_xasprintf("%s:%s%s", *cert != '\0' ? "https" : "http", fl_json_str(fl_json_get(config, "domain"), ""),
-	    fl_json_str(fl_json_get(config, "path"), ""));
-}
-
 static void
 print_routes(const struct fl_json *routes, FL_UNUSED const void *arg)
 {
@@ -36,7 +23,7 @@ print_routes(const struct fl_json *routes, FL_UNUSED const void *arg)
 	for (size_t i = 0; i < fl_json_len(routes); i++) {
 		const struct fl_json *r = fl_json_at(routes, i);
 		const struct fl_json *config = fl_json_get(r, "config");
-		char *name = route_name(r), *options = route_options_describe(config);
+		char *name = route_options_name(r), *options = route_options_describe(config);
 
 		table_row(t, name, fl_json_str(fl_json_get(config, "service"), ""), fl_json_str(fl_json_get(r, "id"), ""), options);
 		free(name);
@@ -46,14 +33,12 @@ print_routes(const struct fl_json *routes, FL_UNUSED const void *arg)
 }
 
 int
-cmd_route(struct cli *cli, int argc, char **argv)
+cmd_route(struct cli *cli, int argc, FL_UNUSED char **argv)
 {
 	const char *app;
 	struct fl_err err;
 
-	if (argc == 2 && strcmp(argv[1], "--json") == 0)
-		cli->json = true;
-	else if (argc > 1)
+	if (argc > 1)
 		return cli_usage("route");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);

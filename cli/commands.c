@@ -3,8 +3,8 @@
 #include "cli.h"
 
 const struct command commands[] = {
-	{ "apps", NULL, "", "list the apps", NULL, cmd_apps },
-	{ "cluster", "servers,clusters", "", "list the clusters we know", NULL, cmd_cluster },
+	{ "apps", NULL, "[--json]", "list the apps", NULL, cmd_apps },
+	{ "cluster", "servers,clusters", "[--json]", "list the clusters we know", NULL, cmd_cluster },
 	{ "cluster add", "server-add", "[-g GITHOST] [-p PIN] NAME URL KEY", "know a cluster",
 	    "  -g, --git-host HOST[:PORT]  where git push goes; default: the URL's host\n"
 	    "  -p, --tls-pin PIN           trust exactly the certificate with this pin\n"
@@ -17,30 +17,48 @@ const struct command commands[] = {
 	    "  -r, --remote NAME  name of the git remote; default flynn; \"\" makes none\n"
 	    "Without a name the cluster chooses one.\n",
 	    cmd_create },
-	{ "delete", NULL, "[-y]", "delete an app, its jobs and its routes",
+	{ "delete", NULL, "[-y]", "delete an app, its jobs, its routes and its volumes",
 	    "  -y, --yes  do not ask\n", cmd_delete },
-	{ "deployment", "deployments", "", "list the app's deployments, the newest first", NULL, cmd_deployment },
+	{ "deployment", "deployments", "[--json]", "list the app's deployments, the newest first", NULL, cmd_deployment },
 	{ "deployment cancel", NULL, "[ID]", "give up a deployment: what ran before runs on",
 	    "Without an id: the one that is being carried out.\n", cmd_deployment_cancel },
-	{ "deployment show", NULL, "ID", "say what became of a deployment", NULL, cmd_deployment_show },
-	{ "env", NULL, "[-t TYPE]", "list the environment of the app", "  -t, --process-type TYPE  of one process type only\n", cmd_env },
+	{ "deployment show", NULL, "[--json] ID", "say what became of a deployment", NULL, cmd_deployment_show },
+	{ "env", NULL, "[-t TYPE] [--json]", "list the environment of the app", "  -t, --process-type TYPE  of one process type only\n", cmd_env },
+	{ "env export", NULL, "[-t TYPE] [FILE]", "write the environment as lines that env load and sh read",
+	    "  -t, --process-type TYPE  of one process type only\n"
+	    "Into a file that only you can read; without one, to standard output.\n",
+	    cmd_env_export },
 	{ "env get", NULL, "[-t TYPE] NAME", "print a variable", "  -t, --process-type TYPE  of one process type only\n", cmd_env_get },
-	{ "env set", NULL, "[-t TYPE] NAME=VALUE ...", "set variables, as a new release",
-	    "  -t, --process-type TYPE  for one process type only\n", cmd_env_set },
+	{ "env load", NULL, "[-t TYPE] FILE", "set the variables of a file, as a new release",
+	    "  -t, --process-type TYPE  for one process type only\n"
+	    "A line is NAME=VALUE, a value may be quoted, # begins a comment; - is standard input.\n",
+	    cmd_env_load },
+	{ "env save", NULL, "[-t TYPE] FILE", "as env export", NULL, cmd_env_export },
+	{ "env set", NULL, "[-t TYPE] [-f FILE] NAME=VALUE ...", "set variables, as one new release",
+	    "  -t, --process-type TYPE  for one process type only\n"
+	    "  -f, --file FILE          and those of a file, as env load reads it\n",
+	    cmd_env_set },
 	{ "env unset", NULL, "[-t TYPE] NAME ...", "remove variables, as a new release",
 	    "  -t, --process-type TYPE  for one process type only\n", cmd_env_unset },
 	{ "help", NULL, "[COMMAND]", "say how a command is used", NULL, cmd_help },
-	{ "key", "keys", "", "list the SSH keys that may push", NULL, cmd_key },
+	{ "info", NULL, "[--json]", "show what there is to know of the app", NULL, cmd_info },
+	{ "key", "keys", "[--json]", "list the SSH keys that may push", NULL, cmd_key },
 	{ "key add", NULL, "[FILE]", "let an SSH key push",
 	    "Without a file: the keys of the SSH agent, else ~/.ssh/id_ed25519.pub, id_ecdsa.pub or id_rsa.pub.\n", cmd_key_add },
 	{ "key remove", NULL, "FINGERPRINT", "take a key's right to push", NULL, cmd_key_remove },
 	{ "kill", NULL, "JOB ...", "stop jobs; the scheduler starts new ones where the formation asks for them", NULL, cmd_kill },
+	{ "limit", "limits", "[-t TYPE] [--json]", "show how much memory and CPU each job of a process type may use",
+	    "  -t, --process-type TYPE  of one process type only\n", cmd_limit },
+	{ "limit set", NULL, "TYPE [memory=SIZE] [cpu=MILLI]", "limit the jobs of a process type, as a new release",
+	    "SIZE is bytes, or a number with KB, MB or GB, as 512MB; MILLI is thousandths of a CPU, as 500.\n"
+	    "none takes a limit away.\n",
+	    cmd_limit_set },
 	{ "log", "logs", "[-f] [-s] [JOB]", "show the output of a job",
 	    "  -f, --follow        go on showing what comes\n"
 	    "  -s, --split-stderr  its standard error on ours\n"
 	    "Without a job: the newest job of the app. flynn ps -a lists them.\n",
 	    cmd_log },
-	{ "provider", "providers", "", "list what can provide resources", NULL, cmd_provider },
+	{ "provider", "providers", "[--json]", "list what can provide resources", NULL, cmd_provider },
 	{ "ps", NULL, "[-a]", "list the jobs of the app", "  -a, --all  those that ended, too, and why\n", cmd_ps },
 	{ "release add", "release-add-docker", "[-t docker] IMAGE", "make a release of an image",
 	    "  -t TYPE  of the artifact: docker\n"
@@ -52,15 +70,15 @@ const struct command commands[] = {
 	    "      --status STATUS  of this status, as 404, or class, as 5xx\n"
 	    "      --slow TIME      that took so long at least, as 500ms or 2s\n"
 	    "      --host HOST      to this host\n"
-	    "      --json           as JSON; with -f one object a line\n"
+	    "      --json           with -f one object a line\n"
 	    "The newest is at the end. Bytes are those of the answer's body.\n",
 	    cmd_requests },
-	{ "release show", NULL, "[VERSION]", "show a release of the app; without a version, its current one", NULL, cmd_release_show },
-	{ "releases", "release", "", "list the releases that the app has had", NULL, cmd_releases },
+	{ "release show", NULL, "[--json] [VERSION]", "show a release of the app; without a version, its current one", NULL, cmd_release_show },
+	{ "releases", "release", "[--json]", "list the releases that the app has had", NULL, cmd_releases },
 	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
 	{ "rollback", NULL, "[VERSION]", "go back to a release that the app has had, with its code and its environment",
 	    "Without a version: to the one before the current.\n", cmd_rollback },
-	{ "route", "routes", "[--json]", "list the routes of the app", "      --json  as JSON, with all that they say\n", cmd_route },
+	{ "route", "routes", "[--json]", "list the routes of the app", NULL, cmd_route },
 	{ "route add", NULL, "[-s SERVICE] [--path PATH] [-c CERT -k KEY] [OPTION ...] DOMAIN", "as route add http", NULL, cmd_route_add_http },
 	{ "route add http", NULL, "[-s SERVICE] [--path PATH] [-c CERT -k KEY] [OPTION ...] DOMAIN", "send the requests for a domain to the app",
 	    "  -s, --service NAME           instead of APP-web\n"
@@ -104,6 +122,15 @@ const struct command commands[] = {
 	    "  -n, --no-wait          do not wait until they serve\n"
 	    "  -r, --release RELEASE  of another release than the app's\n",
 	    cmd_scale },
+	{ "volume", "volumes", "[--json]", "list the app's volumes: what its jobs keep", NULL, cmd_volume },
+	{ "volume attach", "volume-add", "TYPE [PATH]", "give the jobs of a process type a volume, as a new release",
+	    "At /data, unless PATH says otherwise. What is there outlives jobs and releases.\n"
+	    "All jobs of the type share it, so they run on one host, and an old job ends before a new one begins.\n",
+	    cmd_volume_attach },
+	{ "volume detach", NULL, "TYPE [PATH]", "take a volume from the jobs of a process type, as a new release",
+	    "Its data stays, and is there again when it is attached again.\n", cmd_volume_detach },
+	{ "volume list", NULL, "[--json]", "as volume", NULL, cmd_volume },
+	{ "volume remove", "volume-decommission", "[-y] ID", "delete a volume with its data", "  -y, --yes  do not ask\n", cmd_volume_remove },
 	{ "version", NULL, "", "print the version", NULL, cmd_version },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };

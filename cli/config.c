@@ -13,6 +13,7 @@
 #include "libflynn/err.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
+#include "replace_file.h"
 
 #define MAX_BYTES (1u << 20)
 
@@ -305,32 +306,6 @@ config_format(const struct config *c, struct fl_buf *b)
 	}
 }
 
-/* Beside path, then in its place; mkostemp makes it readable by its owner only. */
-static int
-replace_file(const char *path, const struct fl_buf *text, struct fl_err *err)
-{
-	char *beside = fl_xasprintf("%s.XXXXXX", path);
-	int fd = mkostemp(beside, O_CLOEXEC), r = -1;
-	ssize_t n = 0;
-
-	if (fd == -1)
-		goto out;
-	for (size_t at = 0; n != -1 && at < text->len; at += (size_t)n)
-		if ((n = write(fd, text->data + at, text->len - at)) == -1)
-			break;
-	if (n != -1 && fsync(fd) == 0)
-		r = rename(beside, path);
-out:
-	if (r == -1)
-		fl_err_sys(err, "write %s", path);
-	if (r == -1 && fd != -1)
-		unlink(beside);
-	if (fd != -1)
-		close(fd);
-	free(beside);
-	return r;
-}
-
 int
 config_write(const struct config *c, struct fl_err *err)
 {
@@ -352,6 +327,12 @@ config_find(const struct config *c, const char *name)
 		if (strcmp(c->clusters[i].name, name) == 0)
 			return &c->clusters[i];
 	return NULL;
+}
+
+bool
+config_is_default(const struct config *c, const struct cluster *cluster)
+{
+	return c->default_name != NULL ? strcmp(c->default_name, cluster->name) == 0 : cluster == c->clusters;
 }
 
 struct cluster *

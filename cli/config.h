@@ -34,6 +34,8 @@ int config_write(const struct config *c, struct fl_err *err);
 void config_free(struct config *c);
 
 struct cluster *config_find(const struct config *c, const char *name);
+/* Whether it is the one that is used when none is named. */
+bool config_is_default(const struct config *c, const struct cluster *cluster);
 /* The cluster that serves a git remote's URL (ssh://git@GITHOST/APP.git), and the app's name in it (caller frees); or NULL. */
 struct cluster *config_match_remote(const struct config *c, const char *remote_url, char **app);
 /* Append; name, git host and URL must be new (CONFLICT). Strings are copied. */

@@ -41,6 +41,24 @@ is_one_of(const char *word, const char *a, const char *b)
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
+/* Those that list take --json among their own options, too. Returns how many words are left. */
+static int
+take_json(struct cli *cli, const struct command *c, int argc, char **argv)
+{
+	int n = 0;
+
+	if (strstr(c->args, "[--json]") == NULL)
+		return argc;
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			cli->json = true;
+		else
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	return n;
+}
+
 static int
 run_command(struct cli *cli, int argc, char **argv)
 {
@@ -60,6 +78,7 @@ run_command(struct cli *cli, int argc, char **argv)
 		return cmd_help(cli, 2, help);
 	if ((cli->config = config_read(&err)) == NULL)
 		return cli_fail(&err);
+	argc = take_json(cli, c, argc, argv);
 	return c->run(cli, argc, argv);
 }
 

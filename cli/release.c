@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,58 +101,131 @@ write_env(struct fl_jsonw *w, const struct fl_json *env, const struct release_ch
 	fl_jsonw_close(w, '}');
 }
 
+/* What makes a new release of the last one. */
+struct edit {
+	const char *type;		      /* the process type that is changed; NULL: the release itself */
+	const struct release_change *changes; /* of its environment */
+	size_t n_changes;
+	const char *key, *value; /* its member key becomes this JSON; value NULL: goes. key NULL: none */
+};
+
 static void
-write_processes(struct fl_jsonw *w, const struct fl_json *processes, const char *type, const struct release_change *changes, size_t n)
+write_type(struct fl_jsonw *w, const struct fl_json *type, const struct edit *e)
+{
+	fl_jsonw_open(w, e->type, '{');
+	for (size_t i = 0; i < fl_json_len(type); i++) {
+		const char *key = fl_json_key_at(type, i);
+
+		if ((e->n_changes == 0 || strcmp(key, "env") != 0) && (e->key == NULL || strcmp(key, e->key) != 0))
+			fl_jsonw_value(w, key, fl_json_at(type, i));
+	}
+	if (e->n_changes > 0)
+		write_env(w, fl_json_get(type, "env"), e->changes, e->n_changes);
+	if (e->value != NULL)
+		fl_jsonw_raw(w, e->key, e->value);
+	fl_jsonw_close(w, '}');
+}
+
+static void
+write_processes(struct fl_jsonw *w, const struct fl_json *processes, const struct edit *e)
 {
 	fl_jsonw_open(w, "processes", '{');
 	for (size_t i = 0; i < fl_json_len(processes); i++) {
-		const struct fl_json *p = fl_json_at(processes, i);
-
-		if (type == NULL || strcmp(fl_json_key_at(processes, i), type) != 0) {
-			fl_jsonw_value(w, fl_json_key_at(processes, i), p);
-			continue;
-		}
-		fl_jsonw_open(w, type, '{');
-		for (size_t k = 0; k < fl_json_len(p); k++)
-			if (strcmp(fl_json_key_at(p, k), "env") != 0)
-				fl_jsonw_value(w, fl_json_key_at(p, k), fl_json_at(p, k));
-		write_env(w, fl_json_get(p, "env"), changes, n);
-		fl_jsonw_close(w, '}');
+		if (e->type != NULL && strcmp(fl_json_key_at(processes, i), e->type) == 0)
+			write_type(w, fl_json_at(processes, i), e);
+		else
+			fl_jsonw_value(w, fl_json_key_at(processes, i), fl_json_at(processes, i));
 	}
 	fl_jsonw_close(w, '}');
 }
 
-char *
-release_with_env(struct cli *cli, const char *app, const char *type, const struct release_change *changes,
-    size_t n_changes, struct fl_err *err)
+/* What is the release's own and no other's. */
+static bool
+is_its_own(const char *key)
+{
+	return strcmp(key, "id") == 0 || strcmp(key, "created_at") == 0 || strcmp(key, "version") == 0;
+}
+
+static void
+write_release(struct fl_jsonw *w, const struct fl_json *last, const char *artifact, const struct edit *e)
+{
+	fl_jsonw_open(w, NULL, '{');
+	fl_jsonw_str(w, "artifact", artifact);
+	for (size_t i = 0; i < fl_json_len(last); i++) {
+		const char *key = fl_json_key_at(last, i);
+
+		if (!is_its_own(key) && strcmp(key, "artifact") != 0 && strcmp(key, "env") != 0 && strcmp(key, "processes") != 0)
+			fl_jsonw_value(w, key, fl_json_at(last, i));
+	}
+	if (e->type == NULL)
+		write_env(w, fl_json_get(last, "env"), e->changes, e->n_changes);
+	else
+		fl_jsonw_value(w, "env", fl_json_get(last, "env"));
+	write_processes(w, fl_json_get(last, "processes"), e);
+	fl_jsonw_close(w, '}');
+}
+
+const struct fl_json *
+release_type(const struct fl_json *release, const char *app, const char *type, struct fl_err *err)
+{
+	const struct fl_json *types = fl_json_get(release, "processes"), *found = fl_json_get(types, type);
+	struct fl_buf known = { 0 };
+
+	if (!fl_json_is_null(found))
+		return found;
+	for (size_t i = 0; i < fl_json_len(types); i++)
+		fl_buf_addf(&known, "%s%s", i > 0 ? ", " : "", fl_json_key_at(types, i));
+	fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no process type \"%s\": its release has %s", app, type,
+	    known.len > 0 ? known.data : "none");
+	fl_buf_release(&known);
+	return NULL;
+}
+
+static char *
+release_edit(struct cli *cli, const char *app, const struct edit *e, struct fl_err *err)
 {
 	struct fl_json *last = client_app_release(cli, app, err);
-	const struct fl_json *processes = fl_json_get(last, "processes");
 	struct fl_buf text = { 0 };
 	struct fl_jsonw w = fl_jsonw(&text);
 	char *artifact = NULL, *id = NULL;
 
-	if (last == NULL)
+	if (last == NULL || (e->type != NULL && release_type(last, app, e->type, err) == NULL))
 		goto out;
-	if (type != NULL && fl_json_is_null(fl_json_get(processes, type))) {
-		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no process type \"%s\"", app, type);
-		goto out;
-	}
 	artifact = fl_xstrdup_null(fl_json_str(fl_json_get(last, "artifact"), NULL));
 	if (artifact == NULL && (artifact = release_artifact(cli, NULL, NULL, err)) == NULL)
 		goto out;
-	fl_jsonw_open(&w, NULL, '{');
-	fl_jsonw_str(&w, "artifact", artifact);
-	if (type == NULL)
-		write_env(&w, fl_json_get(last, "env"), changes, n_changes);
-	else
-		fl_jsonw_value(&w, "env", fl_json_get(last, "env"));
-	write_processes(&w, processes, type, changes, n_changes);
-	fl_jsonw_close(&w, '}');
+	write_release(&w, last, artifact, e);
 	id = release_set(cli, app, text.data, err);
 out:
 	fl_buf_release(&text);
 	fl_json_free(last);
 	free(artifact);
 	return id;
+}
+
+char *
+release_with_env(struct cli *cli, const char *app, const char *type, const struct release_change *changes,
+    size_t n_changes, struct fl_err *err)
+{
+	struct edit e = { .type = type, .changes = changes, .n_changes = n_changes };
+
+	return release_edit(cli, app, &e, err);
+}
+
+char *
+release_with_member(struct cli *cli, const char *app, const char *type, const char *key, const char *value, struct fl_err *err)
+{
+	struct edit e = { .type = type, .key = key, .value = value };
+
+	return release_edit(cli, app, &e, err);
+}
+
+int
+release_say(char *id, const struct fl_err *err)
+{
+	if (id == NULL)
+		return cli_fail(err);
+	fprintf(stderr, "Created release %s.\n", id);
+	free(id);
+	return 0;
 }

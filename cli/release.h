@@ -1,5 +1,5 @@
 /*
- * release - new releases made of the app's last: the same with another environment.
+ * release - new releases made of the app's last: the same but for one thing.
  */
 #ifndef CLI_RELEASE_H
 #define CLI_RELEASE_H
@@ -22,6 +22,15 @@ struct release_change {
  */
 char *release_with_env(struct cli *cli, const char *app, const char *type, const struct release_change *changes,
     size_t n_changes, struct fl_err *err);
+/*
+ * The same with member key of that process type replaced by value, which is JSON text; value NULL: without it.
+ */
+char *release_with_member(struct cli *cli, const char *app, const char *type, const char *key, const char *value,
+    struct fl_err *err);
+/* The process type of a release, borrowed; NULL with a sentence that names those there are. */
+const struct fl_json *release_type(const struct fl_json *release, const char *app, const char *type, struct fl_err *err);
+/* What a command ends with that made a release: tell its id, which is freed, or why there is none. Its exit status. */
+int release_say(char *id, const struct fl_err *err);
 /* POST {type, uri} and return the artifact's id (caller frees); both NULL: the empty artifact of an app without code. */
 char *release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err);
 /* POST release (its JSON text), then deploy it; its id, or NULL. */

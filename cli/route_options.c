@@ -215,6 +215,18 @@ route_options_write(const struct route_options *o, struct fl_jsonw *w, struct fl
 }
 
 char *
+route_options_name(const struct fl_json *route)
+{
+	const struct fl_json *config = fl_json_get(route, "config");
+	const char *cert = fl_json_str(fl_json_get(config, "tls_cert"), "");
+
+	if (strcmp(fl_json_str(fl_json_get(route, "type"), ""), "tcp") == 0)
+		return fl_xasprintf("tcp:%lld", (long long)fl_json_int(fl_json_get(config, "port"), 0));
+	return fl_xasprintf("%s:%s%s", *cert != '\0' ? "https" : "http", fl_json_str(fl_json_get(config, "domain"), ""),
+	    fl_json_str(fl_json_get(config, "path"), ""));
+}
+
+char *
 route_options_describe(const struct fl_json *config)
 {
 	const char *state = fl_json_str(fl_json_get(fl_json_get(config, "auto_tls_status"), "state"), "");

@@ -36,6 +36,8 @@ struct route_options {
 int route_options_parse(struct route_options *o, int argc, char **argv, unsigned sets);
 /* Append what was said to the open object of a route's config, reading the files. */
 int route_options_write(const struct route_options *o, struct fl_jsonw *w, struct fl_err *err);
+/* "https:domain/path", "tcp:port"; the caller frees. */
+char *route_options_name(const struct fl_json *route);
 /* What a route says beside where it leads, as the options are named: "sticky,redirect-https,auto-tls:valid". The caller frees. */
 char *route_options_describe(const struct fl_json *config);
 

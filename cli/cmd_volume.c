@@ -1,0 +1,191 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "client.h"
+#include "confirm.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "libflynn/process.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+#include "list.h"
+#include "release.h"
+#include "table.h"
+
+static const char *
+text(const struct fl_json *v, const char *key)
+{
+	return fl_json_str(fl_json_get(v, key), "");
+}
+
+/* Where a volume of a process type's list is. */
+static const char *
+path_of(const struct fl_json *volume)
+{
+	return fl_json_str(fl_json_get(volume, "path"), FL_PROCESS_DATA);
+}
+
+/* Whether the process type has a volume there. */
+static bool
+has_volume(const struct fl_json *type, const char *path)
+{
+	const struct fl_json *volumes = fl_json_get(type, "volumes");
+
+	if (fl_json_bool(fl_json_get(type, "data"), false) && strcmp(path, FL_PROCESS_DATA) == 0)
+		return true;
+	for (size_t i = 0; i < fl_json_len(volumes); i++)
+		if (strcmp(path_of(fl_json_at(volumes, i)), path) == 0)
+			return true;
+	return false;
+}
+
+static void
+print_volumes(const struct fl_json *list, const void *release)
+{
+	static const char *const heads[] = { "ID", "TYPE", "PATH", "HOST", "AGE", "STATE", NULL };
+	struct table *t;
+	char age[32];
+
+	if (fl_json_len(list) == 0)
+		return;
+	t = table_new(heads);
+	for (size_t i = 0; i < fl_json_len(list); i++) {
+		const struct fl_json *v = fl_json_at(list, i);
+		const struct fl_json *type = fl_json_get(fl_json_get(release, "processes"), text(v, "job_type"));
+
+		table_row(t, text(v, "id"), text(v, "job_type"), text(v, "path"), text(v, "host_id"),
+		    table_age(text(v, "created_at"), age, sizeof(age)), has_volume(type, text(v, "path")) ? "attached" : "detached");
+	}
+	table_print(t);
+}
+
+int
+cmd_volume(struct cli *cli, int argc, FL_UNUSED char **argv)
+{
+	struct fl_json *release;
+	const char *app;
+	struct fl_err err;
+	int status;
+
+	if (argc > 1)
+		return cli_usage("volume");
+	if ((app = cli_app(cli, &err)) == NULL || (release = client_app_release(cli, app, &err)) == NULL)
+		return cli_fail(&err);
+	status = list_show(cli, client_app_call(cli, "GET", app, "/volumes", NULL, NULL, &err), print_volumes, release, &err);
+	fl_json_free(release);
+	return status;
+}
+
+/* The type's list with a volume at path behind it, or without that one, as JSON; one at /data may stand outside of it. */
+static void
+write_volumes(struct fl_buf *b, const struct fl_json *type, const char *path, bool attach)
+{
+	const struct fl_json *volumes = fl_json_get(type, "volumes");
+	struct fl_jsonw w = fl_jsonw(b);
+
+	fl_jsonw_open(&w, NULL, '[');
+	for (size_t i = 0; i < fl_json_len(volumes); i++)
+		if (strcmp(path_of(fl_json_at(volumes, i)), path) != 0)
+			fl_jsonw_value(&w, NULL, fl_json_at(volumes, i));
+	if (attach) {
+		fl_jsonw_open(&w, NULL, '{');
+		fl_jsonw_str(&w, "path", path);
+		fl_jsonw_close(&w, '}');
+	}
+	fl_jsonw_close(&w, ']');
+}
+
+/* A release whose type has a volume at path, or has it no more. */
+static char *
+change(struct cli *cli, const char *type_name, const char *path, bool attach, struct fl_err *err)
+{
+	const char *app = cli_app(cli, err);
+	struct fl_json *release = app != NULL ? client_app_release(cli, app, err) : NULL;
+	const struct fl_json *type = release != NULL ? release_type(release, app, type_name, err) : NULL;
+	bool is_data = strcmp(path, FL_PROCESS_DATA) == 0;
+	struct fl_buf volumes = { 0 };
+	char *id = NULL;
+
+	if (type == NULL)
+		goto out;
+	if (has_volume(type, path) == attach) {
+		fl_err_set(err, FL_ERR_CONFLICT, "%s of app %s has %s volume at %s", type_name, app, attach ? "already a" : "no", path);
+		goto out;
+	}
+	write_volumes(&volumes, type, path, attach);
+	if (is_data && (attach || fl_json_bool(fl_json_get(type, "data"), false)))
+		id = release_with_member(cli, app, type_name, "data", attach ? "true" : NULL, err);
+	else
+		id = release_with_member(cli, app, type_name, "volumes", volumes.data, err);
+out:
+	fl_json_free(release);
+	fl_buf_release(&volumes);
+	return id;
+}
+
+static int
+change_command(struct cli *cli, int argc, char **argv, bool attach)
+{
+	struct fl_err err;
+
+	if (argc < 2 || argc > 3)
+		return cli_usage(argv[0]);
+	return release_say(change(cli, argv[1], argc == 3 ? argv[2] : FL_PROCESS_DATA, attach, &err), &err);
+}
+
+int
+cmd_volume_attach(struct cli *cli, int argc, char **argv)
+{
+	return change_command(cli, argc, argv, true);
+}
+
+int
+cmd_volume_detach(struct cli *cli, int argc, char **argv)
+{
+	return change_command(cli, argc, argv, false);
+}
+
+int
+cmd_volume_remove(struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
+	struct fl_json *answer = NULL;
+	char *question, *encoded, *rest, *what;
+	bool yes = false;
+	const char *app, *id;
+	struct fl_err err;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "y", options, NULL)) != -1) {
+		if (c != 'y')
+			return cli_usage("volume remove");
+		yes = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage("volume remove");
+	if ((app = cli_app(cli, &err)) == NULL)
+		return cli_fail(&err);
+	id = argv[optind];
+	question = fl_xasprintf("Delete volume %s of app %s with its data? Type the app's name: ", id, app);
+	yes = yes || confirm(question, app);
+	free(question);
+	if (!yes)
+		return CLI_EXIT_FAILED;
+	encoded = fl_url_encode(id);
+	rest = fl_xasprintf("/volumes/%s", encoded);
+	what = fl_xasprintf("volume %s of app %s", id, app);
+	answer = client_app_call(cli, "DELETE", app, rest, NULL, what, &err);
+	free(encoded);
+	free(rest);
+	free(what);
+	if (answer == NULL)
+		return cli_fail(&err);
+	fl_json_free(answer);
+	fprintf(stderr, "Volume %s removed.\n", id);
+	return 0;
+}
