@@ -55,8 +55,8 @@ check_request(const char *data, size_t len)
 	text = fl_xmalloc(room);
 	n = head_write_request(text, &in, &origin, &id);
 	expect(n <= room && id.p > text && id.p + id.len < text + n && id.len >= 20 && id.len <= 200);
-	/* Six headers are added, so that a few heads at the bounds exceed them: they are the backend's to refuse. */
-	if (in.n_headers <= FL_HTTP_MAX_HEADERS - 8 && n < FL_HTTP_MAX_HEAD && in.host.len > 0 && n - in.head_len < 600) {
+	/* Seven headers are added, so that a few heads at the bounds exceed them: they are the backend's to refuse. */
+	if (in.n_headers <= FL_HTTP_MAX_HEADERS - 9 && n < FL_HTTP_MAX_HEAD && in.host.len > 0 && n - in.head_len < 600) {
 		enum fl_http_parse_result r = fl_http_parse_request(text, n, &out, NULL);
 
 		if (r == FL_HTTP_PARSE_ERROR) { /* lists, joined, may exceed the bound of a line */
@@ -78,7 +78,7 @@ check_answer(const char *data, size_t len)
 {
 	static struct fl_http_head in, out;
 	struct head_answer to = { .client_minor = 1, .keep_alive = len % 2 == 0, .has_body = true,
-		.id = { origin.new_id, HEAD_ID_LEN } };
+		.id = { origin.new_id, HEAD_ID_LEN }, .date = { "Sun, 06 Nov 1994 08:49:37 GMT", 29 } };
 	size_t room, n;
 	char *text;
 
@@ -88,9 +88,11 @@ check_answer(const char *data, size_t len)
 	text = fl_xmalloc(room);
 	n = in.status < 200 ? head_write_interim(text, &in) : head_write_answer(text, &in, &to);
 	expect(n <= room);
-	if (in.n_headers <= FL_HTTP_MAX_HEADERS - 4 && n < FL_HTTP_MAX_HEAD) {
+	if (in.n_headers <= FL_HTTP_MAX_HEADERS - 5 && n < FL_HTTP_MAX_HEAD) {
 		expect(fl_http_parse_response(text, n, &out, NULL) == FL_HTTP_PARSE_DONE && out.head_len == n);
 		expect(out.status == in.status && out.minor == 1);
+		if (in.status >= 200)
+			expect(count(&out, "Date") == (count(&in, "Date") > 0 ? count(&in, "Date") : 1));
 		if (in.status >= 200 && in.status != 204)
 			expect(in.chunked == out.chunked && in.content_length == out.content_length && out.keep_alive == to.keep_alive);
 	}

@@ -1,5 +1,6 @@
 """What the router does, seen from outside: by its clients, its instances, its API."""
 
+import email.utils
 import hashlib
 import os
 import re
@@ -49,6 +50,43 @@ def headers_are_added_and_hop_by_hop_ones_removed(w):
     assert h["x-custom"] == "kept" and "x-hop" not in h and "keep-alive" not in h and "connection" not in h, h
     ids = [dict(w.get(host, headers=f"X-Request-Id: {i}\r\n").json["headers"])["X-Request-Id"] for i in ("short", "x" * 201)]
     assert all(re.fullmatch("[0-9a-f]{32}", i) for i in ids) and ids[0] != ids[1], ids
+
+
+@case
+def instance_is_told_by_via_what_came_and_the_client_when(w):
+    host, _, _ = w.app()
+    with w.client() as c:
+        for version in ("1.0", "1.1"):
+            a = c.send(f"GET / HTTP/{version}\r\nHost: {host}\r\nConnection: keep-alive\r\nVia: 1.1 first\r\n\r\n").read_answer()
+            assert [v for k, v in a.json["headers"] if k.lower() == "via"] == ["1.1 first", f"{version} flynn"], a.json
+            when = email.utils.parsedate_to_datetime(a.get("Date")).timestamp()
+            assert abs(when - time.time()) < 60, a.get("Date")
+
+
+@case
+def own_date_of_an_instance_stands(w):
+    def dated(inst, c, f):
+        while (r := read_request(f)) is not None:
+            inst.requests.append(r)
+            c.sendall(b"HTTP/1.1 200 OK\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n")
+
+    host, _, _ = w.app(dated)
+    a = w.get(host)
+    assert [v for k, v in a.headers if k.lower() == "date"] == ["Sun, 06 Nov 1994 08:49:37 GMT"], a.headers
+
+
+@case
+def hops_are_counted_for_options_and_trace(w):
+    host, (inst,), _ = w.app()
+    for method, n, want in (("OPTIONS", "2", "1"), ("TRACE", "1", "0"), ("GET", "0", "0")):
+        a = w.get(host, method=method, headers=f"Max-Forwards: {n}\r\n")
+        assert a.status == 200 and dict(a.json["headers"])["Max-Forwards"] == want, (method, a.body)
+    before = len(inst.requests)
+    a = w.get(host, method="OPTIONS", headers="Max-Forwards: 0\r\n")
+    assert a.status == 200 and a.body == b"" and "OPTIONS" in a.get("Allow"), (a.status, a.body, a.headers)
+    a = w.get(host, method="TRACE", headers="Max-Forwards: 0\r\n")
+    assert a.status == 405 and b"Max-Forwards is 0" in a.body, (a.status, a.body)
+    assert len(inst.requests) == before
 
 
 @case

@@ -27,6 +27,7 @@ def request_is_answered_by_prior_knowledge(w):
         assert s.status == 200 and s.ended and s.json["target"] == "/some/path?q=1", s.headers
         assert s.sent("host") == host and s.sent("x-custom") == "kept" and s.sent("x-forwarded-proto") == "http"
         assert s.sent("x-forwarded-for") == "127.0.0.1" and s.get("x-request-id") == "12345678901234567890" == s.sent("x-request-id")
+        assert s.sent("via") == "2.0 flynn" and s.get("date").endswith(" GMT"), s.headers
         assert s.get("x-instance") == str(inst.port) and int(s.get("content-length")) == len(s.body)
         for i in range(100):
             assert c.get(host, f"/{i}").json["target"] == f"/{i}"

@@ -8,7 +8,7 @@ import socket
 from world import CASES, answer, read_request
 
 # What the router adds to a request.
-OURS = re.compile(rb"(?im)^(x-forwarded-[a-z]+|x-request-[a-z]+|forwarded): [^\r\n]*\r\n")
+OURS = re.compile(rb"(?im)^(?:(?:x-forwarded-[a-z]+|x-request-[a-z]+|forwarded): [^\r\n]*|via: [0-9.]+ flynn|date: [A-Z][^\r\n]* GMT)\r\n")
 
 
 class Tee(io.RawIOBase):
