@@ -71,6 +71,16 @@ fl_clock_format(int64_t wall_us, char out[FL_CLOCK_RFC3339_LEN])
 	snprintf(out + len, FL_CLOCK_RFC3339_LEN - len, "Z");
 }
 
+void
+fl_clock_format_http(int64_t wall_s, char out[FL_CLOCK_HTTP_LEN])
+{
+	time_t s = (time_t)wall_s;
+	struct tm tm;
+
+	gmtime_r(&s, &tm);
+	strftime(out, FL_CLOCK_HTTP_LEN, "%a, %d %b %Y %H:%M:%S GMT", &tm); /* we never leave the C locale */
+}
+
 /* Exactly n digits of a number within min..max. */
 static bool
 take_number(const char **p, int n, int min, int max, int *out)

@@ -19,4 +19,8 @@ void fl_clock_format(int64_t wall_us, char out[FL_CLOCK_RFC3339_LEN]);
 /* Parses any RFC 3339 time (up to nanoseconds, any offset); -1 when it is none. */
 int fl_clock_parse(const char *text, int64_t *wall_us);
 
+#define FL_CLOCK_HTTP_LEN 30
+/* As a Date header has it, RFC 9110 5.6.7: Sun, 06 Nov 1994 08:49:37 GMT. For years of four digits. */
+void fl_clock_format_http(int64_t wall_s, char out[FL_CLOCK_HTTP_LEN]);
+
 #endif

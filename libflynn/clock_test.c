@@ -38,6 +38,15 @@ times_are_written_without_needless_zeros(FL_UNUSED void **state)
 }
 
 static void
+time_is_written_for_http(FL_UNUSED void **state)
+{
+	char text[FL_CLOCK_HTTP_LEN];
+
+	fl_clock_format_http(784111777, text);
+	assert_string_equal(text, "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
+static void
 extreme_times_fit(FL_UNUSED void **state)
 {
 	char text[FL_CLOCK_RFC3339_LEN];
@@ -126,6 +135,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_written_without_needless_zeros),
+		cmocka_unit_test(time_is_written_for_http),
 		cmocka_unit_test(extreme_times_fit),
 		cmocka_unit_test(any_offset_and_fraction_is_read),
 		cmocka_unit_test(other_text_is_no_time),

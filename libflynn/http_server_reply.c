@@ -87,12 +87,9 @@ fl_http_add_header(struct fl_http_req *req, const char *name, const char *value)
 static void
 add_date(struct fl_buf *b)
 {
-	time_t now = time(NULL);
-	struct tm tm;
-	char text[64];
+	char text[FL_CLOCK_HTTP_LEN];
 
-	gmtime_r(&now, &tm);
-	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm); /* we never leave the C locale */
+	fl_clock_format_http(time(NULL), text);
 	fl_buf_addf(b, "Date: %s\r\n", text);
 }
 

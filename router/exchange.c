@@ -166,7 +166,8 @@ static void
 write_head(struct exchange *x, const struct fl_http_head *h)
 {
 	char peer[INET6_ADDRSTRLEN];
-	struct head_origin from = { .peer = peer, .is_tls = x->c->is_tls, .trust = x->c->trust, .port = x->c->port, .start_ms = x->w->wall_ms };
+	struct head_origin from = { .peer = peer, .is_tls = x->c->is_tls, .trust = x->c->trust, .port = x->c->port, .start_ms = x->w->wall_ms,
+		.is_h2 = x->c->is_stream };
 
 	write_peer(x->c, peer);
 	worker_new_id(x->w, from.new_id);
@@ -187,6 +188,16 @@ take_rest(struct exchange *x, const struct fl_http_head *h, char *rest, size_t l
 		x->up.held = block_append(&x->w->blocks, NULL, rest, pass);
 	client_stash(x->c, rest + used, len - used);
 	return 0;
+}
+
+/* Our own answer to a method that is nothing to a route. */
+static void
+answer_method(struct exchange *x, int status, const char *why)
+{
+	struct page page = { .status = status, .why = why, .plain = *why == '\0' ? why : NULL,
+		.allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE" };
+
+	exchange_page(x, &page);
 }
 
 struct exchange *
@@ -211,7 +222,14 @@ exchange_begin(struct client *c, const struct fl_http_head *h, char *rest, size_
 	if (fl_span_eq(h->method, "CONNECT")) {
 		x->keep_client = false;
 		seen_request(x, NULL, h->method, none, h->target);
-		exchange_fail(x, 405, "CONNECT is not served here");
+		answer_method(x, 405, "CONNECT is not served here");
+		return x;
+	}
+	if (head_is_for_us(h)) {
+		bool is_asked = fl_span_eq(h->method, "OPTIONS");
+
+		seen_request(x, NULL, h->method, none, h->target);
+		answer_method(x, is_asked ? 200 : 405, is_asked ? "" : "TRACE is served by instances only, and Max-Forwards is 0");
 		return x;
 	}
 	if (block_is_exhausted(&c->w->blocks)) {

@@ -125,7 +125,7 @@ static int
 begin_answer(struct exchange *x, struct fl_http_head *h, char *rest, size_t len)
 {
 	bool has_body = !x->is_head && h->status != 204 && h->status != 304;
-	struct head_answer to = { .client_minor = x->minor, .id = x->id };
+	struct head_answer to = { .client_minor = x->minor, .id = x->id, .date = worker_date(x->w) };
 	struct fl_err err;
 	size_t used = 0, pass = 0, n;
 	char cookie[STICKY_VALUE_MAX];

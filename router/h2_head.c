@@ -217,26 +217,28 @@ put_lower(char *at, struct fl_span s)
 }
 
 size_t
-h2_head_answer(const struct fl_http_head *h, struct fl_span id, char *names, nghttp2_nv nv[H2_HEAD_NV_MAX])
+h2_head_answer(const struct fl_http_head *h, struct fl_span id, struct fl_span date, char *names, nghttp2_nv nv[H2_HEAD_NV_MAX])
 {
 	const struct fl_http_header *picked[FL_HTTP_MAX_HEADERS];
 	size_t n_picked, n = 0;
-	bool has_id = false;
+	struct head_has has = { 0 };
 	char *at = names;
 
 	*at++ = (char)('0' + h->status / 100 % 10);
 	*at++ = (char)('0' + h->status / 10 % 10);
 	*at++ = (char)('0' + h->status % 10);
 	nv[n++] = nv_of(":status", sizeof(":status") - 1, (struct fl_span){ names, 3 }, 0);
-	n_picked = head_pick_answer(h, picked, &has_id);
+	n_picked = head_pick_answer(h, picked, &has);
 	for (size_t i = 0; i < n_picked; i++) {
 		char *name = at;
 
 		at = put_lower(at, picked[i]->name);
 		nv[n++] = nv_of(name, picked[i]->name.len, picked[i]->value, 0);
 	}
-	if (!has_id && id.len > 0)
+	if (!has.id && id.len > 0)
 		nv[n++] = nv_of("x-request-id", sizeof("x-request-id") - 1, id, NGHTTP2_NV_FLAG_NO_INDEX);
+	if (!has.date && date.len > 0)
+		nv[n++] = nv_of("date", sizeof("date") - 1, date, 0);
 	return n;
 }
 

@@ -46,13 +46,14 @@ int h2_head_parse(struct h2_head *h, struct block_pool *pool, bool has_body, str
 /* The same for trailers: the lines as they end a chunked body, without the empty one, for the caller. NULL: there are none. */
 struct block *h2_head_take_trailers(struct h2_head *h);
 
-/* The most fields that an answer can have: :status and X-Request-Id are ours. */
-#define H2_HEAD_NV_MAX (FL_HTTP_MAX_HEADERS + 2)
+/* The most fields that an answer can have: :status, X-Request-Id and Date are ours. */
+#define H2_HEAD_NV_MAX (FL_HTTP_MAX_HEADERS + 3)
 /*
  * The fields of an answer for HTTP/2, hop-by-hop ones left out. Names, in lower case, are written to names, which
- * has room for FL_HTTP_MAX_HEAD bytes and 16 more; values stay where they are. id may be empty. Returns how many.
+ * has room for FL_HTTP_MAX_HEAD bytes and 16 more; values stay where they are. id and date,
+ * which are told unless the instance says them, may be empty. Returns how many.
  */
-size_t h2_head_answer(const struct fl_http_head *h, struct fl_span id, char *names, nghttp2_nv nv[H2_HEAD_NV_MAX]);
+size_t h2_head_answer(const struct fl_http_head *h, struct fl_span id, struct fl_span date, char *names, nghttp2_nv nv[H2_HEAD_NV_MAX]);
 
 /* More trailers than so many are left out. */
 #define H2_HEAD_TRAILERS_MAX 64

@@ -118,7 +118,7 @@ answers_lose_what_is_about_the_connection(void **state)
 	static const char text[] = "HTTP/1.1 203 Odd\r\nX-One: 1\r\nConnection: X-Two, close\r\nX-Two: 2\r\nKeep-Alive: x\r\n"
 				   "Transfer-Encoding: chunked\r\nUpgrade: h2c\r\nSET-COOKIE: A=B\r\n\r\n";
 	static const char *const want[][2] = { { ":status", "203" }, { "x-one", "1" }, { "set-cookie", "A=B" },
-		{ "x-request-id", "abc" } };
+		{ "x-request-id", "abc" }, { "date", "noon" } };
 	struct fl_http_head head;
 	nghttp2_nv nv[H2_HEAD_NV_MAX];
 	char *names = malloc(FL_HTTP_MAX_HEAD + 16);
@@ -126,7 +126,7 @@ answers_lose_what_is_about_the_connection(void **state)
 
 	(void)state;
 	assert_int_equal(fl_http_parse_response(text, sizeof(text) - 1, &head, NULL), FL_HTTP_PARSE_DONE);
-	n = h2_head_answer(&head, span("abc"), names, nv);
+	n = h2_head_answer(&head, span("abc"), span("noon"), names, nv);
 	assert_int_equal(n, fl_nitems(want));
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(nv[i].namelen, strlen(want[i][0]));
@@ -148,6 +148,7 @@ lengths_are_told_but_with_204(void **state)
 		{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 2 },
 		{ "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", 1 },
 		{ "HTTP/1.1 200 OK\r\nX-Request-Id: kept\r\n\r\n", 2 },
+		{ "HTTP/1.1 200 OK\r\ndate: kept\r\n\r\n", 2 },
 	};
 	char *names = malloc(FL_HTTP_MAX_HEAD + 16);
 
@@ -157,7 +158,7 @@ lengths_are_told_but_with_204(void **state)
 		nghttp2_nv nv[H2_HEAD_NV_MAX];
 
 		assert_int_equal(fl_http_parse_response(cases[i].text, strlen(cases[i].text), &head, NULL), FL_HTTP_PARSE_DONE);
-		assert_int_equal(h2_head_answer(&head, i == 3 ? span("abc") : span(""), names, nv), cases[i].n);
+		assert_int_equal(h2_head_answer(&head, i == 3 ? span("abc") : span(""), i == 4 ? span("noon") : span(""), names, nv), cases[i].n);
 	}
 	free(names);
 }

@@ -303,7 +303,7 @@ h2_stream_interim(struct client *c, const struct fl_http_head *h)
 {
 	struct h2_stream *s = stream_of(c);
 	nghttp2_nv nv[H2_HEAD_NV_MAX];
-	size_t n = h2_head_answer(h, (struct fl_span){ 0 }, c->w->out, nv);
+	size_t n = h2_head_answer(h, (struct fl_span){ 0 }, (struct fl_span){ 0 }, c->w->out, nv);
 
 	if (s->h2->is_broken)
 		return;
@@ -379,7 +379,7 @@ h2_stream_answer(struct client *c, const struct fl_http_head *h, const struct h2
 	struct iovec part = { (char *)data, len };
 	nghttp2_data_provider source = { .read_callback = on_offer };
 	nghttp2_nv nv[H2_HEAD_NV_MAX];
-	size_t n = h2_head_answer(h, to->id, c->w->out, nv);
+	size_t n = h2_head_answer(h, to->id, worker_date(c->w), c->w->out, nv);
 	bool has_body = to->has_body && h->content_length != 0 && !(to->is_last && len == 0);
 
 	if (s->h2->is_broken)

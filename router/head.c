@@ -23,6 +23,8 @@ enum field {
 	FIELD_LENGTH, /* Content-Length */
 	FIELD_HOST,
 	FIELD_UPGRADE,
+	FIELD_DATE,
+	FIELD_MAX_FORWARDS,
 	FIELD_OURS, /* set by us, by what the client says or not: see forwarded.h */
 	FIELD_ID
 };
@@ -33,11 +35,13 @@ static const struct {
 	enum field field;
 } fields[] = {
 	{ "TE", FIELD_HOP },
+	{ "Date", FIELD_DATE },
 	{ "Host", FIELD_HOST },
 	{ "Upgrade", FIELD_UPGRADE },
 	{ "Forwarded", FIELD_OURS },
 	{ "Connection", FIELD_HOP },
 	{ "Keep-Alive", FIELD_HOP },
+	{ "Max-Forwards", FIELD_MAX_FORWARDS },
 	{ "X-Request-Id", FIELD_ID },
 	{ "Content-Length", FIELD_LENGTH },
 	{ "HTTP2-Settings", FIELD_HOP },
@@ -55,16 +59,16 @@ static const struct {
 	uint8_t first, n;
 } of_length[] = {
 	[2] = { 0, 1 },
-	[4] = { 1, 1 },
-	[7] = { 2, 1 },
-	[9] = { 3, 1 },
-	[10] = { 4, 2 },
-	[12] = { 6, 1 },
-	[14] = { 7, 2 },
-	[15] = { 9, 2 },
-	[16] = { 11, 2 },
-	[17] = { 13, 2 },
-	[19] = { 15, 1 },
+	[4] = { 1, 2 },
+	[7] = { 3, 1 },
+	[9] = { 4, 1 },
+	[10] = { 5, 2 },
+	[12] = { 7, 2 },
+	[14] = { 9, 2 },
+	[15] = { 11, 2 },
+	[16] = { 13, 2 },
+	[17] = { 15, 2 },
+	[19] = { 17, 1 },
 };
 
 /*
@@ -240,6 +244,50 @@ put_id(char *at, const struct fl_span ids[], size_t n, const char *new_id, struc
 	return put(at, "\r\n");
 }
 
+/* Whether intermediaries are counted for this method. */
+static bool
+is_counted(struct fl_span method)
+{
+	return fl_span_eq(method, "OPTIONS") || fl_span_eq(method, "TRACE");
+}
+
+/* The number of Max-Forwards; -1: it is none that can be counted with. */
+static int
+number_of(struct fl_span value)
+{
+	int n = 0;
+
+	if (value.len == 0 || value.len > 9)
+		return -1;
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return -1;
+		n = 10 * n + (value.p[i] - '0');
+	}
+	return n;
+}
+
+bool
+head_is_for_us(const struct fl_http_head *h)
+{
+	const struct fl_http_header *max = is_counted(h->method) ? fl_http_head_find(h, "Max-Forwards") : NULL;
+
+	return max != NULL && number_of(max->value) == 0;
+}
+
+/* One less than it was. */
+static char *
+put_max_forwards(char *at, const struct fl_http_header *max)
+{
+	int n = number_of(max->value);
+
+	if (n <= 0)
+		return put_header(at, max);
+	at = put(at, "Max-Forwards: ");
+	at = put_number(at, (unsigned)n - 1);
+	return put(at, "\r\n");
+}
+
 bool
 head_wants_upgrade(const struct fl_http_head *h)
 {
@@ -274,8 +322,12 @@ head_write_request(char *out, const struct fl_http_head *h, const struct head_or
 
 		switch (field_of(header->name)) {
 		case FIELD_PLAIN:
+		case FIELD_DATE:
 			if (!is_option(&options, header->name))
 				at = put_header(at, header);
+			break;
+		case FIELD_MAX_FORWARDS:
+			at = is_counted(h->method) ? put_max_forwards(at, header) : put_header(at, header);
 			break;
 		case FIELD_LENGTH:
 			at = put_header(at, header);
@@ -301,6 +353,7 @@ head_write_request(char *out, const struct fl_http_head *h, const struct head_or
 		at = put(at, "Transfer-Encoding: chunked\r\n");
 	if (upgrade)
 		at = put(at, "Connection: Upgrade\r\n");
+	at = put(at, from->is_h2 ? "Via: 2.0 flynn\r\n" : h->minor > 0 ? "Via: 1.1 flynn\r\n" : "Via: 1.0 flynn\r\n");
 	at = forwarded_write(at, h, from, is_told);
 	at = put_id(at, ids, n_ids, from->new_id, id);
 	at = put(at, "\r\n");
@@ -319,7 +372,7 @@ put_status_line(char *at, const struct fl_http_head *h)
 
 /* The headers of an answer but those about our connections. */
 static char *
-put_answer_headers(char *at, const struct fl_http_head *h, bool with_length, bool with_upgrade, bool *has_id)
+put_answer_headers(char *at, const struct fl_http_head *h, bool with_length, bool with_upgrade, struct head_has *has)
 {
 	struct options options;
 
@@ -340,10 +393,15 @@ put_answer_headers(char *at, const struct fl_http_head *h, bool with_length, boo
 				at = put_header(at, header);
 			break;
 		case FIELD_ID:
-			*has_id = true;
+			has->id = true;
+			at = put_header(at, header);
+			break;
+		case FIELD_DATE:
+			has->date = true;
 			at = put_header(at, header);
 			break;
 		case FIELD_PLAIN:
+		case FIELD_MAX_FORWARDS:
 		case FIELD_HOST:
 		case FIELD_OURS:
 			if (!is_option(&options, header->name))
@@ -364,16 +422,22 @@ size_t
 head_write_answer(char *out, const struct fl_http_head *h, const struct head_answer *to)
 {
 	/* 204 has no coding either, RFC 9112 6.1. */
-	bool is_chunked = h->chunked && h->status != 204 && to->client_minor > 0, has_id = false;
+	bool is_chunked = h->chunked && h->status != 204 && to->client_minor > 0;
+	struct head_has has = { 0 };
 	char *at = put_status_line(out, h);
 
 	/* 204 has no body and no length, RFC 9110 8.6; 426 says what to upgrade to, 15.5.22. */
-	at = put_answer_headers(at, h, h->status != 204, h->status == 426, &has_id);
+	at = put_answer_headers(at, h, h->status != 204, h->status == 426, &has);
 	if (is_chunked && to->has_body)
 		at = put(at, "Transfer-Encoding: chunked\r\n");
-	if (!has_id && to->id.len > 0) {
+	if (!has.id && to->id.len > 0) {
 		at = put(at, "X-Request-Id: ");
 		at = put_span(at, to->id);
+		at = put(at, "\r\n");
+	}
+	if (!has.date && to->date.len > 0) {
+		at = put(at, "Date: ");
+		at = put_span(at, to->date);
 		at = put(at, "\r\n");
 	}
 	if (h->status == 426 && to->keep_alive)
@@ -389,11 +453,12 @@ head_write_answer(char *out, const struct fl_http_head *h, const struct head_ans
 size_t
 head_write_interim(char *out, const struct fl_http_head *h)
 {
-	bool is_switch = h->status == 101, has_id = false;
+	bool is_switch = h->status == 101;
+	struct head_has has = { 0 };
 	char *at = put_status_line(out, h);
 
 	/* Clients of 2014 want the Content-Length: 0 that their 101 has. */
-	at = put_answer_headers(at, h, is_switch, is_switch, &has_id);
+	at = put_answer_headers(at, h, is_switch, is_switch, &has);
 	if (is_switch && h->upgrade)
 		at = put(at, "Connection: Upgrade\r\n");
 	at = put(at, "\r\n");
@@ -401,7 +466,7 @@ head_write_interim(char *out, const struct fl_http_head *h)
 }
 
 size_t
-head_pick_answer(const struct fl_http_head *h, const struct fl_http_header *picked[FL_HTTP_MAX_HEADERS], bool *has_id)
+head_pick_answer(const struct fl_http_head *h, const struct fl_http_header *picked[FL_HTTP_MAX_HEADERS], struct head_has *has)
 {
 	struct options options;
 	size_t n = 0;
@@ -415,7 +480,8 @@ head_pick_answer(const struct fl_http_head *h, const struct fl_http_header *pick
 			continue;
 		if (field == FIELD_LENGTH ? h->status < 200 || h->status == 204 : is_option(&options, header->name))
 			continue;
-		*has_id |= field == FIELD_ID;
+		has->id |= field == FIELD_ID;
+		has->date |= field == FIELD_DATE;
 		picked[n++] = header;
 	}
 	return n;

@@ -13,8 +13,9 @@
 #include "router/head.h"
 
 #define NEW_ID "0123456789abcdef0123456789abcdef"
-#define ADDED(for_) \
-	"X-Forwarded-For: " for_ "\r\nForwarded: for=192.0.2.7;proto=http\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\nX-Request-Start: 1400000000123\r\n"
+#define ADDED(for_) ADDED_TO("1.1", for_)
+#define ADDED_TO(version, for_) \
+	"Via: " version " flynn\r\nX-Forwarded-For: " for_ "\r\nForwarded: for=192.0.2.7;proto=http\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\nX-Request-Start: 1400000000123\r\n"
 #define ID(id) "X-Request-Id: " id "\r\n\r\n"
 
 static const struct head_origin origin = { .peer = "192.0.2.7", .port = 80, .start_ms = 1400000000123, .new_id = NEW_ID };
@@ -48,7 +49,7 @@ request_is_rewritten(FL_UNUSED void **state)
 		/* Another version; headers about the client's connection; those that it names. */
 		{ "GET /x?y HTTP/1.0\r\nHost: a:81\r\nConnection: keep-alive, X-Gone\r\nKeep-Alive: 5\r\nX-Gone: 1\r\n"
 		  "Proxy-Connection: x\r\nTE: trailers\r\nX-Kept: 2\r\n\r\n",
-		    "GET /x?y HTTP/1.1\r\nHost: a:81\r\nX-Kept: 2\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		    "GET /x?y HTTP/1.1\r\nHost: a:81\r\nX-Kept: 2\r\n" ADDED_TO("1.0", "192.0.2.7") ID(NEW_ID) },
 		/* Framing survives being named, whoever names it. */
 		{ "POST / HTTP/1.1\r\nHost: a\r\nConnection: close, Content-Length, Host\r\nContent-Length: 3\r\n\r\n",
 		    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
@@ -78,6 +79,13 @@ request_is_rewritten(FL_UNUSED void **state)
 		    "GET /?q HTTP/1.1\r\nHost: b.example\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
 		{ "OPTIONS http://b.example HTTP/1.1\r\nHost: a\r\n\r\n",
 		    "OPTIONS * HTTP/1.1\r\nHost: b.example\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		/* Who was here before is told, too; what counts the hops is less by one, for the methods that it is for. */
+		{ "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.0 b\r\nMax-Forwards: 3\r\n\r\n",
+		    "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.0 b\r\nMax-Forwards: 3\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		{ "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 10\r\n\r\n",
+		    "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 9\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		{ "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: -1\r\nmax-forwards: 1234567890\r\n\r\n",
+		    "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: -1\r\nmax-forwards: 1234567890\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
 		{ "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
 	};
 
@@ -105,6 +113,31 @@ longest_head_fits_its_room(FL_UNUSED void **state)
 	free(text);
 }
 
+static void
+request_that_may_go_no_further_is_ours(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_ours;
+	} cases[] = {
+		{ "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", true },
+		{ "TRACE / HTTP/1.1\r\nHost: a\r\nmax-forwards: 000\r\n\r\n", true },
+		{ "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 1\r\n\r\n", false },
+		{ "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards:\r\n\r\n", false },
+		{ "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0x\r\n\r\n", false },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", false },
+		{ "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n", false },
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_http_head h;
+
+		assert_int_equal(fl_http_parse_request(cases[i].text, strlen(cases[i].text), &h, NULL), FL_HTTP_PARSE_DONE);
+		if (head_is_for_us(&h) != cases[i].is_ours)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
 static char *
 answer(const char *text, const struct head_answer *to)
 {
@@ -125,8 +158,10 @@ answer(const char *text, const struct head_answer *to)
 static void
 answer_is_rewritten(FL_UNUSED void **state)
 {
-	static const struct head_answer keep = { 1, true, true, { NULL, 0 } }, close_it = { 1, false, true, { NULL, 0 } },
-					old = { 0, true, true, { NULL, 0 } }, with_id = { 1, true, true, { NEW_ID, sizeof(NEW_ID) - 1 } };
+	static const struct head_answer keep = { 1, true, true, { NULL, 0 }, { NULL, 0 } },
+		close_it = { 1, false, true, { NULL, 0 }, { NULL, 0 } }, old = { 0, true, true, { NULL, 0 }, { NULL, 0 } },
+		with_id = { 1, true, true, { NEW_ID, sizeof(NEW_ID) - 1 }, { NULL, 0 } },
+		at_noon = { 1, true, true, { NULL, 0 }, { "noon", 4 } };
 	static const struct {
 		const struct head_answer *to;
 		const char *in, *out;
@@ -135,6 +170,10 @@ answer_is_rewritten(FL_UNUSED void **state)
 		    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: x\r\n\r\n" },
 		{ &keep, "HTTP/1.0 200 OK\r\nConnection: keep-alive, X-Gone\r\nKeep-Alive: 5\r\nX-Gone: 1\r\nContent-Length: 2\r\n\r\n",
 		    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" },
+		{ &at_noon, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+		    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: noon\r\n\r\n" },
+		{ &at_noon, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\ndate: night\r\n\r\n",
+		    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\ndate: night\r\n\r\n" },
 		{ &close_it, "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" },
 		{ &keep, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n",
 		    "HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n\r\n" },
@@ -167,6 +206,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(request_is_rewritten),
+		cmocka_unit_test(request_that_may_go_no_further_is_ours),
 		cmocka_unit_test(longest_head_fits_its_room),
 		cmocka_unit_test(answer_is_rewritten),
 	};

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,6 +41,8 @@ io_note(struct io *io, uint32_t events)
 		io->flags |= IO_READABLE;
 	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		io->flags |= IO_HUP;
+	if ((events & (EPOLLRDHUP | EPOLLERR)) == EPOLLRDHUP)
+		io->flags |= IO_FIN;
 	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
 		io->flags |= IO_WRITABLE;
 	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == EPOLLOUT)
@@ -82,8 +86,10 @@ io_read(struct io *io, void *data, size_t len)
 	while (n == -1 && errno == EINTR);
 	if (n <= 0)
 		return nothing_read(io, n);
-	/* The socket is drained, epoll(7) Q9: what comes next brings a new edge. */
-	if ((size_t)n < len && (io->flags & IO_HUP) == 0)
+	/* The socket is drained, epoll(7) Q9: what comes next brings a new edge; or there is no next. */
+	if ((size_t)n < len && (io->flags & (IO_FIN | IO_UNWRITABLE)) == IO_FIN)
+		io->flags |= IO_EOF;
+	else if ((size_t)n < len && (io->flags & IO_HUP) == 0)
 		io->flags &= ~(unsigned)IO_READABLE;
 	return n;
 }
@@ -110,6 +116,21 @@ io_splice_in(struct io *io, int pipe_fd, size_t len)
 	return n <= 0 ? nothing_read(io, n) : n;
 }
 
+/*
+ * The first write on a connection that we dialled needs no TCP_NODELAY: nothing small is on its way before it, and only
+ * for that would the kernel wait (tcp(7), Minshall's form of RFC 896).
+ */
+static void
+before_write(struct io *io)
+{
+	static const int on = 1;
+
+	if ((io->flags & (IO_NAGLE | IO_CONNECTED)) != (IO_NAGLE | IO_CONNECTED))
+		return;
+	io->flags &= ~(unsigned)IO_NAGLE;
+	setsockopt(io->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 ssize_t
 io_write(struct io *io, const struct iovec *parts, int n)
 {
@@ -128,6 +149,7 @@ io_write(struct io *io, const struct iovec *parts, int n)
 		return io->ops->write(io, parts, n);
 	for (int i = 0; i < n; i++)
 		len += parts[i].iov_len;
+	before_write(io);
 	do
 		sent = n == 1 ? send(io->fd, parts->iov_base, len, MSG_NOSIGNAL) : sendmsg(io->fd, &msg, MSG_NOSIGNAL);
 	while (sent == -1 && errno == EINTR);
@@ -150,6 +172,7 @@ io_splice_out(struct io *io, int pipe_fd, size_t len)
 		return broken(io);
 	if ((io->flags & IO_UNWRITABLE) != 0)
 		return IO_ERROR;
+	before_write(io);
 	do
 		sent = splice(pipe_fd, NULL, io->fd, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	while (sent == -1 && errno == EINTR);

@@ -25,6 +25,8 @@ enum io_flags {
 	IO_SHUT = 32,	  /* our side was ended */
 	IO_HANDSHAKE = 64,  /* TLS: not yet through */
 	IO_CONNECTED = 128, /* a connect of ours has come through */
+	IO_FIN = 1024,	    /* the peer has ended its side properly: a read that brings less than it might has brought the last */
+	IO_NAGLE = 2048,    /* TCP_NODELAY is set with the second write: many connections have but one */
 	IO_LAST = 512,	    /* whoever writes ends our side directly behind what is written next: they may go together */
 	IO_UNWRITABLE = 256 /* the peer takes no more: what it said before is still there to be read, but no proper end */
 };

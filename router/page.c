@@ -6,6 +6,7 @@
 
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
+#include "libflynn/clock.h"
 #include "libflynn/json.h"
 #include "router/block.h"
 
@@ -67,31 +68,20 @@ type_of(const struct page *p)
 	return p->is_json ? "application/json; charset=UTF-8" : "text/plain; charset=UTF-8";
 }
 
-/* RFC 9110 5.6.7. */
-static void
-add_date(struct fl_buf *b)
-{
-	char text[64];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&now, &tm));
-	fl_buf_addstr(b, text);
-}
-
 struct block *
 page_write(struct block_pool *pool, const struct page *p)
 {
 	const struct status *s = find(p->status);
 	struct fl_buf body = { 0 }, out = { 0 };
+	char date[FL_CLOCK_HTTP_LEN];
 	struct block *b;
 
 	write_body(&body, p, s);
-	fl_buf_addf(&out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-	    s->status, s->reason, type_of(p), body.len);
-	add_date(&out);
-	if (p->status == 405) /* what CONNECT is answered */
-		fl_buf_addstr(&out, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n");
+	fl_clock_format_http(time(NULL), date);
+	fl_buf_addf(&out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\nDate: %s\r\n",
+	    s->status, s->reason, type_of(p), body.len, date);
+	if (p->allow != NULL)
+		fl_buf_addf(&out, "Allow: %s\r\n", p->allow);
 	if (p->location != NULL)
 		fl_buf_addf(&out, "Location: %s\r\n", p->location);
 	if (p->retry_after_s > 0)

@@ -16,6 +16,7 @@ struct page {
 	const char *why;   /* a sentence for people */
 	const char *plain; /* instead of it: all of the answer's body, for programs; NULL: none */
 	const char *location; /* of a redirection; NULL: none */
+	const char *allow;    /* the methods that are; NULL: nothing is said */
 	int retry_after_s; /* 0: nobody knows */
 	bool is_json;
 	bool keep_alive;

@@ -111,12 +111,10 @@ new_socket(struct worker *w, int family)
 static int
 connect_socket(struct worker *w, const struct backend *b)
 {
-	static const int on = 1;
 	int fd = new_socket(w, b->addr.sa.sa_family);
 
 	if (fd == -1)
 		return -1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, &b->addr.sa, b->addr_len) == -1 && errno != EINPROGRESS) {
 		int why = errno;
 
@@ -138,7 +136,7 @@ upstream_dial(struct worker *w, struct backend *b, struct client *c)
 		return NULL;
 	u = fl_xcalloc(1, sizeof(*u));
 	/* Over loopback it is connected already: the first write is tried at once. */
-	u->io = (struct io){ .fd = fd, .flags = IO_WRITABLE, .on_ready = on_ready };
+	u->io = (struct io){ .fd = fd, .flags = IO_WRITABLE | IO_NAGLE, .on_ready = on_ready };
 	u->timer.on_due = on_due;
 	u->w = w;
 	u->backend = b;

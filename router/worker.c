@@ -372,6 +372,16 @@ read_clocks(struct worker *w)
 	w->wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
 }
 
+struct fl_span
+worker_date(struct worker *w)
+{
+	int64_t now_s = w->wall_ms / 1000;
+
+	if (w->date_s != now_s)
+		fl_clock_format_http(w->date_s = now_s, w->date);
+	return (struct fl_span){ w->date, FL_CLOCK_HTTP_LEN - 1 };
+}
+
 static void
 turn(struct worker *w, const struct epoll_event *events, int n)
 {

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libflynn/clock.h"
 #include "libflynn/list.h"
 #include "router/block.h"
 #include "router/complaint.h"
@@ -73,6 +74,8 @@ struct worker {
 
 	int64_t now_ms;	 /* monotonic, of this turn */
 	int64_t wall_ms; /* since the epoch, of this turn */
+	int64_t date_s;	 /* since the epoch: what date says, see worker_date() */
+	char date[FL_CLOCK_HTTP_LEN];
 	int64_t clock_us; /* 0: see worker_clock_us() */
 	uint64_t random[2];
 	struct timer_wheel timers;
@@ -141,6 +144,8 @@ uint64_t worker_random(struct worker *w);
 /* Monotonic, in microseconds, and read at most once an event: for measuring, where now_ms is too coarse. */
 int64_t worker_clock_us(struct worker *w);
 void worker_new_id(struct worker *w, char id[33]);
+/* What a Date header says in this turn; valid until the next. */
+struct fl_span worker_date(struct worker *w);
 void worker_count(struct worker *w, enum counter c, int by);
 /* A client has gone: drained, maybe. */
 void worker_check_drained(struct worker *w);
