@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/host_client.h"
@@ -8,6 +9,7 @@
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/process.h"
+#include "libflynn/size.h"
 #include "libflynn/xmalloc.h"
 #include "scheduler.h"
 #include "scheduler_act.h"
@@ -106,10 +108,31 @@ send_job(struct scheduler *s, struct job *j, const struct formation *f, const st
 		return;
 	}
 	world_place_job(&s->world, j, job->id, h->id);
+	j->memory_bytes = job->memory_bytes;
 	fl_log_info("job start", fl_str("job", j->id), fl_str("app", fl_map_get(job->metadata, FL_JOB_META_APP_NAME)),
 	    fl_str("type", j->type), fl_int("restarts", j->restarts));
 	fl_host_add_job(s->hosts_http, h->addr, job, on_added, request_new(s, j));
 	fl_job_free(job);
+}
+
+/* No host has the room: that is the end of this try. */
+static void
+refuse_job(struct scheduler *s, struct job *j, const struct formation *f, const struct host *h)
+{
+	struct fl_buf why = { 0 };
+
+	fl_buf_addstr(&why, "no host has ");
+	fl_size_write(&why, formation_memory(f, j->type));
+	fl_buf_addstr(&why, " free");
+	place_nowhere(s, j, h);
+	start_failed(s, j, fl_buf_cstr(&why));
+	fl_buf_release(&why);
+}
+
+static struct job *
+new_job(struct scheduler *s, const struct sched_action *a)
+{
+	return world_add_job(&s->world, NULL, NULL, a->formation->app, a->formation->release, a->type);
 }
 
 static void
@@ -151,11 +174,13 @@ act(struct scheduler *s, const struct sched_plan *plan)
 
 		switch (a->kind) {
 		case ACTION_START:
-			send_job(s, world_add_job(&s->world, NULL, NULL, a->formation->app, a->formation->release, a->type),
-			    a->formation, a->host);
+			send_job(s, new_job(s, a), a->formation, a->host);
 			break;
 		case ACTION_START_PENDING:
 			send_job(s, a->job, a->formation, a->host);
+			break;
+		case ACTION_REFUSE:
+			refuse_job(s, a->job != NULL ? a->job : new_job(s, a), a->formation, a->host);
 			break;
 		case ACTION_STOP:
 			stop_job(s, a->job);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
@@ -46,29 +47,36 @@ count_jobs(const struct world *w, const struct formation *f, const char *type, c
 	return n;
 }
 
-/* What is planned already counts for placement, so that one decision spreads its jobs. */
-static int
-load_of(const struct deciding *d, const struct host *h, const struct formation *f, const char *type, int *all)
-{
-	const struct job *j;
-	int same = 0;
+/* What a host has to do. */
+struct load {
+	int all, same; /* jobs, and those of one type of one formation */
+	int64_t memory_bytes; /* that they may take */
+};
 
-	*all = 0;
+/* What is planned already counts for placement, so that one decision spreads its jobs. */
+static struct load
+load_of(const struct deciding *d, const struct host *h, const struct formation *f, const char *type)
+{
+	struct load load = { 0 };
+	const struct job *j;
+
 	TAILQ_FOREACH(j, &d->world->jobs, link) {
 		if (j->id == NULL || !job_is_on(j, h))
 			continue;
-		++*all;
-		same += job_is_of(j, f, type);
+		load.all++;
+		load.same += job_is_of(j, f, type);
+		load.memory_bytes += j->memory_bytes;
 	}
 	for (size_t i = 0; i < d->plan->n; i++) {
 		const struct sched_action *a = &d->plan->actions[i];
 
-		if (a->host != h)
+		if (a->host != h || (a->kind != ACTION_START && a->kind != ACTION_START_PENDING))
 			continue;
-		++*all;
-		same += a->formation == f && strcmp(a->type, type) == 0;
+		load.all++;
+		load.same += a->formation == f && strcmp(a->type, type) == 0;
+		load.memory_bytes += formation_memory(a->formation, a->type);
 	}
-	return same;
+	return load;
 }
 
 /* Where the first job of a type with a volume is, or is about to be, before its host has been recorded. NULL: nowhere. */
@@ -83,28 +91,41 @@ volume_host_to_be(const struct deciding *d, const struct formation *f, const cha
 	for (size_t i = 0; i < d->plan->n; i++) {
 		const struct sched_action *a = &d->plan->actions[i];
 
-		if (a->host != NULL && a->formation != NULL && strcmp(a->formation->app, f->app) == 0 && strcmp(a->type, type) == 0)
+		if (a->kind != ACTION_REFUSE && a->host != NULL && a->formation != NULL && strcmp(a->formation->app, f->app) == 0 &&
+		    strcmp(a->type, type) == 0)
 			return a->host;
 	}
 	return NULL;
 }
 
+static bool
+has_room(const struct host *h, const struct load *load, int64_t need_bytes)
+{
+	if (need_bytes == 0 || h->memory_bytes == 0)
+		return true;
+	return load->memory_bytes <= h->memory_bytes && need_bytes <= h->memory_bytes - load->memory_bytes;
+}
+
+/* *any is one, without room, when there is none with it. */
 static struct host *
-place_anywhere(const struct deciding *d, const struct formation *f, const char *type)
+place_anywhere(const struct deciding *d, const struct formation *f, const char *type, struct host **any)
 {
 	struct host *best = NULL;
-	int best_same = 0, best_all = 0;
+	struct load least = { 0 };
 
+	*any = NULL;
 	FL_MAP_EACH(d->world->hosts, e) {
 		struct host *h = fl_map_value(e);
-		int all, same = load_of(d, h, f, type, &all);
+		struct load load = load_of(d, h, f, type);
 
 		if (!h->known)
 			continue;
-		if (best == NULL || same < best_same || (same == best_same && all < best_all)) {
+		*any = h;
+		if (!has_room(h, &load, formation_memory(f, type)))
+			continue;
+		if (best == NULL || load.same < least.same || (load.same == least.same && load.all < least.all)) {
 			best = h;
-			best_same = same;
-			best_all = all;
+			least = load;
 		}
 	}
 	return best;
@@ -112,21 +133,39 @@ place_anywhere(const struct deciding *d, const struct formation *f, const char *
 
 /*
  * The host with the fewest jobs of this kind; among equals, with the fewest jobs. But data stays where it is: a type with a
- * volume runs there or not at all. NULL: there is no such host now.
+ * volume runs there or not at all. NULL: there is no such host now, or *any is one that has no room.
  */
 static struct host *
-place(const struct deciding *d, const struct formation *f, const char *type)
+place(const struct deciding *d, const struct formation *f, const char *type, struct host **any)
 {
 	const char *pinned = formation_volume_host(f, type);
 	struct host *h;
+	struct load load;
 
 	if (!formation_has_volume(f, type))
-		return place_anywhere(d, f, type);
+		return place_anywhere(d, f, type, any);
 	if (pinned != NULL)
 		h = fl_map_get(d->world->hosts, pinned);
 	else if ((h = volume_host_to_be(d, f, type)) == NULL)
-		return place_anywhere(d, f, type);
-	return h != NULL && h->known ? h : NULL;
+		return place_anywhere(d, f, type, any);
+	*any = h != NULL && h->known ? h : NULL;
+	if (*any == NULL)
+		return NULL;
+	load = load_of(d, h, f, type);
+	return has_room(h, &load, formation_memory(f, type)) ? h : NULL;
+}
+
+/* A host for a new job (job NULL) or a pending one. False: none has the room, or there is none, and it is tried again. */
+static bool
+plan_start(struct deciding *d, struct formation *f, const char *type, struct host *on, struct job *job)
+{
+	struct host *any = NULL, *h = on != NULL ? on : place(d, f, type, &any);
+
+	if (h != NULL)
+		plan_add(d->plan, (struct sched_action){ job == NULL ? ACTION_START : ACTION_START_PENDING, f, type, h, job });
+	else if (any != NULL)
+		plan_add(d->plan, (struct sched_action){ ACTION_REFUSE, f, type, any, job });
+	return h != NULL;
 }
 
 /* Whether a job of another release of the app holds what this exclusive type needs. */
@@ -147,13 +186,9 @@ start_missing(struct deciding *d, struct formation *f, const char *type, struct 
 {
 	if (formation_is_exclusive(f, type) && is_held(d->world, f, type))
 		return; /* decided again when it is gone */
-	for (; missing > 0; missing--) {
-		struct host *h = on != NULL ? on : place(d, f, type);
-
-		if (h == NULL)
-			return; /* decided again when a host comes */
-		plan_add(d->plan, (struct sched_action){ ACTION_START, f, type, h, NULL });
-	}
+	for (; missing > 0; missing--)
+		if (!plan_start(d, f, type, on, NULL))
+			return;
 }
 
 static void
@@ -261,8 +296,8 @@ decide_job(struct deciding *d, struct job *j)
 	struct formation *f = world_formation(d->world, j->app, j->release);
 	struct host *h;
 
-	if (*j->type == '\0')
-		return; /* one-off: whoever ran it ends it */
+	if (fl_job_type_is_once(j->type))
+		return; /* whoever ran it ends it */
 	if (f == NULL || fl_json_is_null(fl_json_get(fl_json_get(f->expanded, "processes"), j->type))) {
 		if (j->state == JOB_PENDING || !must_serve_on(d->world, j))
 			stop_job(d, j);
@@ -277,9 +312,9 @@ decide_job(struct deciding *d, struct job *j)
 	}
 	if (formation_is_exclusive(f, j->type) && is_held(d->world, f, j->type))
 		return;
-	h = j->host_id != NULL ? fl_map_get(d->world->hosts, j->host_id) : place(d, f, j->type);
-	if (h != NULL && h->known)
-		plan_add(d->plan, (struct sched_action){ ACTION_START_PENDING, f, j->type, h, j });
+	h = j->host_id != NULL ? fl_map_get(d->world->hosts, j->host_id) : NULL;
+	if (j->host_id == NULL || (h != NULL && h->known))
+		plan_start(d, f, j->type, h, j);
 }
 
 static bool

@@ -6,6 +6,7 @@
  * wants that type and its jobs are not all up, the old ones go on serving, unless old and new exclude each other (a
  * volume, a fixed port): then the old stop first and the new wait for them. Jobs without a type are left alone.
  * Jobs of a type with a volume run on the host that has it, and wait for it while it is away.
+ * The limits of a host's jobs are together no more than its memory: what is left of that is free.
  */
 #ifndef SCHEDULER_DECIDE_H
 #define SCHEDULER_DECIDE_H
@@ -21,6 +22,7 @@ struct world;
 enum action_kind {
 	ACTION_START,	    /* a new job of type for formation on host */
 	ACTION_START_PENDING, /* job, whose back-off is over, on host */
+	ACTION_REFUSE,	    /* a new job of type (job NULL) or a pending one: no host has the memory; host is any */
 	ACTION_STOP,	    /* job, on its host */
 	ACTION_FORGET,	    /* a pending job that is not wanted any more */
 };

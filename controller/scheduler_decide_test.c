@@ -263,6 +263,42 @@ without_a_host_nothing_is_started(void **state)
 	sched_plan_release(&p);
 }
 
+/* Limits of jobs are promises: a host gives no more than it has. */
+static void
+a_job_goes_where_there_is_room(void **state)
+{
+	struct world *w = *state;
+	struct job *pending;
+	struct sched_plan p;
+
+	add_host(w, "h1");
+	add_host(w, "h2");
+	world_set_host(w, "h1", "192.0.2.1:1113")->memory_bytes = (int64_t)3 << 30;
+	world_set_host(w, "h2", "192.0.2.1:1113")->memory_bytes = (int64_t)5 << 30;
+	set_formation(w, "a", "r1", "{\"web\":5,\"worker\":1}", "\"resources\":{\"memory\":2147483648}");
+	decide(w, 0, &p);
+	assert_int_equal(count(&p, ACTION_START), 4); /* one on h1, two on h2, and what has no limit */
+	assert_int_equal(count(&p, ACTION_REFUSE), 1);
+	sched_plan_release(&p);
+
+	add_job(w, "h1-1", "h1", "r1", "web", JOB_UP)->memory_bytes = (int64_t)2 << 30;
+	add_job(w, "h2-1", "h2", "r1", "web", JOB_UP)->memory_bytes = (int64_t)2 << 30;
+	add_job(w, "h2-2", "h2", "r0", "", JOB_UP)->memory_bytes = (int64_t)1 << 30;
+	set_formation(w, "a", "r1", "{\"web\":3}", "\"resources\":{\"memory\":2147483648}");
+	pending = world_add_job(w, NULL, NULL, "a", "r1", "web");
+	decide(w, 0, &p);
+	assert_int_equal(count(&p, ACTION_START_PENDING), 1);
+	assert_string_equal(p.actions[p.n - 1].host->id, "h2");
+	sched_plan_release(&p);
+
+	world_job(w, "h2-2")->memory_bytes++;
+	decide(w, 0, &p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.actions[0].kind, ACTION_REFUSE);
+	assert_ptr_equal(p.actions[0].job, pending);
+	sched_plan_release(&p);
+}
+
 static void
 restarts_back_off(FL_UNUSED void **state)
 {
@@ -291,6 +327,9 @@ carry_out(struct world *w, const struct sched_plan *p, int *next_id)
 			id = fl_xasprintf("%s-%d", a->host->id, ++*next_id);
 			world_place_job(w, j, id, a->host->id);
 			free(id);
+			break;
+		case ACTION_REFUSE:
+			fail_msg("nothing here has a limit");
 			break;
 		case ACTION_STOP:
 			j->state = JOB_STOPPING;
@@ -405,6 +444,7 @@ main(void)
 		TEST(one_off_jobs_are_left_alone),
 		TEST(pending_jobs_wait_for_their_time),
 		TEST(without_a_host_nothing_is_started),
+		TEST(a_job_goes_where_there_is_room),
 		TEST(restarts_back_off),
 		TEST(any_world_converges),
 	};

@@ -49,7 +49,7 @@ replace_job(struct scheduler *s, struct job *j)
 	struct formation *f = world_formation(&s->world, j->app, j->release);
 	struct job *pending;
 
-	if (*j->type == '\0' || j->state == JOB_STOPPING || f == NULL)
+	if (fl_job_type_is_once(j->type) || j->state == JOB_STOPPING || f == NULL)
 		return;
 	pending = world_add_job(&s->world, NULL, formation_is_omni(f, j->type) ? j->host_id : NULL, j->app, j->release, j->type);
 	pending->restarts = restarts;
@@ -91,6 +91,7 @@ job_seen(struct scheduler *s, const char *host_id, const struct fl_active_job *a
 	if (j == NULL)
 		j = world_add_job(&s->world, a->job->id, host_id, meta_of(a, FL_JOB_META_APP),
 		    meta_of(a, FL_JOB_META_RELEASE), meta_of(a, FL_JOB_META_TYPE));
+	j->memory_bytes = a->job->memory_bytes;
 	if (a->status == FL_JOB_STOPPING) {
 		j->state = JOB_STOPPING;
 	} else if (j->state != JOB_STOPPING) {
@@ -219,6 +220,7 @@ static void
 host_seen(struct hosts *h, const struct fl_instance *instance)
 {
 	const char *id = instance->meta != NULL ? fl_map_get(instance->meta, "id") : NULL;
+	const char *memory = instance->meta != NULL ? fl_map_get(instance->meta, "memory") : NULL;
 	struct watched_host *w;
 
 	if (id == NULL)
@@ -226,7 +228,7 @@ host_seen(struct hosts *h, const struct fl_instance *instance)
 	if ((w = fl_map_get(h->watched, id)) == NULL)
 		w = watched_new(h, id);
 	w->seen = true;
-	world_set_host(&h->scheduler->world, id, instance->addr);
+	world_set_host(&h->scheduler->world, id, instance->addr)->memory_bytes = memory != NULL ? strtoll(memory, NULL, 10) : 0;
 	if (w->addr != NULL && strcmp(w->addr, instance->addr) == 0)
 		return;
 	free(w->addr);

@@ -4,6 +4,7 @@
 #include "libflynn/json.h"
 #include "libflynn/list.h"
 #include "libflynn/map.h"
+#include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
 #include "process_type.h"
 #include "scheduler_world.h"
@@ -146,6 +147,12 @@ formation_volume_host(const struct formation *f, const char *type)
 			return fl_json_str(fl_json_get(v, "host_id"), NULL);
 	}
 	return NULL;
+}
+
+int64_t
+formation_memory(const struct formation *f, const char *type)
+{
+	return fl_process_limit(process_type(f, type), "memory");
 }
 
 struct host *

@@ -32,6 +32,7 @@ struct job {
 	int64_t up_since;    /* clock_ms; 0: not up */
 	int64_t created;     /* order of appearance: the larger the newer */
 	bool in_flight;	     /* our own request to its host is under way */
+	int64_t memory_bytes; /* its limit; 0: none */
 };
 TAILQ_HEAD(job_list, job);
 
@@ -44,6 +45,7 @@ struct formation {
 struct host {
 	char *id, *addr;
 	bool known; /* it has told us all its jobs */
+	int64_t memory_bytes; /* of the machine; 0: not known */
 };
 
 struct world {
@@ -65,6 +67,8 @@ void world_remove_formation(struct world *w, struct formation *f);
 int formation_wants(const struct formation *f, const char *type);
 /* One on every host. */
 bool formation_is_omni(const struct formation *f, const char *type);
+/* The memory limit of a job of type, in bytes; 0: none. */
+int64_t formation_memory(const struct formation *f, const char *type);
 /* Two of these cannot run on one host at once: it has a volume or a port number of its own. */
 bool formation_is_exclusive(const struct formation *f, const char *type);
 /* Its jobs keep data, so all of them run where that is. */

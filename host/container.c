@@ -371,6 +371,7 @@ container_parse(const struct fl_json *v, struct container_info *info, struct fl_
 	*info = (struct container_info){
 		.id = fl_xstrdup(id),
 		.ip = fl_xstrdup_null(find_ip(fl_json_get(v, "NetworkSettings"))),
+		.image = fl_xstrdup_null(fl_json_str(fl_json_get(v, "Image"), NULL)),
 		.running = fl_json_bool(fl_json_get(state, "Running"), false),
 		.oom_killed = fl_json_bool(fl_json_get(state, "OOMKilled"), false),
 		.exit_code = (int)fl_json_int(fl_json_get(state, "ExitCode"), 0),
@@ -385,5 +386,7 @@ container_info_release(struct container_info *info)
 {
 	free(info->id);
 	free(info->ip);
+	free(info->image);
+	free(info->image_arch);
 	*info = (struct container_info){ 0 };
 }

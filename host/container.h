@@ -15,7 +15,8 @@ struct job;
 
 /* What an inspection tells. Strings are the caller's: container_info_release(). */
 struct container_info {
-	char *id, *ip;
+	char *id, *ip, *image;
+	char *image_arch; /* not inspected: death.h fills it in */
 	bool running, oom_killed;
 	int exit_code;
 	int64_t started_us, finished_us; /* the engine's wall clock; 0: never */

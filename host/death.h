@@ -22,7 +22,10 @@ enum death_kind {
 	DEATH_INTERRUPTED, /* the engine went away: what became of it is to be seen when it is back */
 };
 
-/* info only for ENDED and RUNS; words are its last lines, "" when none. Borrowed for the call. */
+/*
+ * info only for ENDED and RUNS; words are its last lines, "" when none. Borrowed for the call. The architecture of
+ * its image is told when the container could not run it.
+ */
 typedef void (*death_cb)(struct job *j, enum death_kind kind, const struct container_info *info, const char *words);
 
 /* cb once, from the loop; none after a cancel. */
@@ -31,8 +34,9 @@ void death_cancel(struct death *d);
 
 /*
  * The sentence about an end: "web exited 1 after 0.4 s", "web was killed at its memory limit of 512 MB", and its
- * last words on lines of their own.
+ * last words on lines of their own; "image is arm64, host is amd64" alone, when it is for another arch than ours.
  */
-void death_explain(const char *what, const struct container_info *info, int64_t memory_bytes, const char *words, struct fl_buf *out);
+void death_explain(const char *what, const struct container_info *info, const char *arch, int64_t memory_bytes,
+    const char *words, struct fl_buf *out);
 
 #endif

@@ -16,6 +16,7 @@
 static void
 the_sentence_says_how_it_ended(void **state)
 {
+	static char arm[] = "arm64", amd[] = "amd64";
 	static const struct {
 		struct container_info info;
 		int64_t memory;
@@ -30,6 +31,10 @@ the_sentence_says_how_it_ended(void **state)
 		    "web was killed at its memory limit of 512 MB after 1.0 s" },
 		{ { .exit_code = 137, .oom_killed = true, .started_us = S, .finished_us = 2 * S }, 0, "",
 		    "web was killed because this machine has no memory left after 1.0 s" },
+		{ { .exit_code = 1, .image_arch = arm, .finished_us = S }, 0, "exec format error", "image is arm64, host is amd64" },
+		/* One of ours that is no program at all. */
+		{ { .exit_code = 1, .image_arch = amd, .finished_us = S }, 0, "exec format error",
+		    "web exited 1 after 1.0 s\nexec format error" },
 		/* The engine's clock was set back meanwhile. */
 		{ { .exit_code = 1, .started_us = 9 * S, .finished_us = 2 * S }, 0, "a\nb", "web exited 1 after 0.0 s\na\nb" },
 	};
@@ -38,7 +43,7 @@ the_sentence_says_how_it_ended(void **state)
 	for (size_t i = 0; i < fl_nitems(cases); i++) {
 		struct fl_buf got = { 0 };
 
-		death_explain("web", &cases[i].info, cases[i].memory, cases[i].words, &got);
+		death_explain("web", &cases[i].info, "amd64", cases[i].memory, cases[i].words, &got);
 		assert_string_equal(fl_buf_cstr(&got), cases[i].want);
 		fl_buf_release(&got);
 	}

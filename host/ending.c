@@ -155,7 +155,7 @@ on_death_known(struct job *j, enum death_kind kind, const struct container_info 
 	switch (kind) {
 	case DEATH_ENDED:
 		if (info->exit_code != 0 || !j->was_up || info->oom_killed || job_is_kept(j))
-			death_explain(job_what(j), info, job_spec(j)->memory_bytes, words, &error);
+			death_explain(job_what(j), info, engine_arch(j->host->engine), job_spec(j)->memory_bytes, words, &error);
 		ending_conclude(j, ending_status(j->was_up, info->exit_code), info->exit_code,
 		    error.len > 0 ? fl_buf_cstr(&error) : NULL);
 		break;

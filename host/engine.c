@@ -28,6 +28,7 @@ struct engine {
 	char *socket_path;
 	char *version;	   /* of the engine */
 	char *api_version; /* that we use with it */
+	char *arch;
 	struct engine_events *events;
 	struct fl_retry retry;
 	struct engine_probe *probe; /* before it */
@@ -59,6 +60,12 @@ const char *
 engine_api_version(const struct engine *e)
 {
 	return e->api_version != NULL ? e->api_version : "";
+}
+
+const char *
+engine_arch(const struct engine *e)
+{
+	return e->arch != NULL ? e->arch : "";
 }
 
 const char *
@@ -244,6 +251,8 @@ engine_take_version(struct engine *e, const struct fl_http_result *res, struct f
 		goto out;
 	free(e->version);
 	free(e->api_version);
+	free(e->arch);
+	e->arch = fl_xstrdup(fl_json_str(fl_json_get(v, "Arch"), ""));
 	e->version = fl_xstrdup(fl_json_str(fl_json_get(v, "Version"), "unknown"));
 	e->api_version = fl_xasprintf("1.%d", minor);
 	status = 0;
@@ -329,6 +338,7 @@ engine_free(struct engine *e)
 	free(e->socket_path);
 	free(e->version);
 	free(e->api_version);
+	free(e->arch);
 	free(e);
 }
 

@@ -40,6 +40,8 @@ bool engine_is_up(const struct engine *e);
 /* "20.10.24" and "1.41"; "" when it never answered. */
 const char *engine_version(const struct engine *e);
 const char *engine_api_version(const struct engine *e);
+/* The architecture that it runs images of, in its own word: "amd64"; "" when it never said. */
+const char *engine_arch(const struct engine *e);
 const char *engine_socket(const struct engine *e);
 /* The path of a call with the API version in front; the caller frees. */
 char *engine_path(const struct engine *e, const char *path);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "job.h"
+#include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
@@ -32,6 +33,7 @@ struct check {
 	struct fl_http_call *call; /* of a try by HTTP */
 	int tries;
 	int64_t deadline_ms;
+	int status;
 	char seen[160];
 	bool healthy;
 };
@@ -112,7 +114,7 @@ check_again(struct check *c)
 {
 	int delay = health_delay_ms(++c->tries);
 	struct timeval wait = { delay / 1000, delay % 1000 * 1000 };
-	struct health_failure failure = { .port = c->port, .timeout_s = check_port(c)->timeout_s };
+	struct health_failure failure = { .port = c->port, .timeout_s = check_port(c)->timeout_s, .status = c->status };
 
 	if (fl_clock_ms() + delay < c->deadline_ms) {
 		event_add(c->timer, &wait);
@@ -178,29 +180,52 @@ try_tcp(struct check *c)
 	event_add(c->connected, &limit);
 }
 
+static bool
+is_healthy_status(const struct fl_job_port *port, int status)
+{
+	if (port->check_status != 0)
+		return status == port->check_status;
+	return status >= 200 && status < 400;
+}
+
 static void
 on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
 	struct check *c = arg;
 
 	c->call = NULL;
-	if (err == NULL && res->status >= 200 && res->status < 400) {
+	c->status = err == NULL ? res->status : 0;
+	if (err == NULL && is_healthy_status(check_port(c), res->status)) {
 		check_passed(c);
 		return;
 	}
 	if (err != NULL)
 		snprintf(c->seen, sizeof(c->seen), "%.*s", (int)sizeof(c->seen) - 1, err->msg);
-	else
-		snprintf(c->seen, sizeof(c->seen), "status %d", res->status);
 	check_again(c);
+}
+
+static const char *
+port_path(const struct fl_job_port *port)
+{
+	return port->check_path != NULL ? port->check_path : "/";
+}
+
+void
+health_explain(const struct fl_job_port *port, int status, struct fl_buf *out)
+{
+	if (status == 0)
+		fl_buf_addf(out, "GET %s had no answer for %d s", port_path(port), port->timeout_s);
+	else
+		fl_buf_addf(out, "GET %s answered %d for %d s", port_path(port), status, port->timeout_s);
+	if (status != 0 && port->check_status != 0)
+		fl_buf_addf(out, ", and not %d", port->check_status);
 }
 
 static void
 try_http(struct check *c)
 {
 	const struct job *j = c->health->job;
-	const char *path = check_port(c)->check_path;
-	char *url = fl_xasprintf("http://%s:%d%s", check_ip(c), j->active->ports[c->port], path != NULL ? path : "/");
+	char *url = fl_xasprintf("http://%s:%d%s", check_ip(c), j->active->ports[c->port], port_path(check_port(c)));
 	struct fl_http_call_opts opts = {
 		.url = url, .timeout_ms = TRY_TIMEOUT_MS, .connect_timeout_ms = TRY_TIMEOUT_MS, .max_body = 1u << 20
 	};

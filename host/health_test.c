@@ -9,7 +9,9 @@
 #include "host/attach.h"
 #include "host/health.h"
 #include "libflynn/attr.h"
+#include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/job.h"
 #include "libflynn/json.h"
 
 static void
@@ -25,6 +27,31 @@ tries_are_quick_at_first_and_never_a_burden(void **state)
 	for (int n = 1; n < 100; n++)
 		assert_true(health_delay_ms(n) <= health_delay_ms(n + 1));
 	assert_int_equal(health_delay_ms(100), 1000);
+}
+
+static void
+the_sentence_tells_what_was_asked_and_answered(void **state)
+{
+	static char up[] = "/up";
+	static const struct {
+		struct fl_job_port port;
+		int status;
+		const char *want;
+	} cases[] = {
+		{ { .check_path = up, .timeout_s = 30 }, 500, "GET /up answered 500 for 30 s" },
+		{ { .timeout_s = 5 }, 404, "GET / answered 404 for 5 s" },
+		{ { .check_path = up, .timeout_s = 30 }, 0, "GET /up had no answer for 30 s" },
+		{ { .check_path = up, .check_status = 204, .timeout_s = 30 }, 200, "GET /up answered 200 for 30 s, and not 204" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct fl_buf got = { 0 };
+
+		health_explain(&cases[i].port, cases[i].status, &got);
+		assert_string_equal(fl_buf_cstr(&got), cases[i].want);
+		fl_buf_release(&got);
+	}
 }
 
 static void
@@ -64,6 +91,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tries_are_quick_at_first_and_never_a_burden),
+		cmocka_unit_test(the_sentence_tells_what_was_asked_and_answered),
 		cmocka_unit_test(an_attach_request_is_read_strictly),
 	};
 

@@ -229,7 +229,9 @@ job_is_once(const struct job *j)
 		return false;
 	if (spec->stop_on_detach || spec->stdin_open || spec->tty)
 		return true;
-	return !spec->system && (type == NULL || *type == '\0');
+	if (type != NULL && *type != '\0')
+		return fl_job_type_is_once(type);
+	return !spec->system;
 }
 
 bool

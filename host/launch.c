@@ -244,54 +244,54 @@ launch_up(struct job *j)
 	claim_look(h->claim);
 }
 
+/* Whether health asks it by HTTP. */
+static bool
+is_asked(const struct fl_job_port *port)
+{
+	return port->check != NULL && strcmp(port->check, "http") == 0;
+}
+
 static void
 on_sockets_known(struct job *j, const char *text)
 {
 	const struct fl_job_port *port = &job_spec(j)->ports[j->unhealthy_port];
 	struct sockets_listener found[SOCKETS_MAX];
+	size_t n = sockets_parse(text, found);
+	int number = j->active->ports[j->unhealthy_port];
 	struct fl_buf error = { 0 };
 
-	sockets_explain(found, sockets_parse(text, found), job_what(j), j->active->ports[j->unhealthy_port], port->timeout_s, &error);
+	if (is_asked(port) && sockets_reach(found, n, number))
+		health_explain(port, 0, &error);
+	else
+		sockets_explain(found, n, job_what(j), number, port->timeout_s, &error);
 	job_set_error(j, fl_buf_cstr(&error));
 	fl_buf_release(&error);
 	ending_stop(j);
 }
 
-/* It answers, but not well: what it listens on needs no look. */
-static bool
-answers_badly(const struct job *j, const struct health_failure *failure)
-{
-	const struct fl_job_port *port = &job_spec(j)->ports[failure->port];
-
-	return port->check != NULL && strcmp(port->check, "http") == 0 && strncmp(failure->seen, "status ", 7) == 0;
-}
-
 static void
 on_health_known(struct job *j, const struct health_failure *failure)
 {
-	const struct fl_job_port *port;
-	char *error = NULL;
+	struct fl_buf error = { 0 };
 
 	if (failure == NULL) {
 		launch_up(j);
 		return;
 	}
 	job_enter(j, JOB_FAILING);
-	port = &job_spec(j)->ports[failure->port];
 	j->unhealthy_port = failure->port;
-	if (!answers_badly(j, failure) && !job_spec(j)->host_network) {
+	/* It answers, but not well: what it listens on needs no look. */
+	if (failure->status == 0 && !job_spec(j)->host_network) {
 		j->sockets = sockets_start(j, on_sockets_known);
 		return;
 	}
-	error = fl_xasprintf("%s did not become healthy on port %d within %d s: GET %s gave %s", job_what(j),
-	    j->active->ports[failure->port], failure->timeout_s, port->check_path != NULL ? port->check_path : "/", failure->seen);
-	if (!answers_badly(j, failure)) {
-		free(error);
-		error = fl_xasprintf("%s did not listen on port %d of this machine within %d s: %s", job_what(j),
+	if (failure->status != 0)
+		health_explain(&job_spec(j)->ports[failure->port], failure->status, &error);
+	else
+		fl_buf_addf(&error, "%s did not listen on port %d of this machine within %d s: %s", job_what(j),
 		    j->active->ports[failure->port], failure->timeout_s, failure->seen);
-	}
-	job_set_error(j, error);
-	free(error);
+	job_set_error(j, fl_buf_cstr(&error));
+	fl_buf_release(&error);
 	ending_stop(j);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "job.h"
 #include "libflynn/discoverd.h"
@@ -173,12 +174,23 @@ services_unregister(struct job *j, void (*cb)(struct job *))
 	}
 }
 
+/* Bytes; 0: not known. */
+static int64_t
+machine_memory(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 ? (int64_t)info.totalram * info.mem_unit : 0;
+}
+
 void
 services_register_host(struct host *h)
 {
-	const char *const meta[] = { "id", h->id, NULL };
 	char *addr = fl_xasprintf("%s:%d", h->cfg->external_ip, h->cfg->http_port);
+	char *memory = fl_xasprintf("%lld", (long long)machine_memory());
+	const char *const meta[] = { "id", h->id, "memory", memory, NULL };
 
 	fl_discoverd_register(h->discoverd, "flynn-host", addr, meta);
 	free(addr);
+	free(memory);
 }

@@ -75,6 +75,15 @@ sockets_parse(const char *text, struct sockets_listener out[SOCKETS_MAX])
 	return n;
 }
 
+bool
+sockets_reach(const struct sockets_listener *found, size_t n, int port)
+{
+	for (size_t i = 0; i < n; i++)
+		if (found[i].port == port && !found[i].loopback)
+			return true;
+	return false;
+}
+
 void
 sockets_explain(const struct sockets_listener *found, size_t n, const char *what, int port, int timeout_s, struct fl_buf *out)
 {

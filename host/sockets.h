@@ -23,6 +23,8 @@ struct sockets_listener {
  * engine's own resolver inside the container is left out.
  */
 size_t sockets_parse(const char *text, struct sockets_listener out[SOCKETS_MAX]);
+/* Whether somebody listens on the port where others can reach him. */
+bool sockets_reach(const struct sockets_listener *found, size_t n, int port);
 /* The sentence for a job called what that was to listen on port and did not within timeout_s. */
 void sockets_explain(const struct sockets_listener *found, size_t n, const char *what, int port, int timeout_s, struct fl_buf *out);
 

@@ -79,6 +79,12 @@ fl_job_set_id(struct fl_job *j, const char *host_id)
 }
 
 bool
+fl_job_type_is_once(const char *type)
+{
+	return *type == '\0' || strcmp(type, FL_JOB_TYPE_RELEASE) == 0;
+}
+
+bool
 fl_job_is_id(const char *text)
 {
 	size_t host_len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");

@@ -8,7 +8,7 @@
  *	 "resources":{"memory":<bytes>,"cpu":<millicores>}, "system":false,
  *	 "config":{"entrypoint":[],"cmd":[],"env":{},"tty":false,"stdin":false,"working_dir":"",
  *	   "host_network":false,"stop_on_detach":false,"stop_timeout_s":10,
- *	   "ports":[{"port":0,"proto":"tcp","service":{"name":"x-web","check":{"type":"tcp","path":"/","timeout_s":30}}}],
+ *	   "ports":[{"port":0,"proto":"tcp","service":{"name":"x-web","check":{"type":"http","path":"/","status":200,"timeout_s":30}}}],
  *	   "volumes":[{"name":"postgres","target":"/data"}]}}
  */
 #ifndef FL_JOB_H
@@ -28,12 +28,18 @@ struct fl_map;
 #define FL_JOB_META_RELEASE "flynn-controller.release"
 #define FL_JOB_META_TYPE "flynn-controller.type"
 
+/* The process type that runs once, before its release replaces another (its release phase), and is never scaled. */
+#define FL_JOB_TYPE_RELEASE "release"
+/* Whether jobs of a type run once and nothing replaces them; "": those of no type. */
+bool fl_job_type_is_once(const char *type);
+
 struct fl_job_port {
 	int port;	 /* 0: host chooses from 55000 up */
 	char *proto;	 /* "tcp" or "udp" */
 	char *service;	 /* register under this name once healthy; NULL: do not */
 	char *check;	 /* "tcp", "http" or "none" */
-	char *check_path; /* http: GET this; 2xx and 3xx are healthy. NULL: "/" */
+	char *check_path; /* http: GET this. NULL: "/" */
+	int check_status; /* http: healthy is this status and no other; 0: 2xx and 3xx */
 	int timeout_s;	 /* to become healthy, else the job is failed; default 30 */
 };
 

@@ -21,6 +21,7 @@ enum {
 	NAME_MAX_LEN = 200, /* of a volume; the engine's end at 255 */
 	SERVICE_MAX_LEN = 128,
 	TIMEOUT_MAX_S = 24 * 3600,
+	STATUS_MAX = 599,
 	CPU_MAX_MILLIS = 1000000,
 };
 
@@ -149,6 +150,7 @@ read_check(const struct fl_json *service, struct fl_job_port *p, struct fl_err *
 	}
 	if (member_dup(check, "type", &p->check, err) == -1 ||
 	    member_dup(check, "path", &p->check_path, err) == -1 ||
+	    member_int(check, "status", STATUS_MAX, &p->check_status, err) == -1 ||
 	    member_int(check, "timeout_s", TIMEOUT_MAX_S, &p->timeout_s, err) == -1)
 		return -1;
 	if (strcmp(p->check, "none") != 0 && (is_udp || (strcmp(p->check, "tcp") != 0 && strcmp(p->check, "http") != 0)))
@@ -354,6 +356,8 @@ write_port(struct fl_jsonw *w, const struct fl_job_port *p)
 		fl_jsonw_open(w, "check", '{');
 		fl_jsonw_str(w, "type", p->check);
 		fl_jsonw_str_oe(w, "path", p->check_path);
+		if (p->check_status != 0)
+			fl_jsonw_int(w, "status", p->check_status);
 		fl_jsonw_int(w, "timeout_s", p->timeout_s);
 		fl_jsonw_close(w, '}');
 		fl_jsonw_close(w, '}');

@@ -56,7 +56,7 @@ static const char whole[] =
     "\"resources\":{\"memory\":1073741824,\"cpu\":500},\"system\":true,"
     "\"config\":{\"entrypoint\":[\"/runner/init\"],\"cmd\":[\"start\",\"\",\"web\"],\"env\":{\"A\":\"1\",\"_b2\":\"x=y\"},"
     "\"tty\":true,\"stdin\":true,\"working_dir\":\"/app\",\"host_network\":true,\"stop_on_detach\":true,\"stop_timeout_s\":0,"
-    "\"ports\":[{\"port\":0,\"proto\":\"tcp\",\"service\":{\"name\":\"x-web\",\"check\":{\"type\":\"http\",\"path\":\"/ping\",\"timeout_s\":5}}},"
+    "\"ports\":[{\"port\":0,\"proto\":\"tcp\",\"service\":{\"name\":\"x-web\",\"check\":{\"type\":\"http\",\"path\":\"/ping\",\"status\":204,\"timeout_s\":5}}},"
     "{\"port\":53,\"proto\":\"udp\"},{\"port\":53,\"proto\":\"tcp\",\"service\":{\"name\":\"dns\",\"check\":{\"type\":\"none\",\"timeout_s\":30}}}],"
     "\"volumes\":[{\"name\":\"postgres\",\"target\":\"/data\"},{\"name\":\"a.b-c_d\",\"target\":\"/x/..y/\"}]}}";
 
@@ -73,6 +73,7 @@ what_is_read_is_written_again(FL_UNUSED void **state)
 	assert_string_equal(j->cmd[2], "web");
 	assert_null(j->cmd[3]);
 	assert_string_equal(j->ports[0].check_path, "/ping");
+	assert_int_equal(j->ports[0].check_status, 204);
 	assert_int_equal(j->ports[0].timeout_s, 5);
 	assert_null(j->ports[1].service);
 	fl_buf_release(&b);

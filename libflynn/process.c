@@ -55,6 +55,7 @@ set_service(struct fl_job_port *port, const struct fl_json *service)
 	port->check = fl_xstrdup(fl_json_str(fl_json_get(check, "type"), "tcp"));
 	free(port->check_path);
 	port->check_path = fl_xstrdup_null(fl_json_str(fl_json_get(check, "path"), NULL));
+	port->check_status = (int)fl_json_int(fl_json_get(check, "status"), 0);
 	port->timeout_s = (int)fl_json_int(fl_json_get(check, "timeout_s"), port->timeout_s);
 }
 

@@ -64,7 +64,7 @@ a_job_says_whose_it_is(FL_UNUSED void **state)
 	fl_job_free(job);
 }
 
-/* "port/proto:service(check path timeout)" of each port. */
+/* "port/proto:service(check path status timeout)" of each port; status only where one is named. */
 static char *
 ports_of(const struct fl_job *job)
 {
@@ -75,7 +75,8 @@ ports_of(const struct fl_job *job)
 
 		fl_buf_addf(&b, "%s%d/%s", i > 0 ? " " : "", p->port, p->proto);
 		if (p->service != NULL)
-			fl_buf_addf(&b, ":%s(%s %s %d)", p->service, p->check, p->check_path != NULL ? p->check_path : "-", p->timeout_s);
+			fl_buf_addf(&b, ":%s(%s %s %.0d%s%d)", p->service, p->check, p->check_path != NULL ? p->check_path : "-",
+			    p->check_status, p->check_status != 0 ? " " : "", p->timeout_s);
 	}
 	return fl_buf_detach(&b);
 }
@@ -92,6 +93,7 @@ ports_are_read_in_every_spelling(FL_UNUSED void **state)
 		{ "{\"ports\":[{\"port\":0,\"proto\":\"\"},{\"port\":53,\"proto\":\"udp\"}]}", "0/tcp 53/udp" },
 		{ "{\"ports\":[{\"port\":80,\"service\":\"x\"}]}", "80/tcp:x(tcp - 30)" },
 		{ "{\"ports\":[{\"service\":{\"name\":\"x\",\"check\":{\"type\":\"http\",\"path\":\"/p\",\"timeout_s\":5}}}]}", "0/tcp:x(http /p 5)" },
+		{ "{\"ports\":[{\"service\":{\"name\":\"x\",\"check\":{\"type\":\"http\",\"status\":204}}}]}", "0/tcp:x(http - 204 30)" },
 		{ "{\"ports\":[{\"service\":{\"name\":\"\"}}]}", "0/tcp" },
 		{ "{\"ports\":[{},{}],\"service\":\"x\"}", "0/tcp:x(tcp - 30) 0/tcp" },
 		{ "{\"ports\":[{}],\"env\":{\"SD_NAME\":\"x\"}}", "0/tcp:x(tcp - 30)" },
