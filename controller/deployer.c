@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +10,12 @@
 #include "controller/deploy_decide.h"
 #include "controller/deployments.h"
 #include "controller/process_type.h"
+#include "controller/release_phase.h"
 #include "controller/row.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/list.h"
 #include "libflynn/log.h"
@@ -23,6 +26,8 @@
 /* A lease outlives two renewals that fail. */
 #define RENEW_S 3
 #define LEASE "interval '10 s'"
+/* A release phase may migrate a database. */
+#define PHASE_S 1800
 
 /* A deployment that is ours. */
 struct deploy {
@@ -31,6 +36,8 @@ struct deploy {
 	char id[FL_UUID_LEN + 1], app[FL_UUID_LEN + 1];
 	bool busy, dirty; /* a statement is under way; look again after it */
 	bool lost;	  /* not ours any more, or ended: freed when its statement ends */
+	bool phase_sent;  /* a host has the job of its release phase */
+	struct release_phase *phase; /* being brought on */
 };
 
 struct deployer {
@@ -50,7 +57,17 @@ static void
 deploy_free(struct deploy *p)
 {
 	LIST_REMOVE(p, link);
+	release_phase_free(p->phase);
 	free(p);
+}
+
+/* Nothing more is to be done for it here. */
+static void
+deploy_leave(struct deploy *p)
+{
+	if (p->phase_sent)
+		release_phase_sweep(p->deployer->c);
+	deploy_free(p);
 }
 
 /* A statement of p has ended. False: p is gone. */
@@ -59,11 +76,11 @@ deploy_done_waiting(struct deploy *p, const struct fl_err *err, const char *what
 {
 	p->busy = false;
 	if (err != NULL)
-		fl_log_warn("a deployment waits for the database", fl_str("deployment", p->id), fl_str("step", what),
+		fl_log_warn("a deployment waits", fl_str("deployment", p->id), fl_str("step", what),
 		    fl_str("err", err->msg));
 	if (!p->lost)
 		return true;
-	deploy_free(p);
+	deploy_leave(p);
 	return false;
 }
 
@@ -101,8 +118,8 @@ deploy_give_up(struct deploy *p, const char *why)
 static const char begin_sql[] =
     "UPDATE deployments d SET begun_at = clock_timestamp(), step_at = clock_timestamp(),"
     "  old_release_id = coalesce(f.release_id, a.release_id), old_processes = coalesce(f.processes, '{}'),"
-    "  processes = (SELECT coalesce(json_object_agg(p.key, p.value), '{}') FROM json_each(coalesce(f.processes, '{}')) p"
-    "   WHERE r.processes -> p.key IS NOT NULL)"
+    "  processes = coalesce(d.processes, (SELECT coalesce(json_object_agg(p.key, p.value), '{}')"
+    "   FROM json_each(coalesce(f.processes, '{}')) p WHERE r.processes -> p.key IS NOT NULL))"
     " FROM releases r, apps a LEFT JOIN LATERAL (SELECT o.release_id, o.processes FROM formations o"
     "   WHERE o.app_id = a.app_id AND o.deleted_at IS NULL"
     "   ORDER BY o.release_id = a.release_id DESC NULLS LAST, o.created_at DESC LIMIT 1) f ON true"
@@ -133,24 +150,19 @@ static const char look_sql[] =
     " d.processes, o.processes, n.processes, r.processes, a.deleted_at IS NOT NULL,"
     " d.new_release_id IS NOT DISTINCT FROM d.old_release_id,"
     " (SELECT json_agg(j) FROM (SELECT release_id = d.new_release_id AS new, type, state = 'up' AS up, count(*) AS n FROM jobs"
-    "   WHERE app_id = d.app_id AND release_id IN (d.old_release_id, d.new_release_id) AND type <> ''"
+    "   WHERE app_id = d.app_id AND release_id IN (d.old_release_id, d.new_release_id) AND type NOT IN ('', '" FL_JOB_TYPE_RELEASE "')"
     "    AND state IN ('starting', 'up', 'stopping') GROUP BY 1, 2, 3) j),"
     " (SELECT coalesce(nullif(host_error, ''), type || ' exited with status ' || exit_status, type || ' failed') FROM jobs"
     "   WHERE app_id = d.app_id AND release_id = d.new_release_id AND state IN ('crashed', 'failed') AND type <> ''"
-    "    AND updated_at >= d.begun_at ORDER BY updated_at LIMIT 1)"
+    "    AND updated_at >= d.begun_at ORDER BY updated_at LIMIT 1),"
+    " r.processes -> '" FL_JOB_TYPE_RELEASE "' IS NOT NULL, d.release_job, l.state, l.exit_status, l.host_error"
     " FROM deployments d JOIN apps a USING (app_id) JOIN releases r ON r.release_id = d.new_release_id"
     " LEFT JOIN formations o ON o.app_id = d.app_id AND o.release_id = d.old_release_id AND o.deleted_at IS NULL"
+    " LEFT JOIN jobs l ON l.job_id = d.release_job"
     " LEFT JOIN formations n ON n.app_id = d.app_id AND n.release_id = d.new_release_id AND n.deleted_at IS NULL"
     " WHERE d.deployment_id = $1 AND d.owner = $2 AND d.finished_at IS NULL";
-enum { STRATEGY, TIMEOUT_S, WAITED_S, WANTED, OLD, NEW, TYPES, APP_IS_GONE, IS_SAME, JOBS, FAILURE };
-
-static struct fl_json *
-column(const PGresult *res, int col)
-{
-	const char *text = fl_pg_str(res, 0, col, "null");
-
-	return fl_json_parse(text, strlen(text), NULL);
-}
+enum { STRATEGY, TIMEOUT_S, WAITED_S, WANTED, OLD, NEW, TYPES, APP_IS_GONE, IS_SAME, JOBS, FAILURE,
+	HAS_PHASE, PHASE_JOB, PHASE_STATE, PHASE_STATUS, PHASE_ERROR };
 
 /* The documents of a row; types borrow their names from them. */
 struct picture {
@@ -190,8 +202,8 @@ picture_count(struct picture *p, const struct fl_json *jobs)
 static void
 picture_read(struct picture *p, const PGresult *res)
 {
-	*p = (struct picture){ .wanted = column(res, WANTED), .old = column(res, OLD), .new = column(res, NEW),
-		.types = column(res, TYPES), .jobs = column(res, JOBS) };
+	*p = (struct picture){ .wanted = row_parse(res, 0, WANTED), .old = row_parse(res, 0, OLD), .new = row_parse(res, 0, NEW),
+		.types = row_parse(res, 0, TYPES), .jobs = row_parse(res, 0, JOBS) };
 	p->items = fl_xcalloc(fl_json_len(p->wanted) + fl_json_len(p->old) + fl_json_len(p->jobs) + 1, sizeof(*p->items));
 	for (size_t i = 0; i < fl_json_len(p->wanted); i++)
 		picture_type(p, fl_json_key_at(p->wanted, i));
@@ -210,6 +222,20 @@ picture_release(struct picture *p)
 	fl_json_free(p->types);
 	fl_json_free(p->jobs);
 	free(p->items);
+}
+
+/* What the new release's health checks may take is not counted. */
+static int
+picture_patience_s(const struct picture *p)
+{
+	int longest = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		int s = process_type_check_timeout_s(fl_json_get(p->types, p->items[i].name));
+
+		longest = s > longest ? s : longest;
+	}
+	return longest;
 }
 
 static void
@@ -253,32 +279,80 @@ deploy_late(struct deploy *p, const struct picture *pic, long long waited_s)
 }
 
 static void
+on_phase(bool is_sent, const struct fl_err *err, void *arg)
+{
+	struct deploy *p = arg;
+	bool is_wrong = err != NULL && err->kind != FL_ERR_UNAVAILABLE && err->kind != FL_ERR_TIMEOUT;
+
+	release_phase_free(p->phase);
+	p->phase = NULL;
+	p->phase_sent = is_sent && err == NULL;
+	if (is_wrong && !p->lost) {
+		deploy_give_up(p, err->msg);
+		return;
+	}
+	/* Who is away is asked again when the lease is renewed. */
+	if (deploy_done_waiting(p, err, "release phase") && err == NULL && (p->dirty || !is_sent))
+		deploy_look(p);
+}
+
+/* What the release runs before it replaces the old one. True: it has ended well, or there is none. */
+static bool
+deploy_phase_is_over(struct deploy *p, const PGresult *res, long long waited_s)
+{
+	const char *state = fl_pg_str(res, 0, PHASE_STATE, NULL);
+	char late[64];
+
+	if (!row_bool(res, 0, HAS_PHASE))
+		return true;
+	if (state == NULL && !p->phase_sent) {
+		p->busy = true;
+		p->dirty = false;
+		p->phase = release_phase_start(p->deployer->c, p->id, p->deployer->owner, on_phase, p);
+	} else if (state != NULL && strcmp(state, "down") == 0) {
+		if (fl_pg_int(res, 0, PHASE_STATUS, -1) == 0)
+			return true;
+		deploy_give_up(p, fl_pg_str(res, 0, PHASE_ERROR, "release was stopped before it had ended"));
+	} else if (waited_s >= PHASE_S) {
+		snprintf(late, sizeof(late), "release has not ended within %d s", PHASE_S);
+		deploy_give_up(p, late);
+	}
+	return false;
+}
+
+/* What ends it, or has to be done before jobs are replaced. True: nothing. */
+static bool
+deploy_may_replace(struct deploy *p, const PGresult *res, long long waited_s)
+{
+	if (row_bool(res, 0, APP_IS_GONE))
+		deploy_give_up(p, "the app was deleted");
+	else if (!row_is_null(res, 0, FAILURE))
+		deploy_give_up(p, fl_pg_str(res, 0, FAILURE, ""));
+	else if (row_bool(res, 0, IS_SAME))
+		deploy_finish(p);
+	else
+		return deploy_phase_is_over(p, res, waited_s);
+	return false;
+}
+
+static void
 deploy_decide_on(struct deploy *p, const PGresult *res)
 {
 	long long waited_s = fl_pg_int(res, 0, WAITED_S, 0);
-	bool is_late = waited_s >= fl_pg_int(res, 0, TIMEOUT_S, 0);
 	enum deploy_strategy strategy = DEPLOY_ONE_BY_ONE;
 	struct picture pic;
+	bool is_late;
 
 	if (row_is_null(res, 0, WAITED_S)) {
 		deploy_step(p, begin_sql, NULL, NULL);
 		p->dirty = true; /* look again after it */
 		return;
 	}
-	if (row_bool(res, 0, APP_IS_GONE)) {
-		deploy_give_up(p, "the app was deleted");
+	if (!deploy_may_replace(p, res, waited_s))
 		return;
-	}
-	if (!row_is_null(res, 0, FAILURE)) {
-		deploy_give_up(p, fl_pg_str(res, 0, FAILURE, ""));
-		return;
-	}
-	if (row_bool(res, 0, IS_SAME)) {
-		deploy_finish(p);
-		return;
-	}
 	deploy_strategy_parse(fl_pg_str(res, 0, STRATEGY, ""), &strategy);
 	picture_read(&pic, res);
+	is_late = waited_s >= fl_pg_int(res, 0, TIMEOUT_S, 0) + picture_patience_s(&pic);
 	switch (deploy_decide(strategy, pic.items, pic.n)) {
 	case DEPLOY_SCALE:
 		deploy_scale(p, &pic);
@@ -306,7 +380,7 @@ on_looked(const PGresult *res, const struct fl_err *err, void *arg)
 	if (!deploy_done_waiting(p, err, "look") || err != NULL)
 		return;
 	if (PQntuples(res) == 0) { /* another's, or it was cancelled */
-		deploy_free(p);
+		deploy_leave(p);
 		return;
 	}
 	deploy_decide_on(p, res);
@@ -406,11 +480,30 @@ on_notify(const char *payload, void *arg)
 {
 	struct deployer *d = arg;
 	char id[FL_UUID_LEN + 1];
+	struct deploy *p;
 
 	if (payload != NULL && !fl_uuid_parse(payload, id))
 		return;
+	if (payload == NULL) /* what was cancelled while nobody looked */
+		release_phase_sweep(d->c);
 	deployments_changed(d->c->deployments, payload != NULL ? id : NULL);
+	/* It may have been given up. */
+	if (payload != NULL && (p = deployer_find(d, id)) != NULL)
+		deploy_look(p);
 	deployer_claim(d);
+}
+
+/*
+ * Our job's id, so that after a death what was ours is ours at once: host starts the same job again, and never two of it.
+ * Any other when we are no job.
+ */
+static void
+set_owner(struct deployer *d)
+{
+	const char *job = getenv("FLYNN_JOB_ID"), *dash = job != NULL ? strchr(job, '-') : NULL;
+
+	if (dash == NULL || !fl_uuid_parse(dash + 1, d->owner))
+		fl_uuid_new(d->owner);
 }
 
 struct deployer *
@@ -420,7 +513,7 @@ deployer_start(struct controller *c)
 
 	d->c = c;
 	LIST_INIT(&d->deploys);
-	fl_uuid_new(d->owner);
+	set_owner(d);
 	d->renew = evtimer_new(c->base, on_renew, d);
 	fl_pg_listen(c->pg, "deployments", on_notify, d);
 	return d;

@@ -9,6 +9,7 @@
 #include "controller/body.h"
 #include "controller/controller.h"
 #include "controller/deploy_decide.h"
+#include "controller/process_type.h"
 #include "controller/query.h"
 #include "controller/subscriber.h"
 #include "controller/tx.h"
@@ -33,7 +34,7 @@
 	" d.processes, d.timeout_s, micros(d.created_at), micros(d.finished_at),"                        \
 	" CASE WHEN d.status = 'pending' THEN (SELECT o.deployment_id FROM deployments o"                \
 	"  WHERE o.app_id = d.app_id AND o.finished_at IS NULL AND o.created_at < d.created_at"          \
-	"  ORDER BY o.created_at DESC LIMIT 1) END"
+	"  ORDER BY o.created_at DESC LIMIT 1) END, d.release_job"
 
 const char deployments_give_up_sql[] =
     DEPLOYMENTS_LOCK
@@ -49,7 +50,7 @@ const char deployments_give_up_sql[] =
 struct follower {
 	struct subscriber sub;
 	char id[FL_UUID_LEN + 1];
-	char *status; /* that was told last */
+	char *told; /* its status and release phase, last */
 };
 
 struct deployments {
@@ -73,12 +74,29 @@ deployments_write(struct fl_jsonw *w, const char *key, const PGresult *res, int 
 	row_time(w, "created_at", res, row, 9);
 	row_time(w, "finished_at", res, row, 10);
 	row_id(w, "behind", res, row, 11);
+	row_str(w, "release_job", res, row, 12);
 	fl_jsonw_close(w, '}');
 }
 
 /* ---- asking for one ---- */
 
-enum { APP, RELEASE, STRATEGY, TIMEOUT, DEPLOYMENT };
+enum { APP, RELEASE, STRATEGY, TIMEOUT, PROCESSES, DEPLOYMENT };
+
+/* How many are to run is known to be right only with the release. */
+static enum tx_next
+check_processes(struct tx *tx, const PGresult *res)
+{
+	struct fl_json *types = row_parse(res, 0, 2), *counts = NULL;
+	struct fl_err err = { 0 };
+	int r;
+
+	if (tx->params[PROCESSES] != NULL)
+		counts = fl_json_parse(tx->params[PROCESSES], strlen(tx->params[PROCESSES]), NULL);
+	r = process_type_check_counts(counts, types, &err);
+	fl_json_free(types);
+	fl_json_free(counts);
+	return r == 0 ? TX_GO_ON : tx_fail(tx, err.kind, "processes", "%s", err.msg);
+}
 
 static enum tx_next
 on_locked(struct tx *tx, const PGresult *res)
@@ -91,7 +109,7 @@ on_locked(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
 	row_get_id(res, 0, 0, app);
 	tx_set(tx, APP, app);
-	return TX_GO_ON;
+	return check_processes(tx, res);
 }
 
 static enum tx_next
@@ -117,12 +135,12 @@ on_created(struct tx *tx, const PGresult *res)
 
 /* The lock on the app gives its deployments an order, and keeps its releases from being collected. */
 static const struct tx_step create_steps[] = {
-	{ "SELECT a.app_id, r.release_id FROM apps a"
+	{ "SELECT a.app_id, r.release_id, r.processes FROM apps a"
 	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
-	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s)"
-	  " SELECT $1::uuid, release_id, $3, $4::integer FROM releases WHERE release_id = $2 AND deleted_at IS NULL"
-	  " RETURNING deployment_id", 4, { APP, RELEASE, STRATEGY, TIMEOUT }, on_inserted },
+	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s, processes)"
+	  " SELECT $1::uuid, release_id, $3, $4::integer, $5::json FROM releases WHERE release_id = $2 AND deleted_at IS NULL"
+	  " RETURNING deployment_id", 5, { APP, RELEASE, STRATEGY, TIMEOUT, PROCESSES }, on_inserted },
 	{ "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", 1, { DEPLOYMENT }, on_created },
 };
 
@@ -148,6 +166,7 @@ deployments_create(struct fl_http_req *req, void *arg)
 	char id[FL_UUID_LEN + 1], timeout[16];
 	enum deploy_strategy known;
 	struct tx *tx;
+	char *processes;
 
 	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "strategy", 64, &strategy) == -1 ||
 	    read_timeout(req, in, timeout) == -1)
@@ -165,7 +184,10 @@ deployments_create(struct fl_http_req *req, void *arg)
 	tx_set(tx, RELEASE, id);
 	tx_set(tx, STRATEGY, strategy);
 	tx_set(tx, TIMEOUT, timeout);
+	processes = body_text(fl_json_get(in, "processes"), NULL);
+	tx_set(tx, PROCESSES, processes);
 	tx_run(tx);
+	free(processes);
 }
 
 /* ---- looking at them ---- */
@@ -187,22 +209,25 @@ of(struct subscriber *s)
 static void
 follower_free(struct subscriber *s)
 {
-	free(of(s)->status);
+	free(of(s)->told);
 	free(s);
 }
 
-/* Tell of the row, if its status is another than before. True: it was the last. */
+/* Tell of the row, if its status or release phase is another than before. True: it was the last. */
 static bool
 follower_tell(struct follower *f, const PGresult *res)
 {
 	const char *status = fl_pg_str(res, 0, 5, "");
+	char *now = fl_xasprintf("%s %s", status, fl_pg_str(res, 0, 12, ""));
 	struct fl_buf b = { 0 };
 	struct fl_jsonw w = fl_jsonw(&b);
 
-	if (f->status != NULL && strcmp(f->status, status) == 0)
+	if (f->told != NULL && strcmp(f->told, now) == 0) {
+		free(now);
 		return false;
-	free(f->status);
-	f->status = fl_xstrdup(status);
+	}
+	free(f->told);
+	f->told = now;
 	deployments_write(&w, NULL, res, 0);
 	fl_http_sse_send(f->sub.req, status, NULL, fl_buf_cstr(&b));
 	fl_buf_release(&b);

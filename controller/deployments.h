@@ -14,11 +14,14 @@ void deployments_free(struct deployments *ds);
 /* A deployment has another status; NULL: any may have. */
 void deployments_changed(struct deployments *ds, const char *deployment_id);
 
-/* Queue a release ({"id"}, optionally "strategy" and "timeout") for the app. */
+/*
+ * Queue a release ({"id"}, optionally "strategy", "timeout" and "processes", how many are to run of each type; without them
+ * as many as run then) for the app.
+ */
 void deployments_create(struct fl_http_req *req, void *arg);
 /* Those of an app, the newest first. */
 void deployments_list(struct fl_http_req *req, void *arg);
-/* One; with Accept: text/event-stream the deployment at each change of its status, until it has ended. */
+/* One; with Accept: text/event-stream the deployment when its status changes and its release phase begins, until it has ended. */
 void deployments_get(struct fl_http_req *req, void *arg);
 /* Give it up: what ran before runs again. 400 when it has ended. */
 void deployments_cancel(struct fl_http_req *req, void *arg);

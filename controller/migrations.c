@@ -425,6 +425,15 @@ const struct migration migrations[] = {
 	     "   WHERE t.uri = ref AND r.deleted_at IS NULL)"
 	     "  ELSE false END $$" },
 	{ 6, "INSERT INTO schema_migrations (id) VALUES (6)" },
+
+	/* Version 7: the job of a deployment's release phase. */
+	{ 7, "ALTER TABLE deployments ADD COLUMN release_job text" },
+	{ 7, "CREATE FUNCTION notify_release_job() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " PERFORM pg_notify('deployments', NEW.deployment_id::text);"
+	     " RETURN NULL; END $$" },
+	{ 7, "CREATE TRIGGER notify_release_job AFTER UPDATE ON deployments"
+	     " FOR EACH ROW WHEN (OLD.release_job IS DISTINCT FROM NEW.release_job) EXECUTE FUNCTION notify_release_job()" },
+	{ 7, "INSERT INTO schema_migrations (id) VALUES (7)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

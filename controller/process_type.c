@@ -7,6 +7,7 @@
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/process.h"
 
@@ -16,6 +17,8 @@
 #define MAX_VOLUMES 16
 #define NAME_MAX_BYTES 64
 #define PATH_MAX_BYTES 64
+#define CHECK_TIMEOUT_MAX_S 3600
+#define CHECK_PATH_MAX_BYTES 1024
 
 /* A name becomes part of file, service and volume names. */
 static int
@@ -28,6 +31,42 @@ check_name(const char *name, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is no name of a process type: take 1 to %d letters, "
 						       "digits, dashes and underscores", name, NAME_MAX_BYTES);
 	return 0;
+}
+
+/* How a port's health is asked for: {"type","path","status","timeout_s"}. */
+static int
+check_check(const struct fl_json *check, struct fl_err *err)
+{
+	const char *kind = "", *path = "";
+	int64_t status = 0, timeout_s = 0;
+
+	if (fl_json_is_null(check))
+		return 0;
+	if (fl_json_type(check) != FL_JSON_OBJECT)
+		return fl_err_set(err, FL_ERR_INVALID, "a check must be an object");
+	if (fl_json_member_str(check, "type", &kind, err) == -1 || fl_json_member_str(check, "path", &path, err) == -1 ||
+	    fl_json_member_int(check, "status", 0, 599, &status, err) == -1 ||
+	    fl_json_member_int(check, "timeout_s", 0, CHECK_TIMEOUT_MAX_S, &timeout_s, err) == -1)
+		return -1;
+	if (*kind != '\0' && strcmp(kind, "tcp") != 0 && strcmp(kind, "http") != 0 && strcmp(kind, "none") != 0)
+		return fl_err_set(err, FL_ERR_INVALID, "a check is tcp, http or none, and not \"%.40s\"", kind);
+	if (*path != '\0' && (*path != '/' || path[strcspn(path, " \r\n\t")] != '\0' || strlen(path) > PATH_MAX_BYTES))
+		return fl_err_set(err, FL_ERR_INVALID, "a check's path begins with / and has no blanks");
+	return 0;
+}
+
+static int
+check_service(const struct fl_json *service, struct fl_err *err)
+{
+	const char *name = "";
+
+	if (fl_json_is_null(service) || fl_json_type(service) == FL_JSON_STRING)
+		return 0;
+	if (fl_json_type(service) != FL_JSON_OBJECT)
+		return fl_err_set(err, FL_ERR_INVALID, "a service must be a name or an object");
+	if (fl_json_member_str(service, "name", &name, err) == -1)
+		return -1;
+	return check_check(fl_json_get(service, "check"), err);
 }
 
 static int
@@ -44,7 +83,7 @@ check_port(const struct fl_json *port, struct fl_err *err)
 		return -1;
 	if (*proto != '\0' && strcmp(proto, "tcp") != 0 && strcmp(proto, "udp") != 0)
 		return fl_err_set(err, FL_ERR_INVALID, "proto must be tcp or udp and not \"%.40s\"", proto);
-	return 0;
+	return check_service(fl_json_get(port, "service"), err);
 }
 
 /* Ports are an array; the oldest clients send how many there are of each protocol, and send it always. */
@@ -298,6 +337,8 @@ process_type_check_counts(const struct fl_json *counts, const struct fl_json *ty
 			return refuse_unknown_type(name, types, err);
 		if (check_count(name, fl_json_at(counts, i), err) == -1)
 			return -1;
+		if (strcmp(name, FL_JOB_TYPE_RELEASE) == 0 && fl_json_int(fl_json_at(counts, i), 0) > 0)
+			return fl_err_set(err, FL_ERR_INVALID, "release cannot be scaled: it runs once, before its release replaces another");
 	}
 	return 0;
 }
@@ -308,10 +349,25 @@ process_type_check_protected(const struct fl_json *counts, const struct fl_json 
 	for (size_t i = 0; i < fl_json_len(types); i++) {
 		const char *name = fl_json_key_at(types, i);
 
-		if (fl_json_int(fl_json_get(counts, name), 0) == 0)
+		if (strcmp(name, FL_JOB_TYPE_RELEASE) != 0 && fl_json_int(fl_json_get(counts, name), 0) == 0)
 			return fl_err_set(err, FL_ERR_INVALID, "the app is protected: %.80s cannot be scaled to 0", name);
 	}
 	return 0;
+}
+
+int
+process_type_check_timeout_s(const struct fl_json *type)
+{
+	const struct fl_json *ports = fl_json_get(type, "ports");
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < fl_json_len(ports); i++) {
+		const struct fl_json *check = fl_json_get(fl_json_get(fl_json_at(ports, i), "service"), "check");
+		int64_t s = fl_json_int(fl_json_get(check, "timeout_s"), 0);
+
+		longest = s > longest && s <= CHECK_TIMEOUT_MAX_S ? s : longest;
+	}
+	return (int)longest;
 }
 
 bool

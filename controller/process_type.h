@@ -29,4 +29,7 @@ bool process_type_has_volume(const struct fl_json *type);
 /* Whether two jobs of the process type cannot run beside one another: it has a volume or a fixed port. */
 bool process_type_is_exclusive(const struct fl_json *type);
 
+/* The longest that a health check of its ports may take, where one says so; 0: none does. */
+int process_type_check_timeout_s(const struct fl_json *type);
+
 #endif

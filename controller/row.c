@@ -58,12 +58,19 @@ row_int(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int c
 		fl_jsonw_int(w, key, fl_pg_int(res, row, col, 0));
 }
 
+struct fl_json *
+row_parse(const PGresult *res, int row, int col)
+{
+	const char *text = fl_pg_str(res, row, col, "null");
+
+	return fl_json_parse(text, strlen(text), NULL);
+}
+
 /* Written again rather than copied: PostgreSQL's own functions put spaces into it. */
 void
 row_json(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col)
 {
-	const char *text = fl_pg_str(res, row, col, "null");
-	struct fl_json *v = fl_json_parse(text, strlen(text), NULL);
+	struct fl_json *v = row_parse(res, row, col);
 
 	if (fl_json_len(v) > 0)
 		fl_jsonw_value(w, key, v);

@@ -12,6 +12,7 @@
 
 #include "libflynn/uuid.h"
 
+struct fl_json;
 struct fl_jsonw;
 
 /* Writes one row as a value under key (NULL in arrays and at the top). */
@@ -24,6 +25,8 @@ void row_time(struct fl_jsonw *w, const char *key, const PGresult *res, int row,
 void row_int(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col);
 /* A json column; an empty object or array counts as empty. */
 void row_json(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col);
+/* A json column, parsed, which the caller frees; JSON null for NULL. */
+struct fl_json *row_parse(const PGresult *res, int row, int col);
 bool row_bool(const PGresult *res, int row, int col);
 bool row_is_null(const PGresult *res, int row, int col);
 /* A uuid column without its hyphens; "" for NULL. */

@@ -267,6 +267,129 @@ def the_same_release_again_is_done_at_once(w):
 
 
 @case
+def of_an_app_of_which_nothing_ran_it_says_how_many_are_to_run(w):
+    app = w.app()["name"]
+    release = w.release("web", "clock")
+    made = w.ok("POST", f"/apps/{app}/deploy", {"id": release, "processes": {"web": 2}})
+    formation = f"/apps/{app}/formations/{release}"
+    wait_for("one to be asked for", lambda: w.get(formation).status == 200 and w.get(formation).json["processes"] == {"web": 1})
+    assert w.get(f"/apps/{app}/release").status == 404
+    w.job(app, release)
+    wait_for("the other", lambda: w.get(formation).json["processes"] == {"web": 2})
+    w.job(app, release)
+    wait_for("it to end", lambda: w.ok("GET", f"/deployments/{made['id']}")["status"] == "complete")
+    assert w.ok("GET", f"/apps/{app}/release")["id"] == release
+
+
+@case
+def a_first_one_that_fails_leaves_nothing(w):
+    app = w.app()["name"]
+    release = w.release("web")
+    made = w.ok("POST", f"/apps/{app}/deploy", {"id": release, "processes": {"web": 1}})
+    wait_for("it to be asked for", lambda: w.get(f"/apps/{app}/formations/{release}").status == 200)
+    w.job(app, release, "failed", host_error="web exited 7 after 0.4 s")
+    wait_for("it to fail", lambda: w.ok("GET", f"/deployments/{made['id']}")["status"] == "failed")
+    assert w.get(f"/apps/{app}/formations/{release}").status == 404 and w.get(f"/apps/{app}/release").status == 404
+
+
+# ---- the release phase ----
+
+
+class Phase(Deploy):
+    """A deployment of a release with a process type "release"."""
+
+    def __init__(self, w, count=1, cmd=("start", "release")):
+        super().__init__(w, count)
+        self.new = w.ok("POST", "/releases", {"artifact": w.artifact(), "env": {"NEW": "yes"}, "processes": {
+            "web": {"cmd": ["start", "web"]}, "release": {"cmd": list(cmd), "env": {"OF": "release"}}}})["id"]
+
+    def phase(self):
+        """The id of its job, once its host has it."""
+        id = wait_for("the release phase", lambda: self.now().get("release_job"))
+        wait_for("its host to have it", lambda: self.w.host(f"/host/jobs/{id}").status == 200)
+        return id
+
+    def record(self, id, state, **more):
+        self.w.ok("PUT", f"/apps/{self.app}/jobs/{id}", {"id": id, "release": self.new, "type": "release", "state": state, **more})
+
+
+@case
+def a_release_phase_runs_once_before_the_switch(w):
+    d = Phase(w)
+    d.start()
+    id = d.phase()
+    job = w.host(f"/host/jobs/{id}").json["job"]
+    assert job["config"]["cmd"] == ["start", "release"] and job["config"]["env"]["NEW"] == "yes", job
+    assert job["config"]["env"]["OF"] == "release" and job["metadata"]["flynn-controller.type"] == "release", job
+    assert job["metadata"]["flynn-controller.release"] == d.new, job
+    d.record(id, "up")
+    assert (d.count(d.old), d.count(d.new)) == (1, 0) and d.release() == d.old
+    d.record(id, "down", exit_status=0)
+    d.asked(1, 1)
+    d.up()
+    d.down()
+    assert d.ends("complete")["release_job"] == id and d.release() == d.new
+    assert d.count(d.new, "release") == 0
+
+
+@case
+def one_that_fails_fails_the_deployment_with_its_sentence(w):
+    d = Phase(w)
+    d.start()
+    d.record(d.phase(), "crashed", exit_status=1, host_error="release exited 1 after 0.4 s\nno table")
+    assert d.ends("failed")["error"] == "release exited 1 after 0.4 s\nno table"
+    assert (d.count(d.old), d.count(d.new)) == (1, 0) and d.release() == d.old
+    d.start()  # and nothing of it is in the way of the next
+    d.record(d.phase(), "down", exit_status=0)
+    d.asked(1, 1)
+
+
+@case
+def one_that_is_stopped_fails_it_too(w):
+    d = Phase(w)
+    d.start()
+    d.record(d.phase(), "down", exit_status=143)
+    assert d.ends("failed")["error"] == "release was stopped before it had ended"
+
+
+@case
+def one_that_no_host_takes_fails_it_with_the_reason(w):
+    d = Phase(w, cmd=["refuse"])
+    d.start()
+    failed = d.ends("failed")
+    assert failed["error"].endswith(": image x is not here"), failed
+
+
+@case
+def giving_the_deployment_up_stops_it(w):
+    d = Phase(w)
+    d.start()
+    id = d.phase()
+    d.record(id, "up")
+    assert w.ok("DELETE", f"/deployments/{d.deployment['id']}")["status"] == "cancelled"
+    wait_for("its job to be stopped", lambda: w.host(f"/host/jobs/{id}").status == 404)
+
+
+@case
+def the_stream_tells_of_its_job(w):
+    d = Phase(w)
+    d.start()
+    id = d.phase()
+    with Stream(f"/deployments/{d.deployment['id']}", port=OTHER_PORT) as s:
+        event, _, data = s.next()
+        assert event == "running" and json.loads(data)["release_job"] == id, data
+        d.record(id, "crashed", host_error="release exited 1 after 0.4 s")
+        assert s.next()[0] == "failed" and s.next() is None
+
+
+@case
+def it_is_never_scaled(w):
+    app, _, release = w.living("web", "release")
+    w.ask("PUT", f"/apps/{app}/formations/{release}", {"processes": {"release": 1}}).refuses("processes", "release cannot be scaled")
+    w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 1, "release": 0}})
+
+
+@case
 def what_cannot_be_deployed_is_refused(w):
     app, _, release = w.living()
     w.ask("POST", f"/apps/{app}/deploy", {}).refuses("id", "is missing")
@@ -274,6 +397,8 @@ def what_cannot_be_deployed_is_refused(w):
     w.ask("POST", f"/apps/{app}/deploy", {"id": 7}).refuses("id")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "strategy": "blue-green"}).refuses("strategy", "one-by-one")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "timeout": 0}).refuses("timeout", "from 1 to 3600")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": release, "processes": {"nope": 1}}).refuses("processes", "no process type")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": release, "processes": 1}).refuses("processes")
     w.ask("POST", "/apps/nobody/deploy", {"id": release}).empty(404)
     w.get("/apps/nobody/deployments").empty(404)
     w.get(f"/deployments/{NOBODY}").empty(404)
