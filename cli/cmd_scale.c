@@ -9,6 +9,7 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
+#include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/rollout.h"
 #include "libflynn/url.h"
@@ -59,6 +60,13 @@ goal_of(const struct scale *s, const char *type)
 		if (strcmp(s->goals[i].type, type) == 0)
 			return &s->goals[i];
 	return NULL;
+}
+
+/* A release phase runs when its release is deployed. */
+static bool
+is_scaled(const char *type)
+{
+	return strcmp(type, FL_JOB_TYPE_RELEASE) != 0;
 }
 
 static int
@@ -132,7 +140,8 @@ show_json(const struct scale *s)
 
 	fl_jsonw_open(&w, NULL, '{');
 	for (size_t i = 0; i < fl_json_len(types); i++)
-		fl_jsonw_int(&w, fl_json_key_at(types, i), count_of(s, fl_json_key_at(types, i)));
+		if (is_scaled(fl_json_key_at(types, i)))
+			fl_jsonw_int(&w, fl_json_key_at(types, i), count_of(s, fl_json_key_at(types, i)));
 	fl_jsonw_close(&w, '}');
 	printf("%s\n", fl_buf_cstr(&text));
 	fl_buf_release(&text);
@@ -147,6 +156,8 @@ show_table(const struct scale *s)
 	char count[24];
 
 	for (size_t i = 0; i < fl_json_len(types); i++) {
+		if (!is_scaled(fl_json_key_at(types, i)))
+			continue;
 		snprintf(count, sizeof(count), "%lld", (long long)count_of(s, fl_json_key_at(types, i)));
 		table_row(t, fl_json_key_at(types, i), count);
 	}

@@ -41,13 +41,21 @@ on_status(const char *status, const char *behind, FL_UNUSED void *arg)
 {
 	if (strcmp(status, "pending") == 0 && *behind != '\0')
 		fprintf(stderr, "Waiting for deployment %s to end...\n", behind);
+	else if (strcmp(status, "releasing") == 0)
+		fprintf(stderr, "Running the release phase...\n");
+}
+
+static void
+on_output(const char *data, size_t len, FL_UNUSED void *arg)
+{
+	fwrite(data, 1, len, stderr);
 }
 
 int
 release_deploy(struct cli *cli, const char *app, const char *id, struct fl_err *err)
 {
 	struct fl_http_call_opts where = { 0 };
-	struct fl_deploy deploy = { .app = app, .release = id, .timeout_s = DEPLOY_S, .on_status = on_status };
+	struct fl_deploy deploy = { .app = app, .release = id, .timeout_s = DEPLOY_S, .on_status = on_status, .on_output = on_output };
 	int r;
 
 	client_opts(cli, "", &where);

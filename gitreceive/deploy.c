@@ -8,15 +8,14 @@
 #include "libflynn/buf.h"
 #include "libflynn/deploy.h"
 #include "libflynn/err.h"
+#include "libflynn/job.h"
 #include "libflynn/json.h"
-#include "libflynn/rollout.h"
 #include "libflynn/xmalloc.h"
 #include "output.h"
 #include "types.h"
 
-#define WAIT_S 120
 /* A deployment replaces jobs one by one, each of which may take a while, and may have to wait for another one. */
-#define REPLACE_S 3600
+#define DEPLOY_S 3600
 
 static bool
 is_web(const char *type)
@@ -127,16 +126,6 @@ create_artifact(const struct cluster *c, struct fl_err *err)
 	return id;
 }
 
-static int
-put(const struct cluster *c, const char *path, const char *body, struct fl_err *err)
-{
-	struct fl_json *answer = cluster_call(c, "PUT", path, body, err);
-	int r = answer != NULL ? 0 : -1;
-
-	fl_json_free(answer);
-	return r;
-}
-
 /* One deployment under way. */
 struct deployment {
 	const struct cluster *cluster;
@@ -144,6 +133,7 @@ struct deployment {
 	const struct fl_json *last; /* release; JSON null */
 	bool first;		    /* nobody has said yet how many shall run */
 	bool has_web;
+	bool has_release; /* phase, which has not begun */
 	char *release; /* the new one's id */
 };
 
@@ -166,109 +156,44 @@ find_out_if_first(struct deployment *d, struct fl_err *err)
 	return -1;
 }
 
-static int
-set_release(const struct deployment *d, const char *release, struct fl_err *err)
-{
-	char *path = fl_xasprintf("/apps/%s/release", d->app), *body = fl_xasprintf("{\"id\":\"%s\"}", release);
-	int r = put(d->cluster, path, body, err);
-
-	free(path);
-	free(body);
-	return r;
-}
-
-static int
-set_formation(const struct deployment *d, const char *method, const char *body, struct fl_err *err)
-{
-	char *path = fl_xasprintf("/apps/%s/formations/%s", d->app, d->release);
-	struct fl_json *answer = cluster_call(d->cluster, method, path, body, err);
-	int r = answer != NULL ? 0 : -1;
-
-	fl_json_free(answer);
-	free(path);
-	return r;
-}
-
-static char *
-change(void *arg, struct fl_err *err)
-{
-	const struct deployment *d = arg;
-
-	if (set_release(d, d->release, err) == -1 ||
-	    (d->has_web && set_formation(d, "PUT", "{\"processes\":{\"web\":1}}", err) == -1))
-		return NULL;
-	if (d->has_web) {
-		output_line("=====> Added default web=1 formation");
-		output_line("-----> Waiting for its jobs to serve...");
-	}
-	return fl_xstrdup(d->release);
-}
-
 static void
-roll_back(const struct deployment *d)
+on_status(const char *status, const char *behind, void *arg)
 {
-	const char *last_id = fl_json_str(fl_json_get(d->last, "id"), NULL);
-	struct fl_err err;
-	int r = set_formation(d, "DELETE", NULL, &err);
+	struct deployment *d = arg;
 
-	if (last_id != NULL && r == 0)
-		r = set_release(d, last_id, &err);
-	if (r == -1)
-		output_line(" !     The release could not be taken back: %s", err.msg);
-}
-
-/* A first release has nothing to replace: it is set, scaled, and taken back when its jobs do not come up. */
-static int
-set_first(struct deployment *d, const char *url, struct fl_err *err)
-{
-	char web[] = "web";
-	const struct fl_rollout_goal goal = { web, 1 };
-	struct fl_rollout rollout = {
-		.controller = url, .key = d->cluster->controller_key, .app = d->app, .goals = &goal, .n_goals = 1, .timeout_s = WAIT_S,
-		.change = change, .arg = d
-	};
-	char *release;
-
-	if (!d->has_web) {
-		release = change(d, err);
-		free(release);
-		return release != NULL ? 0 : -1;
-	}
-	if (fl_rollout_run(&rollout, err) == 0)
-		return 0;
-	roll_back(d);
-	return -1;
-}
-
-static void
-on_status(const char *status, const char *behind, FL_UNUSED void *arg)
-{
-	if (strcmp(status, "pending") == 0 && *behind != '\0')
+	if (strcmp(status, "pending") == 0 && *behind != '\0') {
 		output_line("-----> Waiting for deployment %s to end...", behind);
-	else if (strcmp(status, "running") == 0)
+	} else if (strcmp(status, "releasing") == 0) {
+		output_line("-----> Running the release phase...");
+		d->has_release = false;
+	} else if (strcmp(status, "running") == 0 && !d->has_release) {
 		output_line("-----> Waiting for its jobs to serve...");
+	}
 }
 
-static int
-replace(const struct deployment *d, const char *url, struct fl_err *err)
+static void
+on_output(const char *data, size_t len, FL_UNUSED void *arg)
 {
-	struct fl_deploy deploy = {
-		.controller = url, .key = d->cluster->controller_key, .app = d->app, .release = d->release, .timeout_s = REPLACE_S,
-		.on_status = on_status
-	};
-
-	if (fl_deploy_run(&deploy, err) == 0)
-		return 0;
-	output_line(" !     The release before serves on.");
-	return -1;
+	output_write(data, len);
 }
 
+/* Of an app of which nothing has run, one job serves the web from now on; of others, as many as do. */
 static int
 switch_over(struct deployment *d, struct fl_err *err)
 {
 	char *url = fl_xasprintf("http://%s", d->cluster->controller);
-	int r = d->first ? set_first(d, url, err) : replace(d, url, err);
+	struct fl_deploy deploy = {
+		.controller = url, .key = d->cluster->controller_key, .app = d->app, .release = d->release, .timeout_s = DEPLOY_S,
+		.on_status = on_status, .on_output = on_output, .arg = d
+	};
+	int r;
 
+	if (d->first && d->has_web) {
+		deploy.processes = "{\"web\":1}";
+		output_line("=====> Added default web=1 formation");
+	}
+	if ((r = fl_deploy_run(&deploy, err)) == -1 && !d->first)
+		output_line(" !     The release before serves on.");
 	free(url);
 	return r;
 }
@@ -277,11 +202,13 @@ int
 deploy_run(const struct cluster *c, const char *app, const struct fl_json *last, const char *slug_url,
     const struct types *types, struct fl_err *err)
 {
-	struct deployment d = { .cluster = c, .app = app, .last = last, .has_web = has_type(types, "web") };
+	struct deployment d = { .cluster = c, .app = app, .last = last };
 	struct fl_buf text = { 0 };
 	char *artifact = NULL;
 	int r = -1;
 
+	d.has_web = has_type(types, "web");
+	d.has_release = has_type(types, FL_JOB_TYPE_RELEASE);
 	output_line("-----> Creating release...");
 	if ((artifact = create_artifact(c, err)) == NULL)
 		goto out;

@@ -1,5 +1,6 @@
 #include "libflynn/deploy.h"
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,16 +9,32 @@
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/frame.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/sse_client.h"
 #include "libflynn/xmalloc.h"
 
+/* The end of the release phase's output is waited for behind that of the deployment. */
+#define OUTPUT_END_S 5
+
+/* The log of the release phase's job. */
+struct output {
+	char *job; /* NULL: there is none yet */
+	struct fl_http_call *call; /* NULL: not being read */
+	bool whole;
+	struct evbuffer *in;
+	struct fl_frame_reader reader;
+	size_t shown, skip; /* bytes: a log that is read again begins at its beginning */
+};
+
 struct deploy {
 	const struct fl_deploy *opts;
 	struct event_base *base;
+	struct fl_http_client *http;
 	char *id;
-	bool complete;
+	struct output output;
+	bool complete, over;
 	struct fl_err err;
 	struct fl_err lost; /* why the stream is not there, if it is not */
 };
@@ -25,7 +42,113 @@ struct deploy {
 static void
 end(struct deploy *d)
 {
-	event_base_loopbreak(d->base);
+	static const struct timeval wait = { OUTPUT_END_S, 0 };
+
+	d->over = true;
+	if (d->output.call != NULL)
+		event_base_loopexit(d->base, &wait);
+	else
+		event_base_loopbreak(d->base);
+}
+
+static void
+tell_status(const struct deploy *d, const char *status, const char *behind)
+{
+	if (d->opts->on_status != NULL)
+		d->opts->on_status(status, behind, d->opts->arg);
+}
+
+/* ---- what the release phase says ---- */
+
+static void
+output_show(struct deploy *d, const char *data, size_t len)
+{
+	struct output *o = &d->output;
+	size_t seen = len < o->skip ? len : o->skip;
+
+	o->skip -= seen;
+	o->shown += len - seen;
+	if (len > seen)
+		d->opts->on_output(data + seen, len - seen, d->opts->arg);
+}
+
+static int
+on_output(const char *data, size_t len, void *arg)
+{
+	struct deploy *d = arg;
+	struct output *o = &d->output;
+	struct fl_frame f;
+	int r;
+
+	evbuffer_add(o->in, data, len);
+	while ((r = fl_frame_read(&o->reader, o->in, &f, NULL)) == 1) {
+		if (f.type == FL_FRAME_DATA && f.len > 0)
+			output_show(d, (const char *)f.data, f.len);
+		else if (f.type == FL_FRAME_EXIT)
+			o->whole = true;
+	}
+	return r;
+}
+
+static void
+on_output_end(FL_UNUSED const struct fl_http_result *res, FL_UNUSED const struct fl_err *err, void *arg)
+{
+	struct deploy *d = arg;
+
+	d->output.call = NULL;
+	if (d->over)
+		end(d);
+	else if (d->output.whole)
+		tell_status(d, "running", "");
+}
+
+/* Read it, or go on reading when the controller is back. */
+static void
+output_read(struct deploy *d)
+{
+	struct fl_http_call_opts opts = { .key = d->opts->key, .pin = d->opts->pin, .timeout_ms = -1, .on_data = on_output };
+	struct output *o = &d->output;
+	char *url;
+
+	if (o->job == NULL || o->whole || o->call != NULL || d->opts->on_output == NULL)
+		return;
+	evbuffer_drain(o->in, evbuffer_get_length(o->in));
+	o->reader.left = 0;
+	o->skip = o->shown;
+	url = fl_xasprintf("%s/apps/%s/jobs/%s/log?tail=true&wait=true", d->opts->controller, d->opts->app, o->job);
+	opts.url = url;
+	o->call = fl_http_client_start(d->http, &opts, on_output_end, d);
+	free(url);
+}
+
+static void
+output_begin(struct deploy *d, const char *job)
+{
+	if (d->output.job != NULL)
+		return;
+	d->output.job = fl_xstrdup(job);
+	tell_status(d, "releasing", "");
+	output_read(d);
+}
+
+/* ---- the deployment ---- */
+
+/* It has not ended. */
+static void
+tell(struct deploy *d, const struct fl_json *v, const char *status)
+{
+	const char *job = fl_json_str(fl_json_get(v, "release_job"), NULL);
+
+	if (job == NULL)
+		tell_status(d, status, fl_json_str(fl_json_get(v, "behind"), ""));
+	else
+		output_begin(d, job);
+}
+
+static void
+on_open(void *arg)
+{
+	output_read(arg);
 }
 
 static void
@@ -40,8 +163,7 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 		d->complete = true;
 		end(d);
 	} else if (fl_json_is_null(fl_json_get(v, "finished_at"))) {
-		if (d->opts->on_status != NULL)
-			d->opts->on_status(status, fl_json_str(fl_json_get(v, "behind"), ""), d->opts->arg);
+		tell(d, v, status);
 	} else {
 		fl_err_set(&d->err, FL_ERR_UNAVAILABLE, "%s", fl_json_str(fl_json_get(v, "error"), status));
 		end(d);
@@ -92,6 +214,8 @@ begin(const struct fl_deploy *opts, struct fl_err *err)
 	fl_jsonw_str(&w, "id", opts->release);
 	if (opts->strategy != NULL)
 		fl_jsonw_str(&w, "strategy", opts->strategy);
+	if (opts->processes != NULL)
+		fl_jsonw_raw(&w, "processes", opts->processes);
 	fl_jsonw_close(&w, '}');
 	call.body = fl_buf_cstr(&body);
 	call.body_len = body.len;
@@ -106,25 +230,29 @@ begin(const struct fl_deploy *opts, struct fl_err *err)
 int
 fl_deploy_run(const struct fl_deploy *opts, struct fl_err *err)
 {
-	const struct fl_sse_client_ops ops = { .url = stream_url, .on_event = on_event, .on_error = on_error, .pin = opts->pin };
+	const struct fl_sse_client_ops ops = {
+		.url = stream_url, .on_open = on_open, .on_event = on_event, .on_error = on_error, .pin = opts->pin
+	};
 	struct deploy d = { .opts = opts };
 	struct timeval tv = { opts->timeout_s, 0 };
-	struct fl_http_client *http;
 	struct fl_sse_client *stream;
 	struct event *deadline;
 
 	if ((d.id = begin(opts, err)) == NULL)
 		return -1;
 	d.base = event_base_new();
-	http = fl_http_client_new(d.base, opts->key);
-	stream = fl_sse_client_start(http, &ops, &d);
+	d.http = fl_http_client_new(d.base, opts->key);
+	d.output.in = evbuffer_new();
+	stream = fl_sse_client_start(d.http, &ops, &d);
 	deadline = evtimer_new(d.base, on_deadline, &d);
 	evtimer_add(deadline, &tv);
 	event_base_dispatch(d.base);
 	event_free(deadline);
 	fl_sse_client_free(stream);
-	fl_http_client_free(http);
+	fl_http_client_free(d.http);
+	evbuffer_free(d.output.in);
 	event_base_free(d.base);
+	free(d.output.job);
 	free(d.id);
 	if (!d.complete && err != NULL)
 		*err = d.err;

@@ -7,6 +7,8 @@
 #ifndef FL_DEPLOY_H
 #define FL_DEPLOY_H
 
+#include <stddef.h>
+
 struct fl_err;
 
 struct fl_deploy {
@@ -15,9 +17,15 @@ struct fl_deploy {
 	const char *app;
 	const char *release;
 	const char *strategy; /* NULL: the controller's default */
+	const char *processes; /* JSON object of how many of each type are to run; NULL: as many as run now */
 	int timeout_s;	      /* for all of it */
-	/* It has another status: pending, with the id of the deployment that it waits behind, or running. May be NULL. */
+	/*
+	 * It has another status: pending, with the id of the deployment that it waits behind; running; releasing, when its
+	 * release phase begins; and running again behind that. May be NULL.
+	 */
 	void (*on_status)(const char *status, const char *behind, void *arg);
+	/* What the release phase writes, as it comes. May be NULL. */
+	void (*on_output)(const char *data, size_t len, void *arg);
 	void *arg;
 };
 
