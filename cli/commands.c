@@ -40,6 +40,14 @@ const struct command commands[] = {
 	    cmd_env_set },
 	{ "env unset", NULL, "[-t TYPE] NAME ...", "remove variables, as a new release",
 	    "  -t, --process-type TYPE  for one process type only\n", cmd_env_unset },
+	{ "health", NULL, "", "show how the health of each process type is asked for", NULL, cmd_health },
+	{ "health set", NULL, "TYPE [path=PATH] [status=STATUS] [timeout=TIME]", "ask for the health of a process type so, as a new release",
+	    "  path=PATH       by GET, as path=/up; without it, by a TCP connection\n"
+	    "  status=STATUS   healthy is this answer; default: any of 200 to 399\n"
+	    "  timeout=TIME    how long a job may take until it is healthy, as 30s or 2m; default 30s\n"
+	    "A job gets requests once it is healthy; a deployment fails when one does not become so.\n",
+	    cmd_health_set },
+	{ "health unset", NULL, "TYPE", "ask by a TCP connection within 30s again, as a new release", NULL, cmd_health_unset },
 	{ "help", NULL, "[COMMAND]", "say how a command is used", NULL, cmd_help },
 	{ "info", NULL, "[--json]", "show what there is to know of the app", NULL, cmd_info },
 	{ "key", "keys", "[--json]", "list the SSH keys that may push", NULL, cmd_key },
