@@ -99,8 +99,7 @@ deploy_step(struct deploy *p, const char *sql, const char *third, const char *fo
 {
 	const char *params[] = { p->id, p->deployer->owner, third, fourth };
 
-	p->busy = true;
-	p->dirty = false;
+	p->busy = true; /* what has happened since the look that it follows from is looked at behind it */
 	fl_pg_query(p->deployer->c->pg, sql, params, 2 + (third != NULL) + (fourth != NULL), on_step, p);
 }
 
@@ -307,7 +306,6 @@ deploy_phase_is_over(struct deploy *p, const PGresult *res, long long waited_s)
 		return true;
 	if (state == NULL && !p->phase_sent) {
 		p->busy = true;
-		p->dirty = false;
 		p->phase = release_phase_start(p->deployer->c, p->id, p->deployer->owner, on_phase, p);
 	} else if (state != NULL && strcmp(state, "down") == 0) {
 		if (fl_pg_int(res, 0, PHASE_STATUS, -1) == 0)
