@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Steady requests to a host until SIGTERM: `steady_load.py HOST`. Half of the clients keep their connections; one more
-speaks by WebSocket, and comes again when it is told to go.
+"""Steady requests to a host until SIGTERM: `steady_load.py HOST [http]`. Half of the clients keep their connections; one
+more, but with http, speaks by WebSocket, and comes again when it is told to go.
 
 Prints what was not answered well, a line each, how often the WebSocket was told to go, then how much was: "N ok, M
 failed". Bounded in time (LIMIT_S).
@@ -145,7 +145,8 @@ def websocket(host):
 
 signal.signal(signal.SIGTERM, stop)
 threads = [threading.Thread(target=client, args=(sys.argv[1], i % 2 == 0)) for i in range(CLIENTS)]
-threads.append(threading.Thread(target=websocket, args=(sys.argv[1],)))
+if sys.argv[2:] != ["http"]:
+    threads.append(threading.Thread(target=websocket, args=(sys.argv[1],)))
 for t in threads:
     t.start()
 for t in threads:
