@@ -10,6 +10,7 @@
 #include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/dialect.h"
 #include "controller/hosts.h"
 #include "controller/row.h"
 #include "libflynn/attach.h"
@@ -43,7 +44,8 @@ struct run {
 	bool added;
 	struct event *deadline;
 	struct fl_attach *attach; /* until the connection is handed over */
-	struct fl_relay *relay;
+	struct fl_relay *relay;	    /* from then on, one of these */
+	struct dialect *dialect;
 };
 
 static void
@@ -55,6 +57,7 @@ run_free(struct run *r)
 		fl_attach_free(r->attach);
 	if (r->relay != NULL)
 		fl_relay_free(r->relay);
+	dialect_free(r->dialect);
 	fl_job_free(r->job);
 	free(r->host_addr);
 	LIST_REMOVE(r, link);
@@ -145,7 +148,7 @@ on_added(const struct fl_err *err, void *arg)
 	r->adding = false;
 	r->added = err == NULL;
 	if (r->req == NULL) { /* answered meanwhile, or attached already */
-		if (r->relay != NULL)
+		if (r->relay != NULL || r->dialect != NULL)
 			return;
 		if (r->added)
 			fl_host_stop_job(r->c->client, r->host_addr, r->job->id, on_stop_sent, NULL);
@@ -176,17 +179,24 @@ on_relay_end(void *arg)
 	struct run *r = arg;
 
 	r->relay = NULL;
+	r->dialect = NULL;
 	if (!r->adding)
 		run_free(r);
 }
 
-/* Clients of 2014 want exactly this; those that upgraded, what RFC 9110, 7.8 says. */
-static const char *
-handshake(const struct fl_http_req *req)
+static bool
+is_upgrade(const struct fl_http_req *req)
 {
 	const char *upgrade = fl_http_header(req, "Upgrade");
 
-	if (upgrade != NULL && strcasecmp(upgrade, "flynn-attach/0") == 0)
+	return upgrade != NULL && strcasecmp(upgrade, "flynn-attach/0") == 0;
+}
+
+/* Clients of 2014 want exactly this; those that upgraded, what RFC 9110, 7.8 says. */
+static const char *
+handshake(bool upgrade)
+{
+	if (upgrade)
 		return "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
 	return "HTTP/1.1 101 Switching Protocols\r\nContent-Type: application/vnd.flynn.attach\r\nContent-Length: 0\r\n\r\n";
 }
@@ -197,11 +207,12 @@ on_open(FL_UNUSED struct fl_attach *a, void *arg)
 	struct run *r = arg;
 	struct fl_http_req *req = r->req;
 	struct bufferevent *client, *host;
+	bool upgrade = is_upgrade(req);
 
 	event_del(r->deadline);
 	fl_http_on_close(req, NULL, NULL);
 	r->req = NULL;
-	client = fl_http_hijack(req, handshake(req));
+	client = fl_http_hijack(req, handshake(upgrade));
 	host = fl_attach_detach(r->attach);
 	r->attach = NULL;
 	if (client == NULL) {
@@ -211,7 +222,10 @@ on_open(FL_UNUSED struct fl_attach *a, void *arg)
 			run_free(r);
 		return;
 	}
-	r->relay = fl_relay_start(client, host, on_relay_end, r);
+	if (upgrade) /* all that upgrade speak frames */
+		r->relay = fl_relay_start(client, host, on_relay_end, r);
+	else
+		r->dialect = dialect_start(client, host, r->tty, on_relay_end, r);
 }
 
 /* Frames come after on_open, and then the connection is no longer ours. */
@@ -402,10 +416,7 @@ check_body(struct fl_http_req *req, const struct fl_json *in, struct run *r)
 static bool
 wants_attach(const struct fl_http_req *req)
 {
-	const char *upgrade = fl_http_header(req, "Upgrade");
-
-	return (upgrade != NULL && strcasecmp(upgrade, "flynn-attach/0") == 0) ||
-	    fl_http_accepts(req, "application/vnd.flynn.attach");
+	return is_upgrade(req) || fl_http_accepts(req, "application/vnd.flynn.attach");
 }
 
 void

@@ -105,6 +105,22 @@ talk_on_event(FL_UNUSED struct bufferevent *bev, short what, void *arg)
 		t->ended = true;
 }
 
+/* One end of a socket pair. */
+FL_UNUSED static struct bufferevent *
+loop_end_of(struct event_base *base, int fd)
+{
+	evutil_make_socket_nonblocking(fd);
+	return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+}
+
+FL_UNUSED static void
+talk_on(struct talk *t, struct event_base *base, int fd)
+{
+	*t = (struct talk){ .bev = loop_end_of(base, fd) };
+	bufferevent_setcb(t->bev, talk_on_read, NULL, talk_on_event, t);
+	bufferevent_enable(t->bev, EV_READ | EV_WRITE);
+}
+
 FL_UNUSED static void
 talk_start(struct talk *t, struct event_base *base, int port)
 {

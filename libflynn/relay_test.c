@@ -25,21 +25,6 @@ on_end(void *arg)
 	w->ended = true;
 }
 
-static struct bufferevent *
-end_of(struct event_base *base, int fd)
-{
-	evutil_make_socket_nonblocking(fd);
-	return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
-}
-
-static void
-talk_on(struct talk *t, struct event_base *base, int fd)
-{
-	*t = (struct talk){ .bev = end_of(base, fd) };
-	bufferevent_setcb(t->bev, talk_on_read, NULL, talk_on_event, t);
-	bufferevent_enable(t->bev, EV_READ | EV_WRITE);
-}
-
 /* before: what the relay finds read from a already. */
 static void
 world_open(struct world *w, struct event_base *base, const char *before)
@@ -52,8 +37,8 @@ world_open(struct world *w, struct event_base *base, const char *before)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, y), 0);
 	talk_on(&w->a, base, x[0]);
 	talk_on(&w->b, base, y[0]);
-	a = end_of(base, x[1]);
-	b = end_of(base, y[1]);
+	a = loop_end_of(base, x[1]);
+	b = loop_end_of(base, y[1]);
 	evbuffer_unfreeze(bufferevent_get_input(a), 0); /* a bufferevent lets nobody else fill it */
 	evbuffer_add(bufferevent_get_input(a), before, strlen(before));
 	w->relay = fl_relay_start(a, b, on_end, w);

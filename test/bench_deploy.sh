@@ -96,7 +96,7 @@ one_event() {
 	local log
 
 	flynn scale web=1 >/dev/null || return
-	curl -fsSkN -u ":$KEY" -H 'Accept: text/event-stream' "https://$DOMAIN/apps/bench/jobs" |
+	curl -fskN -u ":$KEY" -H 'Accept: text/event-stream' "https://$DOMAIN/apps/bench/jobs" 2>/dev/null |
 		perl -MTime::HiRes=time -ne 'BEGIN { $| = 1 } printf "%d\n", 1000 * time if /^event: up/' >"$TMP/events" &
 	flynn scale web=2 >/dev/null || return
 	wait_until 20 "the event" test -s "$TMP/events" >&2 || return

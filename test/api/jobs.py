@@ -1,6 +1,7 @@
 """Jobs: their record, its events, one-off jobs detached and attached, logs."""
 
 import json
+import socket
 import time
 
 from world import (HOST_ID, LIMIT, NOBODY, OTHER_PORT, Client, Stream, case, dashed, fits, frame, frames, wait_for)
@@ -267,6 +268,23 @@ def bytes_pass_unchanged_both_ways(w):
     assert c.f.read(len(want)) == want
     c.send(frame(0, b""))
     assert frames(c.f.read())[-1] == ("exit", 3)
+    c.close()
+
+
+@case
+def the_first_clients_of_2014_know_no_frames(w):
+    """They send what they read and end it by a half-close; output is Docker's streams, of a terminal the bytes themselves."""
+    app, _, release = w.living()
+    for say, want in ((b"hello", b"\1\0\0\0\0\0\0\x0fyou said: hello"), (b"", b"")):
+        c, head = attached(w, app, {"release": release, "cmd": ["cat"]}, OF_2014)
+        assert head.line == "HTTP/1.1 101 Switching Protocols", head.line
+        c.send(say)
+        c.sock.shutdown(socket.SHUT_WR)
+        assert c.f.read() == want, say
+        c.close()
+    c, _ = attached(w, app, {"release": release, "cmd": ["sh"], "tty": True, "tty_columns": 80, "tty_lines": 24}, OF_2014)
+    c.send(b"ls\r")
+    assert c.f.read(len(b"you said: ls\r")) == b"you said: ls\r"
     c.close()
 
 
