@@ -242,17 +242,17 @@ on_locked(struct tx *tx, const PGresult *res)
 static const struct tx_step delete_steps[] = {
 	{ "SELECT a.app_id, r.release_id, a.release_id IS NOT DISTINCT FROM r.release_id,"
 	  " EXISTS (SELECT FROM formations f WHERE f.app_id = a.app_id AND f.release_id = r.release_id"
-	  "  AND f.deleted_at IS NULL AND counts(f.processes) <> '{}'), " DEPLOYMENTS_IS_OPEN
+	  "  AND f.deleted_at IS NULL AND counts(f.processes) <> '{}') OR EXISTS (SELECT FROM jobs j WHERE j.app_id = a.app_id"
+	  "  AND j.release_id = r.release_id AND j.state IN ('pending', 'blocked', 'starting', 'up', 'stopping')), " DEPLOYMENTS_IS_OPEN
 	  " FROM apps a LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL AND (r.app_id = a.app_id"
 	  "  OR EXISTS (SELECT FROM app_releases l WHERE l.app_id = a.app_id AND l.release_id = r.release_id))"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
 	{ "UPDATE formations SET processes = NULL, deleted_at = clock_timestamp(), updated_at = clock_timestamp()"
 	  " WHERE app_id = $1 AND release_id = $2 AND deleted_at IS NULL", 2, { APP, RELEASE }, NULL },
-	{ "UPDATE releases r SET app_id = nullif(r.app_id, $1), deleted_at = CASE WHEN NOT EXISTS"
-	  "  (SELECT FROM app_releases l WHERE l.release_id = r.release_id AND l.app_id <> $1) THEN clock_timestamp() END"
-	  " WHERE r.release_id = $2", 2, { APP, RELEASE }, NULL },
-	{ "DELETE FROM app_releases WHERE app_id = $1 AND release_id IN (SELECT release_id FROM releases"
-	  " WHERE release_id = $2 AND deleted_at IS NULL)", 2, { APP, RELEASE }, NULL },
+	{ "SELECT delete_releases(ARRAY (SELECT $2::uuid WHERE NOT EXISTS"
+	  " (SELECT FROM app_releases l WHERE l.release_id = $2 AND l.app_id <> $1)))", 2, { APP, RELEASE }, NULL },
+	{ "WITH kept AS (UPDATE releases SET app_id = nullif(app_id, $1) WHERE release_id = $2 AND deleted_at IS NULL RETURNING release_id)"
+	  " DELETE FROM app_releases WHERE app_id = $1 AND release_id IN (SELECT release_id FROM kept)", 2, { APP, RELEASE }, NULL },
 	{ "SELECT tell($1, 'release_deletion', hex($2), json_build_object('release_deletion', json_build_object("
 	  " 'app', hex($1), 'release', hex($2), 'remaining_apps', coalesce((SELECT json_agg(hex(l.app_id)) FROM app_releases l"
 	  "  WHERE l.release_id = $2 AND l.app_id <> $1), '[]'), 'deleted_files', '[]'::json), 'error', ''))", 2, { APP, RELEASE }, NULL },
