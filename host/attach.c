@@ -1,14 +1,11 @@
 #include "attach.h"
 
-#include <arpa/inet.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
 #include "ending.h"
 #include "engine.h"
 #include "job.h"
@@ -22,16 +19,8 @@
 #include "libflynn/xmalloc.h"
 #include "stream.h"
 
-#define UPGRADED "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n"
-/* For clients of 2014, who did not ask for an upgrade. */
-#define HIJACKED "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.flynn.attach-hijack\r\n\r\n"
-
 #define UNKNOWN_JOB_S 60
 #define OPEN_TIMEOUT_MS 30000
-#define CLOSE_TIMEOUT_S 60
-#define GONE_LOOK_MS 500
-#define HIGH_WATER (256u << 10)
-#define LOW_WATER (64u << 10)
 /* A build whose pusher went away has nothing to save. */
 #define DETACHED_GRACE_S 2
 
@@ -45,13 +34,11 @@ struct attach {
 	bool timestamps;
 	int64_t tail;
 	char *since;
-	struct bufferevent *client;
-	struct event *gone;  /* looks whether the client has gone while we do not read */
+	struct client *client;
 	struct event *timer; /* how long an unknown job is waited for */
-	struct fl_frame_reader reader;
 	struct stream *stream;
 	bool told_waiting, attached; /* state bytes sent */
-	bool stream_over, job_over, closing, reading;
+	bool stream_over, job_over;
 	int exit_status; /* of a job that is over; -1: none ran */
 };
 
@@ -60,49 +47,25 @@ static void attach_look(struct attach *a);
 
 /* ---- towards the client ---- */
 
-static struct evbuffer *
-client_out(const struct attach *a)
-{
-	return bufferevent_get_output(a->client);
-}
-
 static void
-send_state(struct attach *a, enum fl_frame_state state)
+drop_stream(struct attach *a)
 {
-	unsigned char byte = (unsigned char)state;
-
-	evbuffer_add(client_out(a), &byte, 1);
-}
-
-/* Close once all is sent, or the client has not taken anything for a while. */
-static void
-attach_close(struct attach *a)
-{
-	static const struct timeval limit = { CLOSE_TIMEOUT_S, 0 };
-
-	a->closing = true;
-	bufferevent_set_timeouts(a->client, NULL, &limit);
 	stream_free(a->stream);
 	a->stream = NULL;
-	bufferevent_trigger(a->client, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void
 attach_refuse(struct attach *a, const char *why)
 {
-	uint32_t len = htonl((uint32_t)strlen(why));
-
-	send_state(a, FL_FRAME_ERROR);
-	evbuffer_add(client_out(a), &len, sizeof(len));
-	evbuffer_add(client_out(a), why, strlen(why));
-	attach_close(a);
+	client_refuse(a->client, why);
+	drop_stream(a);
 }
 
 static void
 tell_waiting(struct attach *a)
 {
 	if (!a->told_waiting)
-		send_state(a, FL_FRAME_WAITING);
+		client_send_state(a->client, FL_FRAME_WAITING);
 	a->told_waiting = true;
 }
 
@@ -116,11 +79,10 @@ wants_exit(const struct attach *a)
 static void
 attach_finish(struct attach *a)
 {
-	fl_frame_write_eof(client_out(a), FL_FRAME_STDOUT);
-	fl_frame_write_eof(client_out(a), FL_FRAME_STDERR);
-	if (wants_exit(a))
-		fl_frame_write_exit(client_out(a), a->exit_status >= 0 ? (uint32_t)a->exit_status : 1);
-	attach_close(a);
+	int status = a->exit_status >= 0 ? a->exit_status : 1;
+
+	client_finish(a->client, wants_exit(a) ? status : -1);
+	drop_stream(a);
 }
 
 /* It was attached before the start, and there was none. */
@@ -130,8 +92,8 @@ attach_explain(struct attach *a)
 	const char *error = a->job->active->error;
 
 	if (error != NULL) {
-		fl_frame_write_data(client_out(a), FL_FRAME_STDERR, error, strlen(error));
-		fl_frame_write_data(client_out(a), FL_FRAME_STDERR, "\n", 1);
+		fl_frame_write_data(client_out(a->client), FL_FRAME_STDERR, error, strlen(error));
+		fl_frame_write_data(client_out(a->client), FL_FRAME_STDERR, "\n", 1);
 	}
 	attach_finish(a);
 }
@@ -142,22 +104,6 @@ static bool
 feeds(const struct attach *a)
 {
 	return (a->flags & ATTACH_STDIN) != 0 && job_spec(a->job)->stdin_open;
-}
-
-static void
-client_read(struct attach *a, bool on)
-{
-	static const struct timeval look = { 0, GONE_LOOK_MS * 1000 };
-
-	a->reading = on;
-	if (on) {
-		event_del(a->gone);
-		bufferevent_enable(a->client, EV_READ);
-		bufferevent_trigger(a->client, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
-	} else {
-		bufferevent_disable(a->client, EV_READ);
-		event_add(a->gone, &look);
-	}
 }
 
 static void
@@ -177,7 +123,7 @@ all_attached(const struct job *j)
 	const struct attach *a;
 
 	LIST_FOREACH (a, &j->attaches, link)
-		if (feeds(a) && !a->attached && !a->closing)
+		if (feeds(a) && !a->attached && !client_is_closing(a->client))
 			return false;
 	return !LIST_EMPTY(&j->attaches) || !job_spec(j)->stop_on_detach;
 }
@@ -194,9 +140,10 @@ on_stream_open(FL_UNUSED struct stream *s, void *arg)
 {
 	struct attach *a = arg;
 
-	send_state(a, FL_FRAME_ATTACHED);
+	client_send_state(a->client, FL_FRAME_ATTACHED);
 	a->attached = true;
-	client_read(a, true);
+	client_may_half_close(a->client, !job_spec(a->job)->stop_on_detach);
+	client_read(a->client, true);
 	if (a->job->state == JOB_ATTACHING)
 		look_at_start(a->job);
 	else
@@ -218,10 +165,10 @@ on_stream_data(struct stream *s, enum fl_frame_stream from, const char *data, si
 {
 	struct attach *a = arg;
 
-	if (a->closing || !is_wanted(a, from))
+	if (client_is_closing(a->client) || !is_wanted(a, from))
 		return;
-	fl_frame_write_data(client_out(a), from, data, len);
-	if (evbuffer_get_length(client_out(a)) > HIGH_WATER)
+	fl_frame_write_data(client_out(a->client), from, data, len);
+	if (client_pending(a->client) > CLIENT_HIGH_WATER)
 		stream_pause(s, true);
 }
 
@@ -230,7 +177,7 @@ on_stream_end(FL_UNUSED struct stream *s, const struct fl_err *err, void *arg)
 {
 	struct attach *a = arg;
 
-	if (a->closing)
+	if (client_is_closing(a->client))
 		return;
 	a->stream_over = true;
 	if (err != NULL && !a->attached)
@@ -244,8 +191,8 @@ on_stream_drain(struct stream *s, void *arg)
 {
 	struct attach *a = arg;
 
-	if (!a->closing && !a->reading && stream_pending(s) < LOW_WATER)
-		client_read(a, true);
+	if (!client_is_closing(a->client) && !client_is_reading(a->client) && stream_pending(s) < CLIENT_LOW_WATER)
+		client_read(a->client, true);
 }
 
 /*
@@ -287,9 +234,10 @@ attach_open_stream(struct attach *a)
 /* ---- from the client ---- */
 
 static void
-take_frame(struct attach *a, const struct fl_frame *f)
+on_client_frame(const struct fl_frame *f, void *arg)
 {
 	static const struct engine_call call = { .method = "POST" };
+	struct attach *a = arg;
 	const char *container = a->job->active->container_id;
 
 	switch (f->type) {
@@ -300,6 +248,8 @@ take_frame(struct attach *a, const struct fl_frame *f)
 			stream_shutdown(a->stream);
 		else
 			stream_write(a->stream, f->data, f->len);
+		if (stream_pending(a->stream) > CLIENT_HIGH_WATER)
+			client_read(a->client, false);
 		break;
 	case FL_FRAME_SIGNAL:
 		if (container != NULL && !a->job_over && f->value > 0 && f->value < NSIG)
@@ -317,55 +267,21 @@ take_frame(struct attach *a, const struct fl_frame *f)
 }
 
 static void
-on_client_readable(struct bufferevent *bev, void *arg)
-{
-	struct attach *a = arg;
-	struct fl_frame f;
-	struct fl_err err = { 0 };
-	int got = 0;
-
-	while (a->reading && !a->closing && (got = fl_frame_read(&a->reader, bufferevent_get_input(bev), &f, &err)) == 1) {
-		take_frame(a, &f);
-		if (a->stream != NULL && stream_pending(a->stream) > HIGH_WATER)
-			client_read(a, false);
-	}
-	if (got != -1)
-		return;
-	fl_log_warn("dropping an attached client", fl_str("job", a->job_id), fl_str("err", err.msg));
-	attach_free(a);
-}
-
-static void
-on_client_writable(struct bufferevent *bev, void *arg)
+on_client_drain(void *arg)
 {
 	struct attach *a = arg;
 
-	if (a->closing && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
-		attach_free(a);
-	else if (a->stream != NULL)
+	if (a->stream != NULL)
 		stream_pause(a->stream, false);
 }
 
 static void
-on_client_broken(FL_UNUSED struct bufferevent *bev, FL_UNUSED short what, void *arg)
+on_client_gone(void *arg)
 {
 	attach_free(arg);
 }
 
-/*
- * While nothing is read of a client, because its job is not there or takes no more, nothing tells of its end: libevent's
- * EV_CLOSED is not raised for a reset. What it sent is still delivered to a job that outlives it.
- */
-static void
-on_look(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
-{
-	struct attach *a = arg;
-	struct pollfd p = { .fd = bufferevent_getfd(a->client), .events = POLLRDHUP };
-
-	if (poll(&p, 1, 0) <= 0 || (a->attached && !job_spec(a->job)->stop_on_detach && !(p.revents & (POLLERR | POLLHUP))))
-		return;
-	attach_free(a);
-}
+static const struct client_ops client_ops = { on_client_frame, on_client_drain, on_client_gone };
 
 static void
 attach_free(struct attach *a)
@@ -375,11 +291,10 @@ attach_free(struct attach *a)
 	bool detached = !a->job_over && !h->stopping;
 
 	LIST_REMOVE(a, link);
-	event_free(a->gone);
 	if (a->timer != NULL)
 		event_free(a->timer);
 	stream_free(a->stream);
-	bufferevent_free(a->client);
+	client_free(a->client);
 	free(a->job_id);
 	free(a->since);
 	free(a);
@@ -403,7 +318,7 @@ attach_look(struct attach *a)
 {
 	const struct job *j = a->job;
 
-	if (a->closing)
+	if (client_is_closing(a->client))
 		return;
 	if (a->stream_over && (a->job_over || !wants_exit(a))) {
 		attach_finish(a);
@@ -506,7 +421,7 @@ attach_job_ended(struct job *j)
 	struct attach *a, *next;
 
 	LIST_FOREACH_SAFE (a, &j->attaches, link, next) {
-		if (a->closing || (j->state == JOB_WAITING && !a->attached))
+		if (client_is_closing(a->client) || (j->state == JOB_WAITING && !a->attached))
 			continue; /* it will see the next one start */
 		a->job_over = true;
 		a->exit_status = j->active->exit_status;
@@ -572,7 +487,6 @@ attach_start(struct host *h, const struct attach_request *request, struct fl_htt
 	static const struct timeval limit = { UNKNOWN_JOB_S, 0 };
 	struct attach *a = fl_xcalloc(1, sizeof(*a));
 	struct job *j = job_find(h, request->job_id);
-	const char *upgrade = fl_http_header(req, "Upgrade");
 
 	a->host = h;
 	a->job_id = fl_xstrdup(request->job_id);
@@ -582,19 +496,13 @@ attach_start(struct host *h, const struct attach_request *request, struct fl_htt
 	a->timestamps = request->timestamps;
 	a->tail = request->tail;
 	a->since = fl_xstrdup_null(request->since);
-	a->client = fl_http_hijack(req, upgrade != NULL ? UPGRADED : HIJACKED);
+	a->client = client_take(h->base, a->job_id, &client_ops, a, req);
 	if (a->client == NULL) {
 		free(a->job_id);
 		free(a->since);
 		free(a);
 		return;
 	}
-	bufferevent_setcb(a->client, on_client_readable, on_client_writable, on_client_broken, a);
-	bufferevent_setwatermark(a->client, EV_READ, 0, LOW_WATER);
-	bufferevent_setwatermark(a->client, EV_WRITE, LOW_WATER, 0);
-	bufferevent_enable(a->client, EV_WRITE);
-	a->gone = event_new(h->base, -1, EV_PERSIST, on_look, a);
-	client_read(a, false);
 	if (j != NULL) {
 		attach_bind(a, j);
 		return;
