@@ -9,6 +9,7 @@
 #include "claim.h"
 #include "ending.h"
 #include "engine.h"
+#include "exec.h"
 #include "feed.h"
 #include "host.h"
 #include "image.h"
@@ -26,6 +27,7 @@
 #include "libflynn/xmalloc.h"
 #include "manifest.h"
 #include "state.h"
+#include "usage.h"
 #include "volume.h"
 
 static void
@@ -266,6 +268,14 @@ on_signalled(const struct fl_http_result *res, const struct fl_err *call_err, vo
 	free(s);
 }
 
+static int
+check_runs(const struct job *j, struct fl_err *err)
+{
+	if (job_runs(j))
+		return 0;
+	return fl_err_set(err, FL_ERR_CONFLICT, "job %s is %s and does not run", job_id(j), job_state_name(j->state));
+}
+
 static void
 jobs_signal(struct fl_http_req *req, void *arg)
 {
@@ -285,14 +295,36 @@ jobs_signal(struct fl_http_req *req, void *arg)
 	if (*number == '\0' || *end != '\0' || n < 1 || n >= NSIG) {
 		fl_err_set(&err, FL_ERR_INVALID, "%s is no signal number", number);
 		fl_http_reply_err(req, &err);
-	} else if (j->state != JOB_CHECKING && j->state != JOB_UP && j->state != JOB_STOPPING) {
-		fl_err_set(&err, FL_ERR_CONFLICT, "job %s is %s and does not run", job_id(j), job_state_name(j->state));
+	} else if (check_runs(j, &err) == -1) {
 		fl_http_reply_err(req, &err);
 	} else {
 		s = fl_xcalloc(1, sizeof(*s));
 		*s = (struct signal_request){ h, req };
 		engine_start(h->engine, &call, on_signalled, s, "/containers/%s/kill?signal=%ld", j->active->container_id, n);
 	}
+}
+
+static void
+jobs_exec(struct fl_http_req *req, void *arg)
+{
+	struct job *j = find_job(arg, req);
+	const struct fl_json *v;
+	struct exec_request request;
+	struct fl_err err = { 0 };
+
+	if (j == NULL)
+		return; /* answered, so req is gone */
+	if ((v = fl_http_json(req, &err)) == NULL || exec_parse(v, &request, &err) == -1 || check_runs(j, &err) == -1)
+		fl_http_reply_err(req, &err);
+	else
+		exec_start(j, &request, req);
+}
+
+static void
+usage_get(struct fl_http_req *req, void *arg)
+{
+	if (is_ready(arg, req))
+		usage_reply(arg, fl_http_query(req, "app"), req);
 }
 
 static void
@@ -334,6 +366,8 @@ static const struct fl_http_route routes[] = {
 	{ "PUT", "/host/jobs/:id", jobs_put, 0 },
 	{ "DELETE", "/host/jobs/:id", jobs_delete, 0 },
 	{ "PUT", "/host/jobs/:id/signal/:n", jobs_signal, 0 },
+	{ "POST", "/host/jobs/:id/exec", jobs_exec, 0 },
+	{ "GET", "/host/usage", usage_get, 0 },
 	{ "POST", "/attach", attach_post, 0 },
 	{ "GET", "/host/volumes", volumes_list, 0 },
 	{ "DELETE", "/host/volumes/:name", volumes_delete, 0 },

@@ -10,6 +10,7 @@
 #include "claim.h"
 #include "ending.h"
 #include "engine.h"
+#include "exec.h"
 #include "feed.h"
 #include "identify.h"
 #include "job.h"
@@ -184,6 +185,7 @@ host_new(struct event_base *base, const struct host_config *cfg, struct fl_err *
 	h->cfg = cfg;
 	TAILQ_INIT(&h->jobs);
 	LIST_INIT(&h->waiting);
+	LIST_INIT(&h->execs);
 	LIST_INIT(&h->leaving);
 	h->ports = ports_new();
 	h->launcher = launcher_new(h);
@@ -241,6 +243,7 @@ host_free(struct host *h)
 		return;
 	h->stopping = true;
 	attach_release_waiting(h);
+	exec_release_all(h);
 	TAILQ_FOREACH_SAFE (j, &h->jobs, link, next)
 		job_free(j);
 	identify_cancel(h->identify);

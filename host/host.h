@@ -18,6 +18,7 @@ struct claim;
 struct engine;
 struct event;
 struct event_base;
+struct exec;
 struct feed;
 struct fl_discoverd;
 struct fl_err;
@@ -54,6 +55,7 @@ struct host_config {
 TAILQ_HEAD(job_list, job);
 LIST_HEAD(attach_list, attach);
 LIST_HEAD(leaving_list, leaving);
+LIST_HEAD(exec_list, exec);
 
 struct host {
 	struct event_base *base;
@@ -75,6 +77,7 @@ struct host {
 	struct feed *feed;
 	struct event *prune; /* ending_prune_soon() */
 	struct attach_list waiting; /* attachers of jobs that are not known yet */
+	struct exec_list execs;	    /* commands that run beside jobs */
 	struct leaving_list leaving; /* goodbyes to discoverd that are waited for */
 	struct fl_http *http;
 	struct fl_http_client *client;	/* for health checks */

@@ -251,3 +251,9 @@ job_set_error(struct job *j, const char *error)
 	free(j->active->error);
 	j->active->error = copy;
 }
+
+bool
+job_runs(const struct job *j)
+{
+	return (j->state == JOB_CHECKING || j->state == JOB_UP || j->state == JOB_STOPPING) && j->active->container_id != NULL;
+}

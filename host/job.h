@@ -14,6 +14,7 @@
 #include "host.h"
 #include "libflynn/host_client.h"
 #include "libflynn/job.h"
+#include "usage.h"
 
 struct death;
 struct fl_http_call;
@@ -63,6 +64,7 @@ struct job {
 	int64_t up_ms;	       /* when it came up, monotonic */
 	int64_t container_started_us, died_us; /* the engine's clock */
 	enum fl_job_status end_status;	       /* of an ended one: done, crashed or failed */
+	struct usage usage;    /* when it was last read */
 	struct attach_list attaches;
 	size_t attaching;	   /* streams that the start waits for */
 	struct fl_http_call *call; /* the one thing we ask the engine for it now */
@@ -97,6 +99,8 @@ bool job_has_app(const struct job *j);
 bool job_is_once(const struct job *j);
 /* Whether it is started again in place after it ended by itself. */
 bool job_is_kept(const struct job *j);
+/* Whether its container runs now, as far as is known. */
+bool job_runs(const struct job *j);
 
 const char *job_state_name(enum job_state s);
 /* Move to another state; the move must be legal. */

@@ -277,10 +277,12 @@ static void
 send_request(struct stream *s, const struct engine *e, const struct stream_opts *opts)
 {
 	char *path = engine_path(e, opts->path);
+	const char *body = opts->body != NULL ? opts->body : "";
 
 	/* HTTP/1.0 for what only flows to us: its answers end with the connection, without chunks to undo. */
-	evbuffer_add_printf(bufferevent_get_output(s->bev), "%s %s HTTP/1.%d\r\nHost: docker\r\n%sContent-Length: 0\r\n\r\n",
-	    opts->method, path, opts->upgrade ? 1 : 0, opts->upgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "");
+	evbuffer_add_printf(bufferevent_get_output(s->bev), "%s %s HTTP/1.%d\r\nHost: docker\r\n%s%sContent-Length: %zu\r\n\r\n%s",
+	    opts->method, path, opts->upgrade ? 1 : 0, opts->upgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "",
+	    opts->body != NULL ? "Content-Type: application/json\r\n" : "", strlen(body), body);
 	free(path);
 }
 

@@ -19,6 +19,7 @@ struct stream;
 struct stream_opts {
 	const char *method;
 	const char *path; /* without API version */
+	const char *body; /* JSON; NULL: none */
 	bool upgrade;	  /* ask for both directions */
 	bool multiplexed; /* the answer is (mux.h); else all of it is stdout */
 	int open_timeout_ms;
