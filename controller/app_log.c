@@ -7,11 +7,14 @@
 #include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/host_job.h"
+#include "controller/log_requests.h"
 #include "controller/log_source.h"
 #include "controller/number.h"
 #include "controller/row.h"
+#include "controller/time_query.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
+#include "libflynn/discoverd.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"
@@ -45,6 +48,8 @@ struct app_log {
 	struct fl_http_req *req; /* NULL: gone, freed when its query ends */
 	char app[FL_UUID_LEN + 1];
 	char *job_id, *type; /* NULL: any */
+	char *since;	     /* seconds since the epoch; NULL: all */
+	bool of_jobs, of_routers;
 	bool streams[LOG_SOURCE_STREAMS];
 	bool follow, events, limited;
 	int64_t lines; /* if limited */
@@ -90,6 +95,7 @@ app_log_free(struct app_log *l)
 	LIST_REMOVE(l, link);
 	free(l->job_id);
 	free(l->type);
+	free(l->since);
 	free(l);
 }
 
@@ -148,10 +154,10 @@ write_entry(const struct app_log *l, const struct log_source *s, const struct lo
 		fl_jsonw_open(&w, "data", '{');
 	}
 	fl_jsonw_str_oe(&w, "host_id", s->host_id);
-	fl_jsonw_str(&w, "job_id", s->job_id);
+	fl_jsonw_str_oe(&w, "job_id", s->job_id);
 	fl_jsonw_strn(&w, "msg", e->text, e->len);
 	fl_jsonw_str_oe(&w, "process_type", s->type);
-	fl_jsonw_str(&w, "source", "app");
+	fl_jsonw_str(&w, "source", s->job_id != NULL ? "app" : "router");
 	fl_jsonw_str(&w, "stream", e->stream == FL_FRAME_STDERR ? "stderr" : "stdout");
 	fl_jsonw_str_oe(&w, "timestamp", e->stamp);
 	if (l->events)
@@ -216,7 +222,7 @@ oldest(struct app_log *l, bool *over)
 	TAILQ_FOREACH(s, &l->sources, link) {
 		const struct log_entry *e = STAILQ_FIRST(&s->entries);
 
-		if (e == NULL && s->attach == NULL)
+		if (e == NULL && !s->is_read)
 			continue;
 		*over = false;
 		if (e == NULL)
@@ -320,7 +326,7 @@ find_source(const struct app_log *l, const char *job_id)
 	struct log_source *s;
 
 	TAILQ_FOREACH(s, &l->sources, link)
-		if (strcmp(s->job_id, job_id) == 0)
+		if (s->job_id != NULL && strcmp(s->job_id, job_id) == 0)
 			return s;
 	return NULL;
 }
@@ -329,13 +335,13 @@ find_source(const struct app_log *l, const char *job_id)
 static void
 follow_jobs(struct app_log *l, const PGresult *res)
 {
-	for (int i = 0; i < PQntuples(res); i++) {
+	for (int i = 0; l->of_jobs && i < PQntuples(res); i++) {
 		struct log_source *s = find_source(l, fl_pg_str(res, i, 1, ""));
 
-		if (!row_bool(res, i, 3) || row_is_null(res, i, 1) || (s != NULL && s->attach != NULL))
+		if (!row_bool(res, i, 3) || row_is_null(res, i, 1) || (s != NULL && s->is_read))
 			continue;
 		if (s == NULL) {
-			s = log_source_new(l->c, fl_pg_str(res, i, 1, ""), fl_pg_str(res, i, 2, ""), on_more, l);
+			s = log_source_new(l->c, fl_pg_str(res, i, 1, ""), fl_pg_str(res, i, 2, ""), l->since, on_more, l);
 			TAILQ_INSERT_TAIL(&l->sources, s, link);
 		}
 		log_source_follow(s, true);
@@ -343,15 +349,63 @@ follow_jobs(struct app_log *l, const PGresult *res)
 }
 
 static void
-read_jobs(struct app_log *l, const PGresult *res)
+make_job_sources(struct app_log *l, const PGresult *res)
+{
+	for (int i = 0; l->of_jobs && i < PQntuples(res); i++) {
+		struct log_source *s;
+
+		if (row_is_null(res, i, 1))
+			continue;
+		s = log_source_new(l->c, fl_pg_str(res, i, 1, ""), fl_pg_str(res, i, 2, ""), l->since, on_more, l);
+		TAILQ_INSERT_TAIL(&l->sources, s, link);
+	}
+}
+
+static bool
+has_router(const struct app_log *l, const char *addr)
+{
+	const struct log_source *s;
+
+	TAILQ_FOREACH(s, &l->sources, link)
+		if (log_requests_addr(s) != NULL && strcmp(log_requests_addr(s), addr) == 0)
+			return true;
+	return false;
+}
+
+/* One for each router that has none yet. */
+static void
+make_router_sources(struct app_log *l)
+{
+	const struct fl_discoverd_service *routers = l->c->routers;
+	struct log_source *s;
+
+	for (size_t i = 0; l->of_routers && i < fl_discoverd_service_count(routers); i++) {
+		const char *addr = fl_discoverd_service_at(routers, i)->addr;
+
+		if (has_router(l, addr))
+			continue;
+		s = log_requests_new(l->c, addr, l->app, l->since, on_more, l);
+		TAILQ_INSERT_TAIL(&l->sources, s, link);
+		if (l->phase == FOLLOW)
+			log_source_follow(s, true);
+	}
+}
+
+void
+app_log_routers_changed(struct controller *c)
+{
+	struct app_log *l;
+
+	LIST_FOREACH(l, &c->app_logs, link)
+		if (l->phase == FOLLOW && l->req != NULL)
+			make_router_sources(l);
+}
+
+static void
+read_sources(struct app_log *l)
 {
 	struct log_source *s;
 
-	for (int i = 0; i < PQntuples(res); i++)
-		if (!row_is_null(res, i, 1)) {
-			s = log_source_new(l->c, fl_pg_str(res, i, 1, ""), fl_pg_str(res, i, 2, ""), on_more, l);
-			TAILQ_INSERT_TAIL(&l->sources, s, link);
-		}
 	if (!l->limited || l->lines > 0)
 		TAILQ_FOREACH(s, &l->sources, link)
 			log_source_read(s, l->limited ? l->lines : -1);
@@ -369,7 +423,9 @@ begin(struct app_log *l, const PGresult *res)
 	else
 		fl_http_stream_start(l->req, 200, "text/plain; charset=utf-8");
 	fl_http_stream_on_drain(l->req, on_drain, l);
-	read_jobs(l, res);
+	make_job_sources(l, res);
+	make_router_sources(l);
+	read_sources(l);
 }
 
 static void
@@ -432,18 +488,35 @@ read_streams(struct app_log *l, const char *types)
 	l->streams[1] = any || strstr(types, "stderr") != NULL;
 }
 
+/* "app", "router" or both with a comma; -1: answered. */
+static int
+read_from(struct fl_http_req *req, struct app_log *l)
+{
+	const char *given = fl_http_query(req, "source");
+
+	l->of_jobs = given == NULL || *given == '\0' || strcmp(given, "app") == 0 || strcmp(given, "app,router") == 0 ||
+	    strcmp(given, "router,app") == 0;
+	l->of_routers = given != NULL && (strcmp(given, "router") == 0 || strcmp(given, "app,router") == 0 || strcmp(given, "router,app") == 0);
+	if (l->of_jobs || l->of_routers)
+		return 0;
+	answer_invalid(req, "source", "\"%.40s\" is none: it is app, router or app,router", given);
+	return -1;
+}
+
 void
 app_log(struct fl_http_req *req, void *arg)
 {
 	struct controller *c = arg;
 	const char *lines = fl_http_query(req, "lines"), *follow = fl_http_query(req, "follow");
 	const char *job_id = fl_http_query(req, "job_id");
-	struct app_log *l;
-	int64_t n;
+	struct app_log wanted = { 0 }, *l;
+	int64_t n, since_us;
 
-	if (number_query(req, "lines", LINES_MAX, &n) == -1)
+	if (number_query(req, "lines", LINES_MAX, &n) == -1 || time_query(req, "since", &since_us) == -1 || read_from(req, &wanted) == -1)
 		return;
-	l = fl_xcalloc(1, sizeof(*l));
+	l = fl_xmemdup(&wanted, sizeof(wanted));
+	if (since_us > 0)
+		l->since = fl_xasprintf("%lld.%06lld", (long long)(since_us / 1000000), (long long)(since_us % 1000000));
 	l->c = c;
 	l->req = req;
 	l->limited = lines != NULL && *lines != '\0';

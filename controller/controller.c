@@ -17,6 +17,7 @@
 #include "controller/formation_events.h"
 #include "controller/hosts.h"
 #include "controller/job_events.h"
+#include "controller/job_exec.h"
 #include "controller/job_log.h"
 #include "controller/job_run.h"
 #include "controller/retention.h"
@@ -77,6 +78,13 @@ on_schema(void *arg)
 	c->collector = collector_start(c);
 }
 
+static void
+on_routers_changed(struct fl_discoverd_service *routers, void *arg)
+{
+	app_requests_routers_changed(routers, arg);
+	app_log_routers_changed(arg);
+}
+
 struct controller *
 controller_new(struct event_base *base, const struct controller_config *cfg, struct fl_err *err)
 {
@@ -87,6 +95,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->base = base;
 	c->cfg = cfg;
 	LIST_INIT(&c->runs);
+	LIST_INIT(&c->execs);
 	LIST_INIT(&c->logs);
 	LIST_INIT(&c->app_logs);
 	LIST_INIT(&c->askings);
@@ -95,7 +104,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	if (cfg->pg_host == NULL)
 		c->postgres = fl_discoverd_watch(c->discoverd, cfg->postgres, NULL, NULL);
 	c->hosts = fl_discoverd_watch(c->discoverd, HOSTS_SERVICE, NULL, NULL);
-	c->routers = fl_discoverd_watch(c->discoverd, ROUTER_SERVICE, app_requests_routers_changed, c);
+	c->routers = fl_discoverd_watch(c->discoverd, ROUTER_SERVICE, on_routers_changed, c);
 	c->pg = fl_pg_new(base, &pg);
 	c->formation_events = formation_events_new(c);
 	c->job_events = job_events_new(c);
@@ -140,6 +149,7 @@ controller_free(struct controller *c)
 		return;
 	fl_http_free(c->http); /* tells streams that their readers are gone */
 	job_run_free_all(c);
+	job_exec_free_all(c);
 	job_log_free_all(c);
 	app_log_free_all(c);
 	app_requests_free_all(c);

@@ -52,6 +52,7 @@ struct controller {
 	struct deployments *deployments;
 	struct deployer *deployer; /* NULL: the schema does not stand yet */
 	LIST_HEAD(, run) runs; /* one-off jobs being started or attached */
+	LIST_HEAD(, exec) execs; /* commands beside jobs, being started or attached */
 	LIST_HEAD(, log) logs; /* being sent */
 	LIST_HEAD(, app_log) app_logs;
 	LIST_HEAD(, asking) askings; /* for requests that routers had */

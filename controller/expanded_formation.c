@@ -14,5 +14,6 @@ expanded_formation_write(struct fl_jsonw *w, const char *key, const PGresult *re
 	formations_write_counts(w, res, row, EXPANDED_PROCESSES_COL);
 	row_time(w, "updated_at", res, row, EXPANDED_UPDATED_COL);
 	row_json(w, "volumes", res, row, EXPANDED_VOLUMES_COL);
+	row_json(w, "replace", res, row, EXPANDED_REPLACE_COL); /* for our scheduler: ids of jobs */
 	fl_jsonw_close(w, '}');
 }

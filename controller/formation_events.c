@@ -111,7 +111,8 @@ list_formations(struct subscriber *s)
 	}
 	snprintf(text, sizeof(text), "%lld", (long long)(since_us - SLACK_US));
 	subscriber_query(s, "SELECT app_id || ':' || release_id FROM formations"
-			    " WHERE updated_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond' ORDER BY updated_at DESC",
+			    " WHERE updated_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond'"
+			    "  OR replaced_jobs(app_id, release_id) IS NOT NULL ORDER BY updated_at DESC",
 	    (const char *[]){ text }, 1, on_keys);
 }
 

@@ -23,6 +23,7 @@ struct find {
 	unsigned flags;
 	char app[FL_UUID_LEN + 1];
 	char *job_id, *host_addr;
+	bool ended;
 	void (*cb)(const struct host_job *job, void *arg);
 	void *arg;
 };
@@ -50,7 +51,7 @@ find_free(struct find *f)
 static void
 find_end(struct find *f, bool known, const struct fl_err *err)
 {
-	struct host_job job = { f->job_id, f->host_addr, known };
+	struct host_job job = { f->job_id, f->host_addr, known, f->ended };
 
 	if (err != NULL)
 		answer_err(f->req, NULL, err);
@@ -59,7 +60,7 @@ find_end(struct find *f, bool known, const struct fl_err *err)
 }
 
 static int
-check_app(const struct find *f, const struct fl_http_result *res, struct fl_err *err)
+check_app(struct find *f, const struct fl_http_result *res, struct fl_err *err)
 {
 	struct fl_json *v = fl_json_parse(res->body, res->len, err);
 	struct fl_active_job *job = v != NULL ? fl_active_job_parse(v, err) : NULL;
@@ -73,6 +74,7 @@ check_app(const struct find *f, const struct fl_http_result *res, struct fl_err 
 	} else if (app == NULL || strcmp(app, f->app) != 0) {
 		fl_err_set(err, FL_ERR_NOT_FOUND, "the app has no such job");
 	} else {
+		f->ended = job->status >= FL_JOB_DONE;
 		ok = 0;
 	}
 	fl_active_job_free(job);

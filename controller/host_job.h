@@ -13,6 +13,7 @@ struct fl_http_req;
 struct host_job {
 	const char *id, *host_addr;
 	bool known; /* to the host */
+	bool ended; /* it says */
 };
 
 /* A job's id as we write it: its UUID without hyphens, if given is an id at all. The caller frees. */

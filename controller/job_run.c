@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "controller/answer.h"
+#include "controller/attach_request.h"
 #include "controller/body.h"
 #include "controller/controller.h"
 #include "controller/dialect.h"
@@ -184,35 +184,18 @@ on_relay_end(void *arg)
 		run_free(r);
 }
 
-static bool
-is_upgrade(const struct fl_http_req *req)
-{
-	const char *upgrade = fl_http_header(req, "Upgrade");
-
-	return upgrade != NULL && strcasecmp(upgrade, "flynn-attach/0") == 0;
-}
-
-/* Clients of 2014 want exactly this; those that upgraded, what RFC 9110, 7.8 says. */
-static const char *
-handshake(bool upgrade)
-{
-	if (upgrade)
-		return "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
-	return "HTTP/1.1 101 Switching Protocols\r\nContent-Type: application/vnd.flynn.attach\r\nContent-Length: 0\r\n\r\n";
-}
-
 static void
 on_open(FL_UNUSED struct fl_attach *a, void *arg)
 {
 	struct run *r = arg;
 	struct fl_http_req *req = r->req;
+	bool upgrade = attach_request_upgrades(req);
 	struct bufferevent *client, *host;
-	bool upgrade = is_upgrade(req);
 
 	event_del(r->deadline);
 	fl_http_on_close(req, NULL, NULL);
 	r->req = NULL;
-	client = fl_http_hijack(req, handshake(upgrade));
+	client = attach_request_answer(req);
 	host = fl_attach_detach(r->attach);
 	r->attach = NULL;
 	if (client == NULL) {
@@ -413,12 +396,6 @@ check_body(struct fl_http_req *req, const struct fl_json *in, struct run *r)
 	return 0;
 }
 
-static bool
-wants_attach(const struct fl_http_req *req)
-{
-	return is_upgrade(req) || fl_http_accepts(req, "application/vnd.flynn.attach");
-}
-
 void
 job_run(struct fl_http_req *req, void *arg)
 {
@@ -428,7 +405,7 @@ job_run(struct fl_http_req *req, void *arg)
 
 	if (body_bind(req, &in) == -1 || check_body(req, in, &start) == -1)
 		return;
-	start.attached = wants_attach(req);
+	start.attached = attach_request_is(req);
 	r = fl_xmemdup(&start, sizeof(start));
 	LIST_INSERT_HEAD(&c->runs, r, link);
 	fl_pg_query(c->pg, "SELECT a.app_id, a.name, a.meta ->> '" FL_APP_META_SYSTEM "' = 'true', r.release_id, r.env, t.type, t.uri,"

@@ -7,8 +7,9 @@
 #include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/host_job.h"
-#include "controller/job_events.h"
 #include "controller/controller.h"
+#include "controller/job_events.h"
+#include "controller/job_usage.h"
 #include "controller/query.h"
 #include "controller/tx.h"
 #include "libflynn/attr.h"
@@ -21,21 +22,14 @@
 #include "libflynn/pg.h"
 #include "libflynn/xmalloc.h"
 
-#define LIVE "('pending', 'blocked', 'starting', 'up', 'stopping')"
-#define LIST_ENDED_MAX "500"
 #define ID_MAX 200
 #define TYPE_MAX 64
 #define ERROR_MAX 4096
 #define RESTARTS_MAX 1000000000
 
-#define COLUMNS                                                                                   \
-	"j.job_id, j.app_id, j.release_id, j.type, j.state, j.cmd, j.exit_status, j.host_error,"  \
-	" j.restarts, micros(j.run_at), micros(j.created_at), micros(j.updated_at)"
-
-static void
-jobs_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
+void
+jobs_write_members(struct fl_jsonw *w, const PGresult *res, int row)
 {
-	fl_jsonw_open(w, key, '{');
 	row_str(w, "id", res, row, 0);
 	row_id(w, "app", res, row, 1);
 	row_id(w, "release", res, row, 2);
@@ -49,28 +43,35 @@ jobs_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
 	row_time(w, "run_at", res, row, 9);
 	row_time(w, "created_at", res, row, 10);
 	row_time(w, "updated_at", res, row, 11);
+}
+
+static void
+jobs_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
+{
+	fl_jsonw_open(w, key, '{');
+	jobs_write_members(w, res, row);
 	fl_jsonw_close(w, '}');
 }
 
 void
 jobs_list(struct fl_http_req *req, void *arg)
 {
+	const char *expand = fl_http_query(req, "expand");
+
 	if (fl_http_accepts(req, "text/event-stream")) {
 		job_events_stream(req, arg);
 		return;
 	}
-	query_parts(arg, req, "SELECT " COLUMNS " FROM apps a LEFT JOIN LATERAL ("
-			      " SELECT * FROM jobs l WHERE l.app_id = a.app_id AND l.state IN " LIVE
-			      " UNION ALL (SELECT * FROM jobs e WHERE e.app_id = a.app_id AND e.state NOT IN " LIVE
-			      "  ORDER BY e.created_at DESC LIMIT " LIST_ENDED_MAX ")) j ON true"
-			      " WHERE a.app_id = find_app($1) ORDER BY j.created_at DESC",
-	    (const char *[]){ fl_http_param(req, "app") }, 1, jobs_write);
+	if (expand != NULL && strcmp(expand, "true") == 0)
+		job_usage_list(req, arg);
+	else
+		query_parts(arg, req, JOBS_OF_APP(""), (const char *[]){ fl_http_param(req, "app") }, 1, jobs_write);
 }
 
 void
 jobs_list_live(struct fl_http_req *req, void *arg)
 {
-	query_all(arg, req, "SELECT " COLUMNS " FROM jobs j WHERE j.state IN " LIVE " ORDER BY j.created_at DESC",
+	query_all(arg, req, "SELECT " JOBS_COLUMNS " FROM jobs j WHERE j.state IN " JOBS_LIVE " ORDER BY j.created_at DESC",
 	    NULL, 0, jobs_write);
 }
 
@@ -79,7 +80,7 @@ jobs_get(struct fl_http_req *req, void *arg)
 {
 	char *id = host_job_id(fl_http_param(req, "job"));
 
-	query_one(arg, req, "SELECT " COLUMNS " FROM jobs j WHERE j.job_id = $2 AND j.app_id = find_app($1)",
+	query_one(arg, req, "SELECT " JOBS_COLUMNS " FROM jobs j WHERE j.job_id = $2 AND j.app_id = find_app($1)",
 	    (const char *[]){ fl_http_param(req, "app"), id }, 2, jobs_write);
 	free(id);
 }
@@ -133,7 +134,7 @@ static const struct tx_step put_steps[] = {
 	  "  SELECT job_id, app_id, release_id, type, state, exit_status, host_error FROM j"
 	  "  WHERE j.state IS DISTINCT FROM (SELECT state FROM before)"
 	  "   OR j.host_error IS DISTINCT FROM (SELECT host_error FROM before))"
-	  " SELECT " COLUMNS " FROM j", N_PARAMS,
+	  " SELECT " JOBS_COLUMNS " FROM j", N_PARAMS,
 	    { APP, JOB, RELEASE, HOST, TYPE, STATE, CMD, EXIT_STATUS, HOST_ERROR, RESTARTS, RUN_AT }, on_put },
 };
 
@@ -259,8 +260,13 @@ static void
 on_job_found(const struct host_job *job, void *arg)
 {
 	struct stop *s = arg;
+	struct fl_err err = { 0 };
 
-	if (job != NULL)
+	if (job != NULL && job->ended) {
+		fl_err_set(&err, FL_ERR_CONFLICT, "job %s has ended already", job->id);
+		answer_err(s->req, NULL, &err);
+	}
+	if (job != NULL && !job->ended)
 		fl_host_stop_job(s->c->client, job->host_addr, job->id, on_stopped, s);
 	else
 		free(s);

@@ -434,6 +434,21 @@ const struct migration migrations[] = {
 	{ 7, "CREATE TRIGGER notify_release_job AFTER UPDATE ON deployments"
 	     " FOR EACH ROW WHEN (OLD.release_job IS DISTINCT FROM NEW.release_job) EXECUTE FUNCTION notify_release_job()" },
 	{ 7, "INSERT INTO schema_migrations (id) VALUES (7)" },
+
+	/* Version 8: jobs that are to be replaced. One of the new ones that fails ends that for its type. */
+	{ 8, "ALTER TABLE jobs ADD COLUMN replace boolean NOT NULL DEFAULT false" },
+	{ 8, "CREATE INDEX jobs_replaced ON jobs (app_id, release_id) WHERE replace" },
+	{ 8, "CREATE FUNCTION replaced_jobs(app uuid, release uuid) RETURNS json LANGUAGE sql STABLE AS $$"
+	     " SELECT json_agg(job_id) FROM jobs WHERE app_id = app AND release_id = release AND replace"
+	     "  AND state IN ('starting', 'up') $$" },
+	{ 8, "CREATE FUNCTION give_up_replacing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	     " IF EXISTS (SELECT FROM jobs WHERE job_id = NEW.job_id AND replace) THEN RETURN NULL; END IF;"
+	     " UPDATE jobs SET replace = false WHERE app_id = NEW.app_id AND release_id = NEW.release_id AND type = NEW.type AND replace;"
+	     " IF FOUND THEN PERFORM pg_notify('formations', NEW.app_id || ':' || NEW.release_id); END IF;"
+	     " RETURN NULL; END $$" },
+	{ 8, "CREATE TRIGGER give_up_replacing AFTER INSERT ON job_events"
+	     " FOR EACH ROW WHEN (NEW.state IN ('crashed', 'failed')) EXECUTE FUNCTION give_up_replacing()" },
+	{ 8, "INSERT INTO schema_migrations (id) VALUES (8)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -13,6 +13,7 @@
 #include "controller/events.h"
 #include "controller/deployments.h"
 #include "controller/formations.h"
+#include "controller/job_exec.h"
 #include "controller/job_log.h"
 #include "controller/job_run.h"
 #include "controller/jobs.h"
@@ -20,6 +21,7 @@
 #include "controller/providers.h"
 #include "controller/releases.h"
 #include "controller/resources.h"
+#include "controller/restarts.h"
 #include "controller/scale_requests.h"
 #include "controller/unsupported.h"
 #include "controller/volumes.h"
@@ -96,6 +98,8 @@ static const struct fl_http_route routes[] = {
 
 	{ "PUT", "/apps/:app/scale/:release", scale_requests_put, 0 },
 
+	{ "POST", "/apps/:app/restart", restarts_create, 0 },
+
 	{ "GET", "/volumes", volumes_list_all, 0 },
 	{ "GET", "/apps/:app/volumes", volumes_list, 0 },
 	{ "GET", "/apps/:app/volumes/:volume", volumes_get, 0 },
@@ -108,6 +112,7 @@ static const struct fl_http_route routes[] = {
 	{ "PUT", "/apps/:app/jobs/:job", jobs_put, 0 },
 	{ "DELETE", "/apps/:app/jobs/:job", jobs_delete, 0 },
 	{ "GET", "/apps/:app/jobs/:job/log", job_log, 0 },
+	{ "POST", "/apps/:app/jobs/:job/exec", job_exec, 0 },
 
 	{ "GET", "/apps/:app/routes", app_routes_list, 0 },
 	{ "POST", "/apps/:app/routes", app_routes_create, 0 },

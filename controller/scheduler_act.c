@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "libflynn/buf.h"
@@ -100,12 +101,17 @@ send_job(struct scheduler *s, struct job *j, const struct formation *f, const st
 	struct fl_err err;
 	struct fl_job *job = fl_process_job(fl_json_get(x, "app"), fl_json_get(x, "release"), fl_json_get(x, "artifact"),
 	    j->type, h->id, &err);
+	char restarts[16];
 
 	if (job == NULL) {
 		/* The release is wrong and stays so: named once a back-off, not in a loop. */
 		place_nowhere(s, j, h);
 		start_failed(s, j, err.msg);
 		return;
+	}
+	if (j->restarts > 0) {
+		snprintf(restarts, sizeof(restarts), "%d", j->restarts);
+		fl_job_set_meta(job, FL_JOB_META_RESTARTS, restarts);
 	}
 	world_place_job(&s->world, j, job->id, h->id);
 	j->memory_bytes = job->memory_bytes;

@@ -201,33 +201,75 @@ stop_job(struct deciding *d, struct job *j)
 	plan_add(d->plan, (struct sched_action){ kind, NULL, j->type, NULL, j });
 }
 
-/* Those to give up first stand first: not up before up, then the newest. */
+/* A job that could be given up. */
+struct candidate {
+	struct job *job;
+	bool is_replaced;
+};
+
+/* Those to give up first stand first: those that are replaced, not up before up, then the newest. */
 static int
 by_worth(const void *a, const void *b)
 {
-	const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
+	const struct candidate *x = a, *y = b;
 
-	if (x->state != y->state)
-		return x->state < y->state ? -1 : 1;
-	return x->created > y->created ? -1 : x->created < y->created;
+	if (x->is_replaced != y->is_replaced)
+		return x->is_replaced ? -1 : 1;
+	if (x->job->state != y->job->state)
+		return x->job->state < y->job->state ? -1 : 1;
+	return x->job->created > y->job->created ? -1 : x->job->created < y->job->created;
 }
 
 static void
 stop_surplus(struct deciding *d, const struct formation *f, const char *type, const struct host *host, int surplus)
 {
-	struct job **jobs, *j;
+	struct candidate *jobs;
+	struct job *j;
 	int n = 0;
 
 	if (surplus <= 0)
 		return;
-	jobs = fl_xcalloc((size_t)count_jobs(d->world, f, type, host), sizeof(struct job *));
+	jobs = fl_xcalloc((size_t)count_jobs(d->world, f, type, host), sizeof(*jobs));
 	TAILQ_FOREACH(j, &d->world->jobs, link)
 		if (j->state != JOB_STOPPING && job_is_of(j, f, type) && job_is_on(j, host))
-			jobs[n++] = j;
-	qsort(jobs, (size_t)n, sizeof(struct job *), by_worth);
+			jobs[n++] = (struct candidate){ j, formation_replaces(f, j) };
+	qsort(jobs, (size_t)n, sizeof(*jobs), by_worth);
 	for (int i = 0; i < surplus; i++)
-		stop_job(d, jobs[i]);
+		stop_job(d, jobs[i].job);
 	free(jobs);
+}
+
+static int
+count_up(const struct world *w, const struct formation *f, const char *type, const struct host *host)
+{
+	const struct job *j;
+	int n = 0;
+
+	TAILQ_FOREACH(j, &w->jobs, link)
+		if (j->state == JOB_UP && job_is_of(j, f, type) && job_is_on(j, host))
+			n++;
+	return n;
+}
+
+/*
+ * How many there are to be now: while one of them is to be replaced, one more until that one is up, so that none is missed; or,
+ * where two exclude each other, one fewer until it has gone.
+ */
+static int
+count_for_now(const struct world *w, const struct formation *f, const char *type, const struct host *host, int want)
+{
+	const struct job *j;
+	int up;
+
+	TAILQ_FOREACH(j, &w->jobs, link)
+		if (j->state != JOB_STOPPING && job_is_of(j, f, type) && job_is_on(j, host) && formation_replaces(f, j))
+			break;
+	if (j == NULL || want == 0)
+		return want;
+	up = count_up(w, f, type, host);
+	if (formation_is_exclusive(f, type))
+		return up < want ? want : want - 1;
+	return up > want ? want : want + 1;
 }
 
 static void
@@ -235,6 +277,7 @@ decide_count(struct deciding *d, struct formation *f, const char *type, struct h
 {
 	int have = count_jobs(d->world, f, type, host);
 
+	want = count_for_now(d->world, f, type, host, want);
 	if (want > have)
 		start_missing(d, f, type, host, want - have);
 	else
@@ -263,18 +306,6 @@ decide_formation(struct deciding *d, struct formation *f)
 	}
 }
 
-static int
-count_up(const struct world *w, const struct formation *f, const char *type)
-{
-	const struct job *j;
-	int n = 0;
-
-	TAILQ_FOREACH(j, &w->jobs, link)
-		if (j->state == JOB_UP && job_is_of(j, f, type))
-			n++;
-	return n;
-}
-
 /* Whether an old job must serve on, because a new release of its app wants its type and is not up yet. */
 static bool
 must_serve_on(const struct world *w, const struct job *j)
@@ -284,7 +315,7 @@ must_serve_on(const struct world *w, const struct job *j)
 		int want = formation_wants(f, j->type);
 
 		if (strcmp(f->app, j->app) == 0 && strcmp(f->release, j->release) != 0 && want > 0 &&
-		    !formation_is_exclusive(f, j->type) && count_up(w, f, j->type) < want)
+		    !formation_is_exclusive(f, j->type) && count_up(w, f, j->type, NULL) < want)
 			return true;
 	}
 	return false;

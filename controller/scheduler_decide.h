@@ -7,6 +7,7 @@
  * volume, a fixed port): then the old stop first and the new wait for them. Jobs without a type are left alone.
  * Jobs of a type with a volume run on the host that has it, and wait for it while it is away.
  * The limits of a host's jobs are together no more than its memory: what is left of that is free.
+ * A job that its formation replaces is stopped once there is one more that is up, one after another.
  */
 #ifndef SCHEDULER_DECIDE_H
 #define SCHEDULER_DECIDE_H

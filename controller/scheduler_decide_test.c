@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,116 @@ surplus_is_taken_from_the_newest(void **state)
 	assert_int_equal(p.actions[0].kind, ACTION_STOP);
 	assert_string_equal(p.actions[0].job->id, "h1-3");
 	assert_string_equal(p.actions[1].job->id, "h1-2");
+	sched_plan_release(&p);
+}
+
+/* As set_formation, but with jobs that are to be replaced. */
+static void
+replace_jobs(struct world *w, const char *processes, const char *type_extra, const char *ids)
+{
+	char *text = fl_xasprintf("{\"app\":{\"id\":\"a\"},\"release\":{\"id\":\"r1\",\"processes\":{\"web\":{%s}}},"
+				  "\"processes\":%s,\"replace\":%s}",
+	    type_extra, processes, ids);
+	struct fl_json *v = fl_json_parse(text, strlen(text), NULL);
+
+	assert_non_null(v);
+	world_set_formation(w, v);
+	free(text);
+}
+
+/* Carry one decision out: what is started is up at the next but one, what is stopped has gone. Returns the fewest that were up. */
+static int
+step(struct world *w, int *next_id)
+{
+	struct sched_plan p;
+	struct job *j, *after;
+	int up = 0;
+
+	decide(w, 0, &p);
+	TAILQ_FOREACH_SAFE(j, &w->jobs, link, after) {
+		if (j->state == JOB_STOPPING)
+			world_remove_job(w, j);
+		else if (j->state == JOB_STARTING)
+			j->state = JOB_UP;
+	}
+	for (size_t i = 0; i < p.n; i++) {
+		char id[16];
+
+		snprintf(id, sizeof(id), "h1-new%d", (*next_id)++);
+		if (p.actions[i].kind == ACTION_START)
+			add_job(w, id, "h1", "r1", "web", JOB_STARTING);
+		else if (p.actions[i].kind == ACTION_STOP)
+			p.actions[i].job->state = JOB_STOPPING;
+	}
+	sched_plan_release(&p);
+	TAILQ_FOREACH(j, &w->jobs, link)
+		up += j->state == JOB_UP;
+	return up;
+}
+
+static void
+jobs_are_replaced_one_by_one_and_none_is_missed(void **state)
+{
+	static const struct {
+		const char *extra;
+		int fewest, most;
+	} cases[] = { { "", 3, 4 }, { "\"data\":true", 2, 3 } };
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct world *w = *state;
+		int next_id = 0, rounds = 0;
+
+		if (i > 0) {
+			teardown(state);
+			setup(state);
+			w = *state;
+		}
+		add_host(w, "h1");
+		for (int k = 0; k < 3; k++)
+			add_job(w, (const char *[]){ "h1-a", "h1-b", "h1-c" }[k], "h1", "r1", "web", JOB_UP);
+		replace_jobs(w, "{\"web\":3}", cases[i].extra, "[\"h1-a\",\"h1-c\",\"h1-gone\"]");
+		while (world_job(w, "h1-a") != NULL || world_job(w, "h1-c") != NULL) {
+			int up = step(w, &next_id), all = 0;
+			const struct job *j;
+
+			TAILQ_FOREACH(j, &w->jobs, link)
+				all += j->state != JOB_STOPPING;
+			assert_true(up >= cases[i].fewest && all <= cases[i].most);
+			assert_true(++rounds < 20);
+		}
+		for (int k = 0; k < 3; k++)
+			step(w, &next_id);
+		assert_int_equal(next_id, 4); /* two started, two stopped */
+		assert_non_null(world_job(w, "h1-b"));
+		assert_int_equal(step(w, &next_id), 3);
+	}
+}
+
+static void
+what_cannot_replace_a_job_leaves_it_alone(void **state)
+{
+	struct world *w = *state;
+	struct sched_plan p;
+	struct job *fresh;
+
+	add_host(w, "h1");
+	add_job(w, "h1-a", "h1", "r1", "web", JOB_UP);
+	replace_jobs(w, "{\"web\":1}", "", "[\"h1-a\"]");
+	fresh = world_add_job(w, NULL, NULL, "a", "r1", "web"); /* it died, and waits for its back-off */
+	fresh->run_at = 1000;
+	decide(w, 0, &p);
+	assert_int_equal(p.n, 0);
+	sched_plan_release(&p);
+	/* It is given up. */
+	replace_jobs(w, "{\"web\":1}", "", "[]");
+	decide(w, 0, &p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.actions[0].kind, ACTION_FORGET);
+	sched_plan_release(&p);
+	/* An app that is stopped is not started again for it. */
+	replace_jobs(w, "{\"web\":0}", "", "[\"h1-a\"]");
+	decide(w, 0, &p);
+	assert_int_equal(count(&p, ACTION_START), 0);
 	sched_plan_release(&p);
 }
 
@@ -439,6 +550,8 @@ main(void)
 		TEST(jobs_go_where_their_volume_is),
 		TEST(surplus_is_taken_from_the_newest),
 		TEST(old_release_serves_until_the_new_one_is_up),
+		TEST(jobs_are_replaced_one_by_one_and_none_is_missed),
+		TEST(what_cannot_replace_a_job_leaves_it_alone),
 		TEST(exclusive_types_go_before_their_successors_come),
 		TEST(omni_types_run_on_every_host),
 		TEST(one_off_jobs_are_left_alone),

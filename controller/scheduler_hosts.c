@@ -88,9 +88,11 @@ job_seen(struct scheduler *s, const char *host_id, const struct fl_active_job *a
 	case FL_JOB_STATUS_MAX:
 		break;
 	}
-	if (j == NULL)
+	if (j == NULL) {
 		j = world_add_job(&s->world, a->job->id, host_id, meta_of(a, FL_JOB_META_APP),
 		    meta_of(a, FL_JOB_META_RELEASE), meta_of(a, FL_JOB_META_TYPE));
+		j->restarts = fl_job_restarts(a->job);
+	}
 	j->memory_bytes = a->job->memory_bytes;
 	if (a->status == FL_JOB_STOPPING) {
 		j->state = JOB_STOPPING;

@@ -219,7 +219,7 @@ record_job(struct records *r, const struct fl_active_job *a)
 	    fl_map_get(a->job->metadata, FL_JOB_META_TYPE), state_name(a), a->error);
 	if (a->exit_status >= 0)
 		fl_jsonw_int(&w, "exit_status", a->exit_status);
-	fl_jsonw_int(&w, "restarts", a->restarts);
+	fl_jsonw_int(&w, "restarts", a->restarts + fl_job_restarts(a->job));
 	fl_jsonw_close(&w, '}');
 	record_set(r, a->job->id, app, fl_buf_detach(&body));
 }

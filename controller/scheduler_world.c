@@ -155,6 +155,17 @@ formation_memory(const struct formation *f, const char *type)
 	return fl_process_limit(process_type(f, type), "memory");
 }
 
+bool
+formation_replaces(const struct formation *f, const struct job *j)
+{
+	const struct fl_json *ids = fl_json_get(f->expanded, "replace");
+
+	for (size_t i = 0; j->id != NULL && i < fl_json_len(ids); i++)
+		if (strcmp(fl_json_str(fl_json_at(ids, i), ""), j->id) == 0)
+			return true;
+	return false;
+}
+
 struct host *
 world_set_host(struct world *w, const char *id, const char *addr)
 {

@@ -75,6 +75,8 @@ bool formation_is_exclusive(const struct formation *f, const char *type);
 bool formation_has_volume(const struct formation *f, const char *type);
 /* The id of the host that has the type's volumes, borrowed; NULL: they are not made yet. */
 const char *formation_volume_host(const struct formation *f, const char *type);
+/* Whether somebody asked for another job in place of this one of it. */
+bool formation_replaces(const struct formation *f, const struct job *j);
 
 struct host *world_set_host(struct world *w, const char *id, const char *addr);
 /* Also forgets its jobs. */

@@ -15,6 +15,7 @@ enum {
 	HOST_ID_MAX = 64,
 	CHECK_TIMEOUT_S = 30,
 	STOP_TIMEOUT_S = 10,
+	RESTARTS_MAX = 1000000,
 };
 
 struct fl_job *
@@ -92,6 +93,15 @@ fl_job_is_id(const char *text)
 
 	return host_len > 0 && host_len <= HOST_ID_MAX && text[host_len] == '-' &&
 	    strspn(hex, "0123456789abcdef") == FL_UUID_LEN && hex[FL_UUID_LEN] == '\0';
+}
+
+int
+fl_job_restarts(const struct fl_job *j)
+{
+	const char *text = fl_map_get(j->metadata, FL_JOB_META_RESTARTS);
+	long n = text != NULL ? strtol(text, NULL, 10) : 0;
+
+	return n > 0 && n <= RESTARTS_MAX ? (int)n : 0;
 }
 
 char *

@@ -27,6 +27,8 @@ struct fl_map;
 #define FL_JOB_META_APP_NAME "flynn-controller.app_name"
 #define FL_JOB_META_RELEASE "flynn-controller.release"
 #define FL_JOB_META_TYPE "flynn-controller.type"
+/* How many jobs before it, each in the place of the last, have ended by themselves. */
+#define FL_JOB_META_RESTARTS "flynn-controller.restarts"
 
 /* The process type that runs once, before its release replaces another (its release phase), and is never scaled. */
 #define FL_JOB_TYPE_RELEASE "release"
@@ -85,6 +87,8 @@ void fl_job_set_meta(struct fl_job *j, const char *name, const char *value);
 void fl_job_set_id(struct fl_job *j, const char *host_id);
 /* The host part of a job id, up to the first dash; NULL when it is no job id. Caller frees. */
 char *fl_job_id_host(const char *job_id);
+/* Its FL_JOB_META_RESTARTS; 0 without a number there. */
+int fl_job_restarts(const struct fl_job *j);
 /* Append an empty port with defaults and return it, borrowed until the next append. */
 struct fl_job_port *fl_job_add_port(struct fl_job *j, int port);
 void fl_job_add_volume(struct fl_job *j, const char *name, const char *target);

@@ -62,6 +62,29 @@ count_type(const struct rollout *r, const char *type, int *up, int *starting)
 	}
 }
 
+static bool
+is_leaving(const struct rollout *r, const char *id)
+{
+	for (size_t i = 0; i < r->opts->n_leaving; i++)
+		if (strcmp(r->opts->leaving[i], id) == 0)
+			return true;
+	return false;
+}
+
+/* Those to go that have not gone. */
+static size_t
+count_leaving(const struct rollout *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->opts->n_leaving; i++) {
+		const struct watched_job *j = fl_map_get(r->jobs, r->opts->leaving[i]);
+
+		n += j != NULL && (strcmp(j->state, "up") == 0 || strcmp(j->state, "starting") == 0);
+	}
+	return n;
+}
+
 static void
 look(struct rollout *r)
 {
@@ -74,6 +97,8 @@ look(struct rollout *r)
 		if (up != r->opts->goals[i].count || starting != 0)
 			return;
 	}
+	if (count_leaving(r) > 0)
+		return;
 	r->reached = true;
 	rollout_end(r);
 }
@@ -102,6 +127,14 @@ job_failed(struct rollout *r, const struct fl_json *job, const char *id, const c
 }
 
 static void
+arm(struct rollout *r)
+{
+	struct timeval tv = { r->opts->timeout_s, 0 };
+
+	evtimer_add(r->deadline, &tv);
+}
+
+static void
 job_seen(struct rollout *r, const struct fl_json *job, const char *id, bool is_event)
 {
 	const char *type = fl_json_str(fl_json_get(job, "type"), "");
@@ -122,10 +155,12 @@ job_seen(struct rollout *r, const struct fl_json *job, const char *id, bool is_e
 	j->state = fl_xstrdup(state);
 	if (!is_event)
 		return;
+	if (is_leaving(r, id)) /* one more: the time is that of each */
+		arm(r);
 	if (r->opts->on_job != NULL)
 		r->opts->on_job(type, state, id, r->opts->arg);
 	/* One that fails while its type is being given up does as it was to. */
-	if (goal->count > 0 && (strcmp(state, "crashed") == 0 || strcmp(state, "failed") == 0))
+	if (goal->count > 0 && !is_leaving(r, id) && (strcmp(state, "crashed") == 0 || strcmp(state, "failed") == 0))
 		job_failed(r, job, id, type);
 }
 
@@ -208,6 +243,8 @@ on_deadline(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 		count_type(r, g->type, &up, &starting);
 		fl_buf_addf(&seen, "%s%s=%d: %d up, %d starting", i > 0 ? "; " : "", g->type, g->count, up, starting);
 	}
+	if (r->opts->n_leaving > 0)
+		fl_buf_addf(&seen, "; %zu to go", count_leaving(r));
 	fl_err_set(&r->err, FL_ERR_TIMEOUT, "not reached after %d s: %s; flynn ps -a and flynn log say more", r->opts->timeout_s,
 	    fl_buf_cstr(&seen));
 	fl_buf_release(&seen);
@@ -229,13 +266,12 @@ int
 fl_rollout_run(const struct fl_rollout *opts, struct fl_err *err)
 {
 	struct rollout r = { .opts = opts, .base = event_base_new(), .jobs = fl_map_new() };
-	struct timeval tv = { opts->timeout_s, 0 };
 
 	r.jobs_url = fl_xasprintf("%s/apps/%s/jobs", opts->controller, opts->app);
 	r.http = fl_http_client_new(r.base, opts->key);
 	r.sse = fl_sse_new(MAX_EVENT_BYTES, on_event, &r);
 	r.deadline = evtimer_new(r.base, on_deadline, &r);
-	evtimer_add(r.deadline, &tv);
+	arm(&r);
 	follow(&r);
 	event_base_dispatch(r.base);
 	event_free(r.deadline);

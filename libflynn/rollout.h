@@ -23,7 +23,10 @@ struct fl_rollout {
 	const char *app;
 	const struct fl_rollout_goal *goals;
 	size_t n_goals;
-	int timeout_s;
+	/* Jobs that must have ended as well, by their ids; how they end is no failure. change may set these and the goals. */
+	char *const *leaving;
+	size_t n_leaving;
+	int timeout_s; /* with jobs that leave: for each of these */
 	/* Make the change and return the id of the release whose jobs are waited for (freed by rollout), or NULL with err. */
 	char *(*change)(void *arg, struct fl_err *err);
 	/* A job of a goal's type has another state: starting up down crashed failed. May be NULL. */
