@@ -2,17 +2,31 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "cli.h"
 #include "client.h"
-#include "config.h"
+#include "jobs.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/frame.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
+#include "libflynn/sse.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
+#include "list.h"
+#include "table.h"
+
+/* How many lines there are at first, without -n. */
+#define N_LIST "100"
+#define N_FOLLOW "10"
+/* The controller says something at least every 30 s. */
+#define SILENCE_MS 75000
+#define MAX_EVENT ((size_t)1 << 20)
+
+/* ---- of one job ---- */
 
 /* Frames of a log as they arrive. */
 struct log_output {
@@ -45,23 +59,9 @@ on_data(const char *data, size_t len, void *arg)
 	return print_frames(o);
 }
 
-/* The newest job's id (caller frees); NULL when there is none. */
-static char *
-newest_job(struct cli *cli, const char *app, struct fl_err *err)
-{
-	struct fl_json *jobs = client_app_call(cli, "GET", app, "/jobs", NULL, NULL, err);
-	char *id = NULL;
-
-	if (jobs != NULL && fl_json_len(jobs) == 0)
-		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no jobs, so there is no log: start one with flynn scale web=1", app);
-	else if (jobs != NULL)
-		id = fl_xstrdup(fl_json_str(fl_json_get(fl_json_at(jobs, 0), "id"), ""));
-	fl_json_free(jobs);
-	return id;
-}
-
+/* What one job printed, byte by byte. */
 static int
-show_log(struct cli *cli, const char *app, const char *job, bool follow, bool split)
+show_job(struct cli *cli, const char *app, const char *job, bool follow, bool split)
 {
 	char *id = fl_url_encode(job), *path = fl_xasprintf("/apps/%s/jobs/%s/log%s", app, id, follow ? "?tail=true" : "");
 	char *what = fl_xasprintf("the log of job %s", job), *answer;
@@ -90,36 +90,227 @@ show_log(struct cli *cli, const char *app, const char *job, bool follow, bool sp
 	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
 }
 
-int
-cmd_log(struct cli *cli, int argc, char **argv)
+/* ---- of all jobs ---- */
+
+struct log_options {
+	const char *number, *type, *job, *since, *source; /* NULL: not said */
+	bool follow, split, raw;
+};
+
+/* Lines as they arrive. */
+struct log_lines {
+	const struct cli *cli;
+	const struct log_options *options;
+	struct fl_sse *sse;
+	bool over;   /* all were told */
+	bool closed; /* nobody reads our output any more */
+	struct fl_err err;
+};
+
+/* Of one and the same job always the same. */
+static const char *
+colour_of(const char *job_id)
+{
+	static const char *const colours[] = { "\033[36m", "\033[33m", "\033[32m", "\033[35m", "\033[34m", "\033[96m", "\033[93m", "\033[92m" };
+	unsigned hash = 0;
+
+	if (!table_colours())
+		return NULL;
+	for (const char *p = job_id; *p != '\0'; p++)
+		hash = hash * 31 + (unsigned char)*p;
+	return *job_id != '\0' ? colours[hash % fl_nitems(colours)] : "\033[2m";
+}
+
+static const char *
+text(const struct fl_json *line, const char *key)
+{
+	return fl_json_str(fl_json_get(line, key), "");
+}
+
+/* "2006-01-02T15:04:05.123Z app[web.1a2b3c4d]: " */
+static void
+print_head(const struct fl_json *line, FILE *to)
+{
+	const char *id = text(line, "job_id"), *type = text(line, "process_type"), *stamp = text(line, "timestamp");
+	const char *rest = strchr(id, '-'), *colour = to == stdout ? colour_of(id) : NULL;
+	int seconds = (int)strcspn(stamp, ".Z");
+
+	fprintf(to, "%.*s", seconds, stamp);
+	fprintf(to, "%.4sZ %s%s", stamp[seconds] == '.' ? stamp + seconds : ".000", colour != NULL ? colour : "", text(line, "source"));
+	if (*id != '\0')
+		fprintf(to, "[%s.%.8s]", *type != '\0' ? type : "run", rest != NULL ? rest + 1 : id);
+	fprintf(to, ":%s ", colour != NULL ? "\033[0m" : "");
+}
+
+static void
+print_line(const struct log_lines *l, const struct fl_json *line)
+{
+	FILE *to = l->options->split && strcmp(text(line, "stream"), "stderr") == 0 ? stderr : stdout;
+
+	if (l->cli->json) {
+		list_print_json(line);
+		return;
+	}
+	if (!l->options->raw)
+		print_head(line, to);
+	fprintf(to, "%s\n", text(line, "msg"));
+}
+
+static void
+on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data, size_t len, void *arg)
+{
+	struct log_lines *l = arg;
+	struct fl_json *v = fl_json_parse(data, len, NULL);
+	const char *what = text(v, "event");
+
+	if (strcmp(what, "message") == 0)
+		print_line(l, fl_json_get(v, "data"));
+	else if (strcmp(what, "eof") == 0)
+		l->over = true;
+	fl_json_free(v);
+}
+
+static int
+on_events(const char *data, size_t len, void *arg)
+{
+	struct log_lines *l = arg;
+
+	if (fl_sse_feed(l->sse, data, len, &l->err) == -1)
+		return -1;
+	l->closed = fflush(stdout) == EOF || ferror(stdout);
+	return l->closed ? -1 : 0;
+}
+
+static void
+add_query(struct fl_buf *b, const char *name, const char *value)
+{
+	char *encoded;
+
+	if (value == NULL)
+		return;
+	encoded = fl_url_encode(value);
+	fl_buf_addf(b, "&%s=%s", name, encoded);
+	free(encoded);
+}
+
+/* The caller frees. */
+static char *
+path_of(const char *app, const struct log_options *o)
+{
+	struct fl_buf b = { 0 };
+
+	fl_buf_addf(&b, "/apps/%s/log?follow=%s", app, o->follow ? "true" : "false");
+	if (o->number != NULL || o->since == NULL)
+		add_query(&b, "lines", o->number != NULL ? o->number : o->follow ? N_FOLLOW : N_LIST);
+	add_query(&b, "process_type", o->type);
+	add_query(&b, "job_id", o->job);
+	add_query(&b, "since", o->since);
+	add_query(&b, "source", o->source);
+	return fl_buf_detach(&b);
+}
+
+static int
+show_app(struct cli *cli, const char *app, const struct log_options *o)
+{
+	static const char *const headers[] = { "Accept: text/event-stream", NULL };
+	struct log_lines l = { .cli = cli, .options = o };
+	struct fl_http_call_opts opts = { .headers = headers, .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_events };
+	char *path = path_of(app, o), *what = fl_xasprintf("app %s", app), *answer;
+	struct fl_err err = { 0 };
+	size_t len = 0;
+	int status = 0;
+
+	l.sse = fl_sse_new(MAX_EVENT, on_event, &l);
+	client_opts(cli, path, &opts);
+	answer = fl_http_fetch(&opts, &l, &status, &len, &err);
+	if (l.closed)
+		err = (struct fl_err){ 0 }; /* main looks after the output */
+	else if (l.err.kind != FL_ERR_NONE)
+		err = l.err;
+	else if (answer == NULL)
+		client_explain_failure(cli, &err);
+	else if (status != 200)
+		client_explain(cli, status, answer, len, what, &err);
+	else if (!l.over)
+		fl_err_set(&err, FL_ERR_UNAVAILABLE, "the controller ended the log: it is starting anew, try again");
+	fl_sse_free(l.sse);
+	free(answer);
+	free(what);
+	free(path);
+	free((char *)opts.url);
+	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
+}
+
+/* Which of the two it is: *whole, of one job and nothing left out. -1: wrong usage. */
+static int
+parse(int argc, char **argv, struct log_options *o, bool *whole)
 {
 	static const struct option options[] = {
 		{ "follow", no_argument, NULL, 'f' },
+		{ "job", required_argument, NULL, 'j' },
+		{ "number", required_argument, NULL, 'n' },
+		{ "process-type", required_argument, NULL, 't' },
+		{ "raw-output", no_argument, NULL, 'r' },
+		{ "since", required_argument, NULL, 'S' },
+		{ "source", required_argument, NULL, 'o' },
 		{ "split-stderr", no_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool follow = false, split = false;
-	const char *app;
-	char *job;
-	struct fl_err err;
-	int c, status;
+	int c;
 
-	while ((c = getopt_long(argc, argv, "fs", options, NULL)) != -1) {
-		if (c == 'f')
-			follow = true;
-		else if (c == 's')
-			split = true;
-		else
-			return cli_usage("log");
+	while ((c = getopt_long(argc, argv, "fj:n:rst:", options, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			o->follow = true;
+			break;
+		case 'j':
+			o->job = optarg;
+			break;
+		case 'n':
+			o->number = optarg;
+			break;
+		case 'o':
+			o->source = optarg;
+			break;
+		case 'r':
+			o->raw = true;
+			break;
+		case 's':
+			o->split = true;
+			break;
+		case 'S':
+			o->since = optarg;
+			break;
+		case 't':
+			o->type = optarg;
+			break;
+		default:
+			return -1;
+		}
 	}
-	if (argc - optind > 1)
+	*whole = argc - optind == 1 && o->job == NULL && o->number == NULL && o->type == NULL && o->since == NULL && o->source == NULL && !o->raw;
+	if (argc - optind == 1 && o->job == NULL)
+		o->job = argv[optind++];
+	return argc == optind ? 0 : -1;
+}
+
+int
+cmd_log(struct cli *cli, int argc, char **argv)
+{
+	struct log_options o = { 0 };
+	const char *app;
+	char *job = NULL;
+	struct fl_err err;
+	bool whole;
+	int status;
+
+	if (parse(argc, argv, &o, &whole) == -1)
 		return cli_usage("log");
-	if ((app = cli_app(cli, &err)) == NULL || cli_cluster(cli, &err) == NULL)
+	if ((app = cli_app(cli, &err)) == NULL || cli_cluster(cli, &err) == NULL ||
+	    (o.job != NULL && (job = jobs_resolve(cli, app, o.job, false, &err)) == NULL))
 		return cli_fail(&err);
-	job = argc > optind ? fl_xstrdup(argv[optind]) : newest_job(cli, app, &err);
-	if (job == NULL)
-		return cli_fail(&err);
-	status = show_log(cli, app, job, follow, split);
+	o.job = job;
+	status = whole && !cli->json ? show_job(cli, app, job, o.follow, o.split) : show_app(cli, app, &o);
 	free(job);
 	return status;
 }

@@ -1,16 +1,15 @@
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "client.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
-#include "libflynn/url.h"
-#include "libflynn/xmalloc.h"
 #include "list.h"
 #include "table.h"
+
+#define MB 1048576.0
 
 static const char *
 text(const struct fl_json *job, const char *key)
@@ -40,28 +39,66 @@ reason(const struct fl_json *job, char *buf, size_t size)
 	return buf;
 }
 
+/* As "12 MB" or "12 of 512 MB"; "" when it does not run. */
+static const char *
+memory(const struct fl_json *job, char *buf, size_t size)
+{
+	double used = fl_json_double(fl_json_get(job, "memory"), 0) / MB, limit = fl_json_double(fl_json_get(job, "memory_limit"), 0) / MB;
+
+	*buf = '\0';
+	if (used > 0 && limit > 0)
+		snprintf(buf, size, "%.0f of %.0f MB", used, limit);
+	else if (used > 0)
+		snprintf(buf, size, "%.0f MB", used);
+	return buf;
+}
+
+static const char *
+cpu(const struct fl_json *job, char *buf, size_t size)
+{
+	*buf = '\0';
+	if (!fl_json_is_null(fl_json_get(job, "cpu_percent")))
+		snprintf(buf, size, "%.1f%%", fl_json_double(fl_json_get(job, "cpu_percent"), 0));
+	return buf;
+}
+
+static const char *
+number(const struct fl_json *job, const char *key, const char *prefix, char *buf, size_t size)
+{
+	const struct fl_json *n = fl_json_get(job, key);
+
+	*buf = '\0';
+	if (!fl_json_is_null(n))
+		snprintf(buf, size, "%s%lld", prefix, (long long)fl_json_int(n, 0));
+	return buf;
+}
+
+static void
+add_row(struct table *t, const struct fl_json *job)
+{
+	const char *type = text(job, "type");
+	char age[32], restarts[32], percent[32], used[64], version[32], why[512];
+
+	table_row(t, text(job, "id"), *type != '\0' ? type : "run", text(job, "state"), table_age(text(job, "created_at"), age, sizeof(age)),
+	    number(job, "restarts", "", restarts, sizeof(restarts)), cpu(job, percent, sizeof(percent)), memory(job, used, sizeof(used)),
+	    text(job, "host_id"), number(job, "version", "v", version, sizeof(version)), reason(job, why, sizeof(why)));
+}
+
 /* arg: whether those that ended are shown, too (const bool *). */
 static void
 print_jobs(const struct fl_json *jobs, const void *arg)
 {
-	static const char *const heads[] = { "ID", "TYPE", "STATE", "AGE", NULL };
-	static const char *const all_heads[] = { "ID", "TYPE", "STATE", "AGE", "REASON", NULL };
+	static const char *const heads[] = { "ID", "TYPE", "STATE", "AGE", "RESTARTS", "CPU", "MEMORY", "HOST", "RELEASE", NULL };
+	static const char *const all_heads[] = { "ID", "TYPE", "STATE", "AGE", "RESTARTS", "CPU", "MEMORY", "HOST", "RELEASE", "REASON", NULL };
 	bool all = *(const bool *)arg;
 	struct table *t;
-	char age[32], why[512];
 
 	if (fl_json_len(jobs) == 0)
 		return;
 	t = table_new(all ? all_heads : heads);
-	for (size_t i = 0; i < fl_json_len(jobs); i++) {
-		const struct fl_json *job = fl_json_at(jobs, i);
-		const char *type = text(job, "type");
-
-		if (!all && !is_alive(job))
-			continue;
-		table_row(t, text(job, "id"), *type != '\0' ? type : "run", text(job, "state"),
-		    table_age(text(job, "created_at"), age, sizeof(age)), reason(job, why, sizeof(why)));
-	}
+	for (size_t i = 0; i < fl_json_len(jobs); i++)
+		if (all || is_alive(fl_json_at(jobs, i)))
+			add_row(t, fl_json_at(jobs, i));
 	table_print(t);
 }
 
@@ -83,37 +120,5 @@ cmd_ps(struct cli *cli, int argc, char **argv)
 		return cli_usage("ps");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	return list_show(cli, client_app_call(cli, "GET", app, "/jobs", NULL, NULL, &err), print_jobs, &all, &err);
-}
-
-static int
-kill_job(struct cli *cli, const char *app, const char *job, struct fl_err *err)
-{
-	char *id = fl_url_encode(job), *rest = fl_xasprintf("/jobs/%s", id), *what = fl_xasprintf("job %s of app %s", job, app);
-	struct fl_json *answer = client_app_call(cli, "DELETE", app, rest, NULL, what, err);
-	int r = answer != NULL ? 0 : -1;
-
-	if (r == 0)
-		fprintf(stderr, "Job %s killed.\n", job);
-	fl_json_free(answer);
-	free(id);
-	free(rest);
-	free(what);
-	return r;
-}
-
-int
-cmd_kill(struct cli *cli, int argc, char **argv)
-{
-	const char *app;
-	struct fl_err err;
-
-	if (argc < 2)
-		return cli_usage("kill");
-	if ((app = cli_app(cli, &err)) == NULL)
-		return cli_fail(&err);
-	for (int i = 1; i < argc; i++)
-		if (kill_job(cli, app, argv[i], &err) == -1)
-			return cli_fail(&err);
-	return 0;
+	return list_show(cli, client_app_call(cli, "GET", app, "/jobs?expand=true", NULL, NULL, &err), print_jobs, &all, &err);
 }

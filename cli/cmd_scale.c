@@ -206,15 +206,6 @@ put_formation(void *arg, struct fl_err *err)
 	return release;
 }
 
-static void
-print_job(const char *type, const char *state, const char *job_id, FL_UNUSED void *arg)
-{
-	printf("%-10s ", type);
-	table_print_state(state, 9);
-	printf(" %s\n", job_id);
-	fflush(stdout);
-}
-
 static int
 set_and_wait(struct cli *cli, const struct scale *s, struct fl_err *err)
 {
@@ -222,7 +213,7 @@ set_and_wait(struct cli *cli, const struct scale *s, struct fl_err *err)
 	struct fl_http_call_opts where = { 0 };
 	struct fl_rollout rollout = {
 		.app = s->app, .goals = s->goals, .n_goals = s->n_goals, .timeout_s = WAIT_S,
-		.change = put_formation, .on_job = print_job, .arg = &setting
+		.change = put_formation, .on_job = table_print_job, .arg = &setting
 	};
 	int r;
 

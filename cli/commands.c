@@ -40,6 +40,11 @@ const struct command commands[] = {
 	    cmd_env_set },
 	{ "env unset", NULL, "[-t TYPE] NAME ...", "remove variables, as a new release",
 	    "  -t, --process-type TYPE  for one process type only\n", cmd_env_unset },
+	{ "exec", NULL, "[-e NAME=VALUE] JOB COMMAND [ARGUMENT ...]", "run a command in a job that runs",
+	    "  -e, --env NAME=VALUE  set a variable for it\n"
+	    "JOB is a job's id, the beginning of one, or a process type: its newest job.\n"
+	    "Exits with the command's status.\n",
+	    cmd_exec },
 	{ "health", NULL, "", "show how the health of each process type is asked for", NULL, cmd_health },
 	{ "health set", NULL, "TYPE [path=PATH] [status=STATUS] [timeout=TIME]", "ask for the health of a process type so, as a new release",
 	    "  path=PATH       by GET, as path=/up; without it, by a TCP connection\n"
@@ -54,20 +59,31 @@ const struct command commands[] = {
 	{ "key add", NULL, "[FILE]", "let an SSH key push",
 	    "Without a file: the keys of the SSH agent, else ~/.ssh/id_ed25519.pub, id_ecdsa.pub or id_rsa.pub.\n", cmd_key_add },
 	{ "key remove", NULL, "FINGERPRINT", "take a key's right to push", NULL, cmd_key_remove },
-	{ "kill", NULL, "JOB ...", "stop jobs; the scheduler starts new ones where the formation asks for them", NULL, cmd_kill },
+	{ "kill", NULL, "JOB ...", "stop jobs; the scheduler starts new ones where the formation asks for them",
+	    "JOB is a job's id or the beginning of one. flynn restart replaces jobs without a gap.\n", cmd_kill },
 	{ "limit", "limits", "[-t TYPE] [--json]", "show how much memory and CPU each job of a process type may use",
 	    "  -t, --process-type TYPE  of one process type only\n", cmd_limit },
 	{ "limit set", NULL, "TYPE [memory=SIZE] [cpu=MILLI]", "limit the jobs of a process type, as a new release",
 	    "SIZE is bytes, or a number with KB, MB or GB, as 512MB; MILLI is thousandths of a CPU, as 500.\n"
 	    "none takes a limit away.\n",
 	    cmd_limit_set },
-	{ "log", "logs", "[-f] [-s] [JOB]", "show the output of a job",
-	    "  -f, --follow        go on showing what comes\n"
-	    "  -s, --split-stderr  its standard error on ours\n"
-	    "Without a job: the newest job of the app. flynn ps -a lists them.\n",
+	{ "log", "logs", "[-f] [-n N] [-t TYPE] [-j JOB] [--since WHEN] [--source SOURCE] [-r] [-s] [--json] [JOB]", "show what the app's jobs print",
+	    "  -f, --follow            go on showing what comes\n"
+	    "  -n, --number N          so many of the last lines; default 100, with -f 10\n"
+	    "  -t, --process-type TYPE  of this process type only\n"
+	    "  -j, --job JOB           of this job only: its id or the beginning of it\n"
+	    "      --since WHEN        all since then: 10m ago, or 2006-01-02T15:04:05Z\n"
+	    "      --source SOURCE     app, router (the requests that it had), or app,router; default app\n"
+	    "  -r, --raw-output        nothing but what was printed\n"
+	    "  -s, --split-stderr      standard error on ours\n"
+	    "      --json              an object a line\n"
+	    "With JOB and no option but -f and -s: the whole output of that job, as it was printed.\n",
 	    cmd_log },
 	{ "provider", "providers", "[--json]", "list what can provide resources", NULL, cmd_provider },
-	{ "ps", NULL, "[-a]", "list the jobs of the app", "  -a, --all  those that ended, too, and why\n", cmd_ps },
+	{ "ps", NULL, "[-a] [--json]", "list the jobs of the app, and what they use",
+	    "  -a, --all  those that ended, too, and why\n"
+	    "CPU is since somebody last looked, and 100% is one processor.\n",
+	    cmd_ps },
 	{ "release add", "release-add-docker", "[-t docker] IMAGE", "make a release of an image",
 	    "  -t TYPE  of the artifact: docker\n"
 	    "The image is NAME, NAME:TAG or a URI such as https://registry.hub.docker.com/NAME?id=ID.\n",
@@ -84,6 +100,8 @@ const struct command commands[] = {
 	{ "release show", NULL, "[--json] [VERSION]", "show a release of the app; without a version, its current one", NULL, cmd_release_show },
 	{ "releases", "release", "[--json]", "list the releases that the app has had", NULL, cmd_releases },
 	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
+	{ "restart", NULL, "[TYPE | JOB]", "replace the app's jobs by new ones, one by one and without a gap",
+	    "All of them, those of a process type, or one. Each new one has to serve before an old one is stopped.\n", cmd_restart },
 	{ "rollback", NULL, "[VERSION]", "go back to a release that the app has had, with its code and its environment",
 	    "Without a version: to the one before the current.\n", cmd_rollback },
 	{ "route", "routes", "[--json]", "list the routes of the app", NULL, cmd_route },
@@ -120,13 +138,15 @@ const struct command commands[] = {
 	    "      --maintenance-text TEXT  the sentence on it\n"
 	    "What is not said stays. Domain, path and port cannot be changed: add another route.\n",
 	    cmd_route_update },
-	{ "run", NULL, "[-d] [-r RELEASE] [-e NAME=VALUE] [--] COMMAND [ARGUMENT ...]", "run a command in a new job of the app",
+	{ "run", NULL, "[-d] [-e NAME=VALUE] [-l] [-r RELEASE] [-s SIZE] [--] COMMAND [ARGUMENT ...]", "run a command in a new job of the app",
 	    "  -d, --detached         do not wait for it: print its job id\n"
-	    "  -r, --release RELEASE  of another release than the app's\n"
 	    "  -e, --env NAME=VALUE   set a variable for this job\n"
+	    "  -l, --enable-log       as it is anyway: flynn log has its output\n"
+	    "  -r, --release RELEASE  of another release than the app's\n"
+	    "  -s, --size SIZE        what it may use: 512MB of memory, or memory=512MB, cpu=500\n"
 	    "Exits with the command's status.\n",
 	    cmd_run },
-	{ "scale", NULL, "[-n] [-r RELEASE] [TYPE=COUNT ...]", "set how many jobs of each process type run; without arguments, show it",
+	{ "scale", NULL, "[-n] [-r RELEASE] [--json] [TYPE=COUNT ...]", "set how many jobs of each process type run; without arguments, show it",
 	    "  -n, --no-wait          do not wait until they serve\n"
 	    "  -r, --release RELEASE  of another release than the app's\n",
 	    cmd_scale },

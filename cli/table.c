@@ -115,6 +115,15 @@ table_print_state(const char *state, int width)
 	printf("%*s", width > (int)strlen(state) ? width - (int)strlen(state) : 0, "");
 }
 
+void
+table_print_job(const char *type, const char *state, const char *job_id, FL_UNUSED void *arg)
+{
+	printf("%-10s ", type);
+	table_print_state(state, 9);
+	printf(" %s\n", job_id);
+	fflush(stdout);
+}
+
 static void
 print_row(const struct table *t, size_t row, bool colours)
 {
