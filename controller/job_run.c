@@ -12,6 +12,7 @@
 #include "controller/controller.h"
 #include "controller/dialect.h"
 #include "controller/hosts.h"
+#include "controller/process_type.h"
 #include "controller/row.h"
 #include "libflynn/attach.h"
 #include "libflynn/attr.h"
@@ -310,6 +311,8 @@ make_job(const struct run *r, const PGresult *res, const char *host_id)
 	fl_job_set_meta(job, FL_JOB_META_APP, app);
 	fl_job_set_meta(job, FL_JOB_META_APP_NAME, fl_pg_str(res, 0, APP_NAME, ""));
 	fl_job_set_meta(job, FL_JOB_META_RELEASE, r->release);
+	job->memory_bytes = fl_process_limit(in, "memory");
+	job->cpu_millis = (int)fl_process_limit(in, "cpu");
 	job->tty = r->tty;
 	job->stdin_open = r->attached;
 	job->system = r->attached && row_bool(res, 0, IS_SYSTEM); /* a detached one would be kept alive by its host */
@@ -377,6 +380,7 @@ check_body(struct fl_http_req *req, const struct fl_json *in, struct run *r)
 {
 	static const char *const lists[] = { "cmd", "args", "entrypoint" }, *const maps[] = { "env", "meta" };
 	struct fl_err err = { 0 };
+	const struct fl_json *resources = NULL;
 	bool release_env;
 	int ok = 0;
 
@@ -388,6 +392,7 @@ check_body(struct fl_http_req *req, const struct fl_json *in, struct run *r)
 		ok = body_check_strings(fl_json_get(in, maps[i]), maps[i], &err);
 	if (ok == -1 || fl_json_member_bool(in, "tty", &r->tty, &err) == -1 ||
 	    fl_json_member_bool(in, "release_env", &release_env, &err) == -1 ||
+	    fl_json_member_obj(in, "resources", &resources, &err) == -1 || process_type_check_limits(resources, &err) == -1 ||
 	    fl_json_member_int(in, "tty_columns", 0, UINT16_MAX, &r->columns, &err) == -1 ||
 	    fl_json_member_int(in, "tty_lines", 0, UINT16_MAX, &r->lines, &err) == -1) {
 		answer_err(req, NULL, &err);

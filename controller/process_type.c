@@ -119,9 +119,8 @@ check_member_type(const struct fl_json *type, const char *key, enum fl_json_type
 	return fl_err_set(err, FL_ERR_INVALID, "%s must be %s", key, called);
 }
 
-/* Both forms of limits; what else newer clients name there is theirs. */
-static int
-check_limits(const struct fl_json *resources, struct fl_err *err)
+int
+process_type_check_limits(const struct fl_json *resources, struct fl_err *err)
 {
 	static const struct {
 		const char *name;
@@ -208,7 +207,7 @@ check_type(const struct fl_json *type, struct fl_err *err)
 	for (size_t i = 0; i < fl_nitems(members); i++)
 		if (check_member_type(type, members[i].key, members[i].type, members[i].called, err) == -1)
 			return -1;
-	if (body_check_strings(fl_json_get(type, "env"), "env", err) == -1 || check_limits(fl_json_get(type, "resources"), err) == -1 ||
+	if (body_check_strings(fl_json_get(type, "env"), "env", err) == -1 || process_type_check_limits(fl_json_get(type, "resources"), err) == -1 ||
 	    check_volumes(type, err) == -1)
 		return -1;
 	return check_ports(fl_json_get(type, "ports"), err);

@@ -24,6 +24,8 @@ int process_type_check_counts(const struct fl_json *counts, const struct fl_json
 /* A protected app has at least one job of each type: INVALID when counts leave one out. */
 int process_type_check_protected(const struct fl_json *counts, const struct fl_json *types, struct fl_err *err);
 
+/* The "resources" of one, or of a one-off job: both forms of limits; what else newer clients name there is theirs. */
+int process_type_check_limits(const struct fl_json *resources, struct fl_err *err);
 /* Whether its jobs keep data that outlives them. */
 bool process_type_has_volume(const struct fl_json *type);
 /* Whether two jobs of the process type cannot run beside one another: it has a volume or a fixed port. */

@@ -2,7 +2,9 @@
 # fake_host.pl PORT KEY - what the controller needs of flynn-host: jobs that echo their input.
 #
 # A job that is attached answers each line of stdin with "you said: ...", and exits 3 at its end.
-# GET /attaches tells of all that were attached, GET /removed of volumes and images; the volume of a job type "busy" is in use. Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
+# GET /attaches tells of all that were attached, GET /removed of volumes and images, GET /host/usage what POST /usage/JOB gave;
+# the volume of a job type "busy" is in use. A command run in a job is attached as a job is, but says what it was asked for first.
+# Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
 use strict;
 use warnings;
 use Encode;
@@ -15,7 +17,7 @@ my ($port, $key) = @ARGV;
 my $json = JSON::PP->new->canonical;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
 my $select = IO::Select->new($server);
-my (%clients, %jobs, %waiting, %logs, @attaches, @removed);
+my (%clients, %jobs, %waiting, %logs, %usage, @attaches, @removed);
 
 sub reply {
 	my ($c, $status, $value) = @_;
@@ -83,6 +85,18 @@ sub attach {
 	push @{$waiting{$c->{job}}}, $c;
 }
 
+sub run_beside {
+	my ($c, $id, $in) = @_;
+
+	return reply($c, 404, { code => 'not_found', message => "unknown job $id" }) if !$jobs{$id};
+	return reply($c, 409, { code => 'conflict', message => "job $id is ended and does not run" }) if $in->{cmd}[0] eq 'refuse';
+	$c->{job} = $id;
+	$c->{flags} = 0;
+	print {$c->{sock}} "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
+	attached($c);
+	print {$c->{sock}} frame(1, $json->encode($in));
+}
+
 sub put_job {
 	my ($c, $id, $job) = @_;
 
@@ -112,6 +126,13 @@ sub request {
 	return reply($c, 200, \@attaches) if $path eq '/attaches';
 	return reply($c, 200, \@removed) if $path eq '/removed';
 	return remove($c, $path) if $method eq 'DELETE' && $path =~ m{^/host/(volumes/|images\?)};
+	return reply($c, 200, { map { $_ => $usage{$_} } grep { ($jobs{$_}{metadata}{'flynn-controller.app'} // '') eq $1 } keys %usage })
+	    if $path =~ m{^/host/usage\?app=(\w+)$};
+	if ($path =~ m{^/usage/(.+)$}) {
+		$usage{$1} = $in;
+		return reply($c, 200, {});
+	}
+	return run_beside($c, $1, $in) if $path =~ m{^/host/jobs/([^/]+)/exec$};
 	my ($id) = $path =~ m{^/host/jobs/(.+)$} or return reply($c, 404, { code => 'not_found', message => 'nothing there' });
 	return put_job($c, $id, $in) if $method eq 'PUT';
 	return reply($c, 404, { code => 'not_found', message => "unknown job $id" }) if !$jobs{$id};

@@ -376,3 +376,95 @@ def a_log_can_be_waited_for(w):
             assert b"hello" in data
         w.host(f"/host/jobs/{job}", "DELETE")
         wait_for("the job to be gone", lambda: w.host(f"/host/jobs/{job}").status == 404)
+
+
+# ---- what they use, commands in them, and others in their place ----------------------------------
+
+def running(w, app, id, release, **more):
+    """A job that its host has, too."""
+    j = w.job(app, release, **more)["id"]
+    w.host(f"/host/jobs/{j}", "PUT", {"id": j, "metadata": {"flynn-controller.app": id}, "artifact": {"uri": "https://example.com/x"}, "config": {}})
+    return j
+
+
+@case
+def the_expanded_list_has_what_jobs_use(w):
+    app, id, release = w.living()
+    w.get(f"/apps/{app}/jobs?expand=true").exactly("[]")
+    up, gone, silent = running(w, app, id, release), w.job(app, release, "down")["id"], running(w, app, id, release)
+    w.host(f"/usage/{up}", "POST", {"cpu_seconds": 1.5, "cpu_percent": 12.5, "memory": 1000, "memory_limit": 2000})
+    plain = {j["id"]: j for j in w.ok("GET", f"/apps/{app}/jobs")}
+    got = w.ok("GET", f"/apps/{app}/jobs?expand=true")
+    assert [j["id"] for j in got] == [silent, gone, up], got
+    more = {"host_id": HOST_ID, "version": 1}
+    assert got[0] == {**plain[silent], **more} and got[1] == {**plain[gone], **more}, got
+    assert got[2] == {**plain[up], **more, "cpu_seconds": 1.5, "cpu_percent": 12.5, "memory": 1000, "memory_limit": 2000}, got
+    assert list(plain[up]) == [k for k in got[2] if k in plain[up]] and "memory" not in plain[up]  # the first form is as it was
+    w.get("/apps/nobody/jobs?expand=true").empty(404)
+
+
+@case
+def a_command_is_run_in_a_job(w):
+    app, id, release = w.living()
+    job = running(w, app, id, release)
+    body = {"cmd": ["sh", "-c", "x"], "env": {"A": "b"}, "tty": True, "tty_columns": 80, "tty_lines": 24}
+    for headers in (OF_2014, OF_2021):
+        with Client() as c:
+            c.ask("POST", f"/apps/{app}/jobs/{job}/exec", body, headers=headers)
+            assert c.read_head().line == "HTTP/1.1 101 Switching Protocols"
+            c.send(frame(0, b"hello") + frame(0, b""))
+            seen = frames(c.f.read())
+            assert json.loads(seen[0][1]) == {"cmd": ["sh", "-c", "x"], "env": {"A": "b"}, "tty": True, "height": 24, "width": 80}, seen
+            assert seen[1:] == [(1, b"you said: hello"), (1, b""), (2, b""), ("exit", 3)], seen
+
+
+@case
+def a_command_that_cannot_run_is_an_error_in_words(w):
+    app, id, release = w.living()
+    job = running(w, app, id, release)
+    path = f"/apps/{app}/jobs/{job}/exec"
+    w.ask("POST", path, {"cmd": ["x"]}).refuses(None, "flynn-attach/0")
+    for headers in (OF_2014, OF_2021):
+        w.ask("POST", path, {}, headers=headers).refuses("cmd", "missing")
+        for field, value in (("cmd", "x"), ("cmd", [1]), ("env", []), ("env", {"A": 1}), ("tty", "yes"), ("tty_columns", 70000), ("tty_lines", "1")):
+            a = w.ask("POST", path, {"cmd": ["x"], field: value}, headers=headers)
+            assert a.status == 400 and field in a.text, (field, value, a)
+        w.ask("POST", path, {"cmd": ["refuse"]}, headers=headers).fails(409, "conflict")
+        w.ask("POST", f"/apps/{w.app()['name']}/jobs/{job}/exec", {"cmd": ["x"]}, headers=headers).empty(404)
+        w.ask("POST", f"/apps/{app}/jobs/{HOST_ID}-{NOBODY}/exec", {"cmd": ["x"]}, headers=headers).empty(404)
+
+
+@case
+def a_restart_marks_jobs_for_the_scheduler(w):
+    app, id, release = w.living("web", "worker")
+    w.ask("POST", f"/apps/{app}/restart", {}).refuses(None, "no jobs")
+    w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 2, "worker": 1}})
+    web, other, worker = (w.job(app, release, type=t)["id"] for t in ("web", "web", "worker"))
+    w.job(app, release, "down"), w.job(app, release, type="")  # one that is gone, one that somebody runs
+    with Stream("/formations") as s:
+        def next():
+            while True:
+                e = json.loads(s.next()[2])
+                if e.get("app", {}).get("id") == id:
+                    return sorted(e.get("replace", []))
+
+        assert next() == []
+        one = w.ok("POST", f"/apps/{app}/restart", {"job": f"{HOST_ID}-{dashed(web.split('-')[1])}"})
+        assert one == {"release": release, "processes": {"web": 2}, "jobs": [web]}, one
+        assert next() == [web]
+        of_type = w.ok("POST", f"/apps/{app}/restart", {"type": "worker"})
+        assert of_type == {"release": release, "processes": {"worker": 1}, "jobs": [worker]} and next() == sorted([web, worker]), of_type
+        every = w.ok("POST", f"/apps/{app}/restart")
+        assert every["processes"] == {"web": 2, "worker": 1} and sorted(every["jobs"]) == sorted([web, other, worker]), every
+        assert next() == sorted([web, other, worker])
+        # What failed is not one of the new: that is no reason to give up. Then one of these does, which is one for its type.
+        w.ok("PUT", f"/apps/{app}/jobs/{web}", {"release": release, "type": "web", "state": "crashed"})
+        w.job(app, release, "failed", type="web", host_error="it does not start")
+        assert next() == [worker]
+    w.ask("POST", f"/apps/{app}/restart", {"type": "nope"}).refuses("type")
+    w.ask("POST", f"/apps/{app}/restart", {"job": web}).refuses("job", "none that can be replaced")
+    for field, value in (("type", 1), ("job", []), ("job", {})):
+        w.ask("POST", f"/apps/{app}/restart", {field: value}).refuses(field)
+    w.ask("POST", f"/apps/{w.app()['name']}/restart").refuses(None, "no release")
+    w.ask("POST", "/apps/nobody/restart").empty(404)
+    w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {}})
