@@ -192,6 +192,16 @@ def clients_of_2021_say_args_and_whether_the_releases_env_is_wanted(w):
 
 
 @case
+def a_job_may_be_limited_in_both_forms(w):
+    app, _, release = w.living()
+    for resources in ({"memory": 64 << 20, "cpu": 500}, {"memory": {"limit": 64 << 20}, "cpu": {"limit": 500, "request": 7}, "max_fd": {"limit": 10}}):
+        j = w.ok("POST", f"/apps/{app}/jobs", {"release": release, "cmd": ["x"], "resources": resources})
+        assert w.host(f"/host/jobs/{j['id']}").json["job"]["resources"] == {"memory": 64 << 20, "cpu": 500}
+    for resources in ([], "x", {"memory": "1GB"}, {"memory": -1}, {"memory": 1}, {"cpu": 1 << 40}):
+        w.ask("POST", f"/apps/{app}/jobs", {"release": release, "cmd": ["x"], "resources": resources}).refuses(None, "resources")
+
+
+@case
 def a_job_that_cannot_run_is_an_error_in_words(w):
     app, _, release = w.living()
     for headers in ([], [("Accept", "application/vnd.flynn.attach")], [("Connection", "upgrade"), ("Upgrade", "flynn-attach/0")]):
