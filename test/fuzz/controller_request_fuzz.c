@@ -1,6 +1,6 @@
 /*
  * controller_request_fuzz - requests to the controller's API, from their bytes to the handler's first query: the first line
- * of the input is method and target, the rest is the body. PostgreSQL is away, so whatever is right is answered 503, and
+ * of the input is method and target, lines that begin with ">" are headers, the rest is the body. PostgreSQL is away, so whatever is right is answered 503, and
  * whatever is not by an error that clients know. Nothing is ever answered 200 that needs the database, nor 500.
  */
 #include <arpa/inet.h>
@@ -88,20 +88,37 @@ dial(const struct controller *c)
 	return fd;
 }
 
+/* Take a line off the input, in visible characters. */
+static void
+take_line(const char **data, size_t *size, struct fl_buf *out)
+{
+	const char *end = memchr(*data, '\n', *size);
+	size_t len = end != NULL ? (size_t)(end - *data) : *size;
+
+	for (size_t i = 0; i < len; i++)
+		fl_buf_addc(out, (*data)[i] > ' ' && (*data)[i] < 0x7f ? (*data)[i] : ' ');
+	len += end != NULL;
+	*data += len;
+	*size -= len;
+}
+
 /* The request of an input; false: one that needs another daemon before the database. */
 static bool
 make_request(const char *data, size_t size, struct fl_buf *out)
 {
-	const char *end = memchr(data, '\n', size);
-	size_t line_len = end != NULL ? (size_t)(end - data) : size, body_len = end != NULL ? size - line_len - 1 : 0;
-
-	for (size_t i = 0; i < line_len; i++)
-		fl_buf_addc(out, data[i] > ' ' && data[i] < 0x7f ? data[i] : ' ');
+	take_line(&data, &size, out);
 	if (strstr(fl_buf_cstr(out), "/routes") != NULL || strstr(fl_buf_cstr(out), "/ca-cert") != NULL)
 		return false;
-	fl_buf_addf(out, " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", body_len);
-	if (body_len > 0)
-		fl_buf_add(out, end + 1, body_len);
+	fl_buf_addstr(out, " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\n");
+	while (size > 0 && *data == '>') {
+		data++;
+		size--;
+		take_line(&data, &size, out);
+		fl_buf_addstr(out, "\r\n");
+	}
+	fl_buf_addf(out, "Content-Length: %zu\r\n\r\n", size);
+	if (size > 0)
+		fl_buf_add(out, data, size);
 	return true;
 }
 
