@@ -133,3 +133,24 @@ new_app() {
 get() {
 	curl -fsS --max-time 5 "http://$1${2:-/}"
 }
+
+# api METHOD PATH [JSON]: what the controller answers.
+api() {
+	curl -fsSk -u ":$KEY" -X "$1" ${3:+-H 'Content-Type: application/json' -d "$3"} "https://localhost$2"
+}
+
+# ---- a steady load ------------------------------------------------------------------------------
+
+# load_start NAME [http]: on the app's route, until load_lost_nothing.
+load_start() {
+	"$ROOT/test/steady_load.py" "$@" >"$TMP/load" 2>&1 &
+	_load=$!
+}
+
+# load_lost_nothing WHAT: the load ends, and each of its requests was answered.
+load_lost_nothing() {
+	kill -TERM "$_load"
+	wait "$_load"
+	like "$1: no request failed" "$(cat "$TMP/load")" '^[1-9][0-9]* ok, 0 failed$'
+	note "$1: $(tail -n 2 "$TMP/load" | paste -sd ' ')"
+}

@@ -18,7 +18,7 @@ _tests=-1
 rc=0
 # shellcheck disable=SC2154
 API_PORT=$a_port OTHER_API_PORT=$b_port API_KEY=$AUTH HOST_PORT=$host_port ROUTER_PORT=$router_port SHELF_PORT=$shelf_port HOST_ID=$HOST_ID \
-	API_PID=$a_pid PG_CTL=$PG_BIN/pg_ctl PG_DATA=$PG/data CLUSTER_KEY=$CLUSTER PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/test/api/suite.py" "$@" || rc=$?
+	API_PID=$a_pid OTHER_API_PID=$b_pid PG_CTL=$PG_BIN/pg_ctl PG_DATA=$PG/data CLUSTER_KEY=$CLUSTER PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/test/api/suite.py" "$@" || rc=$?
 
 # What they were asked has left nothing behind.
 # shellcheck disable=SC2154 # start_daemon sets them

@@ -7,10 +7,6 @@ cluster_start
 developer
 flynn key-add 2>/dev/null
 
-api() {
-	curl -fsSk -u ":$KEY" -X "$1" ${3:+-H 'Content-Type: application/json' -d "$3"} "https://localhost$2"
-}
-
 deployment_ended() {
 	api GET "/deployments/$1" | jq -e .finished_at
 }
@@ -68,7 +64,7 @@ arm=$(docker image inspect -f '{{.Id}}' flynn/arm)
 arm=$(api POST /artifacts "{\"type\":\"docker\",\"uri\":\"https://registry.hub.docker.com/flynn/arm?id=$arm\"}" | jq -r .id)
 before=$(flynn releases | sed -n 2p)
 
-start_daemon load "$ROOT/test/steady_load.py" sick.localhost
+load_start sick.localhost
 ill "a process that exits" exits 'web exited 1 after [0-9.]+ s$'
 like "with its last lines" "$(flynn deployment show "$(flynn deployment | awk 'NR == 2 { print $1 }')")" '^cannot go on: no database$'
 ill "a program that is not there" missing 'web exited 127 after [0-9.]+ s$'
@@ -85,10 +81,7 @@ like "is shown" "$(flynn health)" '^web +http +/up +200 +2s$'
 ill "one that is not" unwell 'GET /up answered 500 for 2 s, and not 200$'
 like "goes back to a connection" "$(flynn health unset web 2>&1 && flynn health)" '^web +tcp +30s$'
 ok "whatever /up says" flynn env set ILLNESS=unwell
-kill -TERM "$load_pid"
-wait "$load_pid"
-like "no request failed meanwhile" "$(cat "$TMP/load.log")" '^[1-9][0-9]* ok, 0 failed$'
-note "$(tail -n 2 "$TMP/load.log")"
+load_lost_nothing "failing deployments"
 unlike "and what could not be deployed is no release of the app" "$(flynn releases | sed -n 5p)" "^$before"
 
 # ---- release phase ------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Deployments on a real engine: a steady load loses no request through good and bad ones, whatever is killed.
+# Deployments on a real engine: a steady load loses no request through good and bad ones.
 # ROUNDS=20 is the long form.
 . "$(dirname "$0")/lib_cluster.sh"
 
@@ -8,10 +8,6 @@ ROUNDS=${ROUNDS:-3}
 cluster_start
 developer
 flynn key-add 2>/dev/null
-
-part() {
-	docker ps -q --filter "name=^flynn-$1"
-}
 
 new_app procfile example
 # An app that fails in the way that its environment says.
@@ -27,23 +23,10 @@ flynn route-add-http example.localhost >/dev/null
 flynn scale web=3 >/dev/null
 wait_until 10 "the app" get example.localhost || die "the app does not answer"
 
-load_start() {
-	"$ROOT/test/steady_load.py" example.localhost "$@" >"$TMP/load" 2>&1 &
-	load=$!
-}
-
-# load_lost_nothing WHAT
-load_lost_nothing() {
-	kill -TERM "$load"
-	wait "$load"
-	like "$1: no request failed" "$(cat "$TMP/load")" '^[1-9][0-9]* ok, 0 failed$'
-	note "$1: $(tail -n 1 "$TMP/load")"
-}
-
 # ---- good ones ------------------------------------------------------------------------------------
 
 failed=0
-load_start
+load_start example.localhost
 for ((i = 1; i <= ROUNDS; i++)); do
 	git commit -q --allow-empty -m "push $i"
 	git push -q flynn master >"$TMP/push.log" 2>&1 || { failed=$((failed + 1)); note "$(tail -n 5 "$TMP/push.log")"; }
@@ -59,7 +42,7 @@ like "release show" "$(flynn release show v1)" '^version:   v1$'
 fails_with "a release that is not there" 1 'app example has no release v99: flynn releases lists them' flynn release show v99
 is "deployment lists them" "$(flynn deployment | grep -c complete)" $((2 * ROUNDS + 1))
 
-load_start
+load_start example.localhost
 for ((i = 1; i <= 3; i++)); do
 	like "a rollback goes through" "$(flynn rollback v$i 2>&1)" "^Rolled back to v$i, release [0-9a-f]{32}\.\$"
 done
@@ -72,7 +55,7 @@ like "without a version, to the one before" "$(flynn releases)" '^v2 .* current$
 
 # ---- bad ones ---------------------------------------------------------------------------------------
 
-load_start
+load_start example.localhost
 fails_with "what exits at once" 1 'is not deployed: web exited 7 after [0-9.]+ s' flynn env set FAIL=exit
 fails_with "what is not there" 1 'is not deployed: web exited 127 after [0-9.]+ s' flynn env set FAIL=missing
 fails_with "what listens on another port" 1 'is not deployed: web listens on 8123' flynn env set FAIL=port
@@ -102,37 +85,9 @@ wait $second
 is "and lets the next go on" $? 0 || note "$(cat "$TMP/second.log")"
 is "whose variable is set" "$(flynn env get SECOND)" 1
 
-# ---- killed -------------------------------------------------------------------------------------------
-
-none_open() {
-	! flynn deployment | grep -qE ' (running|pending) '
-}
-
-load_start
-n=0
-for name in controller-web controller-scheduler controller-web controller-scheduler controller-web; do
-	n=$((n + 1))
-	flynn env set KILLED=$n >"$TMP/killed.log" 2>&1 &
-	command=$!
-	# Another moment of it each time.
-	read -rt "0.$n" <> <(:)
-	docker kill "$(part $name)" >/dev/null
-	wait $command
-	rc=$?
-	ok "$name killed in a deployment: it ends" wait_until 30 "it to end" none_open
-	[ $rc -eq 0 ] || note "the command said: $(cat "$TMP/killed.log")"
-done 2>/dev/null
-load_lost_nothing "killed controllers and schedulers"
-ok "another goes through" flynn env set KILLED=no
-is "and is what the app has" "$(flynn env get KILLED)" no
-count_web() {
-	[ "$(docker ps -q --filter name=flynn-example-web | wc -l)" -eq 2 ]
-}
-ok "with as many jobs as before" wait_until 20 "two jobs" count_web
-
 # ---- the router itself --------------------------------------------------------------------------------
 
-load_start http # a WebSocket cannot move from one router to another
+load_start example.localhost http # a WebSocket cannot move from one router to another
 for n in 1 2; do
 	ok "the router is replaced by its successor" flynn -a router env set UPGRADE=$n
 done

@@ -1,6 +1,8 @@
 """Deployments: what is asked for at each step, how they end, who waits for whom. The case plays the scheduler."""
 
 import json
+import os
+import signal
 
 from world import NOBODY, OTHER_PORT, Stream, case, wait_for
 
@@ -12,6 +14,7 @@ class Deploy:
 
     def __init__(self, w, count=2, types=("web",)):
         self.w = w
+        self.port = None  # of the controller that is asked
         self.app, self.id, self.old = w.living(*types)
         self.new = w.release(*types)
         self.jobs = []
@@ -24,22 +27,23 @@ class Deploy:
         return self.deployment
 
     def now(self):
-        return self.w.ok("GET", f"/deployments/{self.deployment['id']}")
+        return self.w.ok("GET", f"/deployments/{self.deployment['id']}", port=self.port)
 
     def count(self, release, type="web"):
-        a = self.w.get(f"/apps/{self.app}/formations/{release}")
+        a = self.w.get(f"/apps/{self.app}/formations/{release}", port=self.port)
         return a.json.get("processes", {}).get(type, 0) if a.status == 200 else 0
 
     def asked(self, old, new, type="web"):
         wait_for(f"old={old} new={new} to be asked for", lambda: (self.count(self.old, type), self.count(self.new, type)) == (old, new))
 
     def up(self, type="web", **more):
-        return self.w.job(self.app, self.new, type=type, **more)
+        return self.w.job(self.app, self.new, type=type, port=self.port, **more)
 
     def down(self, type="web"):
         at = next(i for i, (t, _) in enumerate(self.jobs) if t == type)
         _, job = self.jobs.pop(at)
-        self.w.ok("PUT", f"/apps/{self.app}/jobs/{job}", {"id": job, "release": self.old, "type": type, "state": "down"})
+        self.w.ok("PUT", f"/apps/{self.app}/jobs/{job}", {"id": job, "release": self.old, "type": type, "state": "down"},
+                  port=self.port)
 
     def ends(self, status):
         wait_for(f"it to be {status}", lambda: self.now()["status"] == status)
@@ -180,6 +184,35 @@ def an_old_job_that_does_not_end_holds_nothing_up(w):
     d.asked(1, 1)
     d.up()
     d.ends("complete")
+
+
+class Stopped:
+    """A controller that does nothing meanwhile, as if it were dead."""
+
+    def __init__(self, pid):
+        self.pid = int(os.environ[pid])
+
+    def __enter__(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def __exit__(self, *_):
+        os.kill(self.pid, signal.SIGCONT)
+
+
+@case
+def another_controller_goes_on_when_its_owner_has_been_silent_for_ten_seconds(w):
+    d = Deploy(w, count=1)
+    with Stopped("OTHER_API_PID"):
+        d.start()
+        d.asked(1, 1)
+    with Stopped("API_PID"):
+        d.port = OTHER_PORT
+        d.up()
+        d.asked(0, 1)
+        d.down()
+        d.ends("complete")
+    d.port = None
+    assert d.ends("complete") and d.release() == d.new  # for who had it before, too
 
 
 @case

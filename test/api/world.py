@@ -307,10 +307,10 @@ class World:
         self.ok("PUT", f"/apps/{app['name']}/release", {"id": release})
         return app["name"], app["id"], release
 
-    def job(self, app, release, state="up", **more):
+    def job(self, app, release, state="up", port=None, **more):
         self.n += 1
         id = f"{HOST_ID}-{os.getpid():016x}{self.n:016x}"
-        return self.ok("PUT", f"/apps/{app}/jobs/{id}", {"id": id, "release": release, "type": "web", "state": state, **more})
+        return self.ok("PUT", f"/apps/{app}/jobs/{id}", {"id": id, "release": release, "type": "web", "state": state, **more}, port=port)
 
     def host(self, path, method="GET", body=None):
         return self.ask(method, path, body, port=HOST_PORT, key=CLUSTER_KEY)

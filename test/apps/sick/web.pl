@@ -11,7 +11,13 @@ my %children;
 my $term = POSIX::SigSet->new(SIGTERM);
 $SIG{CHLD} = sub { while ((my $pid = waitpid -1, WNOHANG) > 0) { delete $children{$pid} } };
 # The container ends with us, and with it whoever has not said goodbye.
-$SIG{TERM} = sub { kill TERM => keys %children; 1 while waitpid(-1, 0) > 0; exit 0 };
+$SIG{TERM} = sub {
+	syswrite STDOUT, "going\n";
+	kill TERM => keys %children;
+	1 while waitpid(-1, 0) > 0;
+	select undef, undef, undef, $ENV{LINGER} // 0;
+	exit 0;
+};
 
 # RFC 3174; perl-base has none of its own.
 sub sha1 {

@@ -1,4 +1,5 @@
 # The web process, ill as $ILLNESS says.
+sleep "${DELAY:-0}"
 case ${ILLNESS:-} in
 exits) echo starting; echo "cannot go on: no database" >&2; exit 1 ;;
 missing) exec no-such-program ;;
