@@ -17,7 +17,7 @@ import time
 
 CLIENTS = 8
 PAUSE_S = 0.01
-LIMIT_S = 1200
+LIMIT_S = 3600
 CLOSE = 8
 
 ends = time.monotonic() + LIMIT_S
