@@ -393,6 +393,47 @@ mirror_follows_a_prefix(void **state)
 	fl_buf_release(&s.log);
 }
 
+static bool
+is_synced(void *arg)
+{
+	const struct shown *s = arg;
+
+	return s->synced > 0;
+}
+
+/*
+ * libcurl's HTTP/2 was seen to sit on an answer that had come whole until a timer of its own: for two seconds, with most
+ * answers of this size. Twenty of them would take half a minute.
+ */
+static void
+full_read_ends_with_its_last_byte(void **state)
+{
+	static struct result r[4000];
+	struct world *w = *state;
+	struct fl_etcd *e = fl_etcd_new(w->base, w->url, KEY);
+	char key[32], value[400] = "";
+	int64_t began_ms;
+
+	memset(value, 'v', sizeof(value) - 1);
+	for (size_t i = 0; i < fl_nitems(r); i++) {
+		snprintf(key, sizeof(key), "/big/%zu", i);
+		fl_etcd_put(e, key, value, 0, FL_ETCD_ANY, on_op, &r[i]);
+		if (i % 100 == 99)
+			assert_true(loop_until(w->base, loop_is_set, &r[i].done));
+	}
+	began_ms = fl_clock_ms();
+	for (int i = 0; i < 20; i++) {
+		struct shown s = { 0 };
+		struct fl_etcd_mirror *m = fl_etcd_mirror_start(e, "/big/", &mirror_ops, &s);
+
+		assert_true(loop_until(w->base, is_synced, &s));
+		fl_etcd_mirror_free(m);
+		fl_buf_release(&s.log);
+	}
+	assert_true(fl_clock_ms() - began_ms < 15000);
+	fl_etcd_free(e);
+}
+
 /* Both changes of the restart are shown, before or after the full read. */
 static bool
 is_caught_up(void *arg)
@@ -531,6 +572,7 @@ main(void)
 		cmocka_unit_test(next_member_is_asked_when_one_is_away),
 		cmocka_unit_test(nobody_there_is_unavailable),
 		cmocka_unit_test(mirror_follows_a_prefix),
+		cmocka_unit_test(full_read_ends_with_its_last_byte),
 		cmocka_unit_test(mirror_outlives_a_restart_of_etcd),
 		cmocka_unit_test(mirror_may_be_freed_by_its_own_callback),
 		cmocka_unit_test(free_ends_what_is_under_way_without_a_word),

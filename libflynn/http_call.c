@@ -32,6 +32,7 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	long status = 0;
 
 	call->last_ms = fl_clock_ms();
+	call->has_read = true;
 	if (call->cancelled)
 		return 0;
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -176,6 +177,7 @@ set_transport(struct fl_http_call *call, const struct fl_http_call_opts *opts)
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	call->http2 = opts->http2;
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, opts->http2 ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, opts->http2 ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, opts->http2 ? 1L : 0L);

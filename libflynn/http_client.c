@@ -80,6 +80,18 @@ call_add(struct fl_http_call *call)
 		call->added = false;
 }
 
+/*
+ * libcurl 7.88 may keep the end of an HTTP/2 stream, read with the last of its bytes, until an event that never comes: it
+ * is made to look again after each read, by the end of a pause.
+ */
+static void
+look_again(struct fl_http_call *call)
+{
+	call->has_read = false;
+	curl_easy_pause(call->easy, CURLPAUSE_RECV);
+	curl_easy_pause(call->easy, CURLPAUSE_CONT);
+}
+
 /* Do what had to wait for libcurl to be off the stack. */
 static void
 catch_up(struct fl_http_client *c)
@@ -91,6 +103,8 @@ catch_up(struct fl_http_client *c)
 			call_release(call);
 		else if (!call->added)
 			call_add(call);
+		else if (call->http2 && call->has_read)
+			look_again(call);
 	}
 }
 

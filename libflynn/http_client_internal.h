@@ -31,6 +31,7 @@ struct fl_http_call {
 	struct fl_buf answer;
 	bool too_big, given_up, idle_out;
 	bool added;	/* to the multi handle */
+	bool http2, has_read; /* has_read: something came since libcurl was last on the stack */
 	bool cancelled; /* to be removed once libcurl is off the stack */
 	struct event *idle;
 	int64_t last_ms; /* when a byte last came */
