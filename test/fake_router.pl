@@ -45,6 +45,8 @@ sub answer {
 		return (500, { code => 'system', message => 'it is in use' }) if $id eq '/databases/busy';
 		return delete $databases{$id} ? (200, {}) : (404, {});
 	}
+	return (400, { message => "\"$1\" is no status" }) if $path =~ m{^/requests\?.*&status=(\w+)};
+	return (200, [{ time => '2014-08-16T01:02:03Z', path => $path }]) if $path =~ m{^/requests\?};
 	return (200, \%configs) if $path eq '/configs';
 	return (200, [sort keys %databases]) if $method eq 'GET' && $path eq '/databases';
 	return (200, { id => make_database($in), env => { FLYNN_POSTGRES => 'postgres', PGUSER => 'u' } }) if $path =~ m{^/databases};
@@ -84,6 +86,11 @@ while (my $c = $server->accept) {
 	    : (401, { code => 'denied', message => 'wrong key' });
 	my $out = $json->encode($value);
 
+	if ($head =~ m{^Accept: text/event-stream}mi) { # it ends at once; who follows it comes again
+		print {$c} "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: $out\n\n";
+		close $c;
+		next;
+	}
 	print {$c} "HTTP/1.1 $status X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " . length($out) . "\r\n\r\n$out";
 	close $c;
 }

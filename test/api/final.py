@@ -196,6 +196,22 @@ def changes_of_routes_are_events(w):
 
 
 @case
+def requests_of_an_apps_routes_are_what_the_router_tells(w):
+    """What of them, and of several routers, test_requests.sh asks the router itself."""
+    app = w.app()
+    path = f"/apps/{app['name']}/requests"
+    want = f"/requests?parent_ref=controller/apps/{app['id']}"
+    a = w.get(path + "?limit=3&host=a.b")
+    assert a.status == 200 and a.json == [{"path": want + "&host=a.b&limit=3", "time": "2014-08-16T01:02:03Z"}], a
+    with Stream(path) as s:
+        assert json.loads(s.next()[2])[0]["path"] == want + "&limit=0"
+    for headers in ([], [("Accept", "text/event-stream")]):
+        w.get(path + "?status=x", headers=headers).refuses(None, "is no status")
+        w.get(path + "?limit=x", headers=headers).refuses("limit")
+        w.get("/apps/nobody/requests", headers=headers).empty(404)
+
+
+@case
 def the_certificate_of_the_api_is_open_to_all(w):
     w.get("/ca-cert", key=None).empty(404)  # it has none yet
     pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"

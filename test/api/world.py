@@ -22,6 +22,7 @@ LIMIT = 15.0  # seconds that anything may take
 NOBODY = "0" * 32
 
 CASES = []
+ANSWERED = set()  # (method, path without query, status, content type) of all that was asked
 
 
 def case(f):
@@ -119,6 +120,7 @@ class Client:
         self.sock = socket.create_connection(("127.0.0.1", port or PORT), LIMIT)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.f = self.sock.makefile("rb")
+        self.asked = []  # and not answered yet
 
     def __enter__(self):
         return self
@@ -147,6 +149,7 @@ class Client:
         body = body.encode() if isinstance(body, str) else body
         if body is not None or method in ("POST", "PUT"):
             head += f"Content-Length: {len(body or b'')}\r\n"
+        self.asked.append((method, path.split("?")[0]))
         return self.send((head + "Accept-Encoding: gzip\r\n\r\n").encode() + (body or b""))
 
     def read_head(self):
@@ -155,7 +158,10 @@ class Client:
             line = self.f.readline()
             assert line, f"the connection ended in the head: {head!r}"
             head += line
-        return Answer(head[:-4])
+        a = Answer(head[:-4])
+        if self.asked and a.status != 100:
+            ANSWERED.add((*self.asked.pop(0), a.status, a.get("Content-Type")))
+        return a
 
     def read_chunk(self):
         """None at the end."""
