@@ -63,6 +63,8 @@ struct live {
 	int64_t stand_until_ms;
 	int64_t create_rev, mod_rev;
 	bool is_listening; /* TCP: workers have its port */
+	bool is_closed;	   /* TCP: they are to be given it, when it is known where it leads */
+	TAILQ_ENTRY(live) closed_link;
 };
 
 TAILQ_HEAD(live_list, live);
@@ -73,6 +75,7 @@ struct sync {
 	struct fl_map *by_id;	 /* of struct live */
 	struct fl_map *services; /* of struct watched */
 	struct live_list routes;
+	struct live_list closed;  /* of routes, those that are: few, while those may be ten thousand */
 	struct live_list dropped; /* out of by_id, still in the table */
 	struct event *publish;	  /* soon: several changes make one table */
 	struct event *trim;	  /* the heap, soon */
@@ -266,6 +269,19 @@ insert(struct sync *s, struct live *l)
 	else
 		TAILQ_INSERT_TAIL(&s->routes, l, link);
 	fl_map_set(s->by_id, l->route->id, l);
+	l->is_closed = l->route->type == ROUTE_TCP && !l->is_listening;
+	if (l->is_closed)
+		TAILQ_INSERT_TAIL(&s->closed, l, closed_link);
+}
+
+static void
+uninsert(struct sync *s, struct live *l)
+{
+	fl_map_remove(s->by_id, l->route->id);
+	TAILQ_REMOVE(&s->routes, l, link);
+	if (l->is_closed)
+		TAILQ_REMOVE(&s->closed, l, closed_link);
+	l->is_closed = false;
 }
 
 /* The route does not need its stand-in any more, if it has one. */
@@ -284,8 +300,7 @@ static void
 drop(struct sync *s, struct live *l)
 {
 	relieve(s, l);
-	fl_map_remove(s->by_id, l->route->id);
-	TAILQ_REMOVE(&s->routes, l, link);
+	uninsert(s, l);
 	TAILQ_INSERT_TAIL(&s->dropped, l, link);
 	publish_soon(s);
 }
@@ -326,8 +341,7 @@ replace(struct sync *s, struct live *old, struct live *l)
 {
 	struct live *serves = old->stand_in != NULL ? old->stand_in : old;
 
-	fl_map_remove(s->by_id, old->route->id);
-	TAILQ_REMOVE(&s->routes, old, link);
+	uninsert(s, old);
 	if (!is_known(l) && is_known(serves) && !serves->is_new) {
 		l->stand_in = serves;
 		l->stand_until_ms = serves == old ? fl_clock_ms() + STAND_IN_MS : old->stand_until_ms;
@@ -482,16 +496,18 @@ static void
 open_ports(struct sync *s)
 {
 	struct timeval again = { .tv_sec = LISTEN_AGAIN_S };
-	struct live *l;
+	struct live *l, *next;
 
-	TAILQ_FOREACH(l, &s->routes, link) {
+	TAILQ_FOREACH_SAFE(l, &s->closed, closed_link, next) {
 		struct fl_err err = { 0 };
 
 		/* Until discoverd has said where they lead, connections could only be closed. */
-		if (l->route->type != ROUTE_TCP || l->is_listening || !atomic_load(&l->watched->service->is_known))
+		if (!is_known(l))
 			continue;
 		if (listen_all(s, l->route->port, &err) == 0) {
 			l->is_listening = true;
+			l->is_closed = false;
+			TAILQ_REMOVE(&s->closed, l, closed_link);
 			continue;
 		}
 		fl_log_warn("a TCP route waits for its port", fl_str("route", l->route->id), fl_str("err", err.msg));
@@ -618,6 +634,7 @@ sync_new(const struct sync_config *config)
 	s->by_id = fl_map_new();
 	s->services = fl_map_new();
 	TAILQ_INIT(&s->routes);
+	TAILQ_INIT(&s->closed);
 	TAILQ_INIT(&s->dropped);
 	fl_random_bytes(&s->seed, sizeof(s->seed));
 	s->publish = evtimer_new(config->base, on_publish, s);
