@@ -13,6 +13,7 @@
 #include "feed.h"
 #include "host.h"
 #include "image.h"
+#include "images.h"
 #include "job.h"
 #include "launcher.h"
 #include "libflynn/attr.h"
@@ -357,6 +358,22 @@ volumes_delete(struct fl_http_req *req, void *arg)
 		volume_reply_delete(arg, req, fl_http_param(req, "name"));
 }
 
+/* ---- images ---- */
+
+static void
+images_post(struct fl_http_req *req, void *arg)
+{
+	if (is_ready(arg, req))
+		images_reply_resolve(arg, req);
+}
+
+static void
+images_delete(struct fl_http_req *req, void *arg)
+{
+	if (is_ready(arg, req))
+		images_reply_remove(arg, req);
+}
+
 static const struct fl_http_route routes[] = {
 	{ "POST", "/host/claim", claim_post, FL_HTTP_OPEN },
 	{ "PUT", "/host/claim", claim_put, 0 },
@@ -371,6 +388,8 @@ static const struct fl_http_route routes[] = {
 	{ "POST", "/attach", attach_post, 0 },
 	{ "GET", "/host/volumes", volumes_list, 0 },
 	{ "DELETE", "/host/volumes/:name", volumes_delete, 0 },
+	{ "POST", "/host/images", images_post, 0 },
+	{ "DELETE", "/host/images", images_delete, 0 },
 };
 
 /* ---- the server ---- */

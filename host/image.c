@@ -18,6 +18,7 @@ image_release(struct image *image)
 	free(image->name);
 	free(image->tag);
 	free(image->id);
+	free(image->digest);
 	*image = (struct image){ 0 };
 }
 
@@ -62,6 +63,7 @@ image_parse(const char *uri, struct image *image, struct fl_err *err)
 	path = fl_xstrndup(rest, query != NULL ? (size_t)(query - rest) : strlen(rest));
 	got.id = query != NULL ? fl_url_query(query + 1, "id") : NULL;
 	got.tag = query != NULL ? fl_url_query(query + 1, "tag") : NULL;
+	got.digest = query != NULL ? fl_url_query(query + 1, "digest") : NULL;
 	if (got.id != NULL && *got.id == '\0') {
 		free(got.id);
 		got.id = NULL;
@@ -72,7 +74,8 @@ image_parse(const char *uri, struct image *image, struct fl_err *err)
 		got.name = fl_xstrdup(path);
 	else
 		got.name = fl_xasprintf("%s/%s", host, path);
-	if (!is_plain(got.name, "/._-:") || !is_plain(got.tag, "._-") || (got.id != NULL && !is_plain(got.id, ":"))) {
+	if (!is_plain(got.name, "/._-:") || !is_plain(got.tag, "._-") || (got.id != NULL && !is_plain(got.id, ":")) ||
+	    (got.digest != NULL && !is_plain(got.digest, ":"))) {
 		fl_err_set(err, FL_ERR_INVALID, "the artifact %.200s has an image name, tag or id that Docker does not allow", uri);
 		goto out;
 	}

@@ -22,6 +22,7 @@ a_uri_names_an_image(void **state)
 		{ "https://registry.hub.docker.com/flynn/etcd?tag=v1&id=ab12", "ab12", "flynn/etcd" },
 		{ "https://registry.hub.docker.com/flynn/etcd?id=", "flynn/etcd:latest", "flynn/etcd" },
 		{ "docker:///flynn/slugrunner?tag=t", "flynn/slugrunner:t", "flynn/slugrunner" },
+		{ "docker:///localhost:5000/x?tag=v1&id=sha256:ab&digest=sha256:cd", "sha256:ab", "localhost:5000/x" },
 		{ "https://example.org:5000/x/y?tag=2", "example.org:5000/x/y:2", "example.org:5000/x/y" },
 	};
 
@@ -41,7 +42,7 @@ what_names_none_is_refused(void **state)
 {
 	static const char *const cases[] = {
 		"", "flynn/etcd", "https://registry.hub.docker.com", "https://registry.hub.docker.com/",
-		"docker:///flynn/x?id=../../secrets", "docker:///a b", "docker:///x?tag=a/b", "docker:///x?id=%2e%2e%2f",
+		"docker:///flynn/x?id=../../secrets", "docker:///a b", "docker:///x?tag=a/b", "docker:///x?id=%2e%2e%2f", "docker:///x?id=1&digest=../x",
 	};
 
 	(void)state;

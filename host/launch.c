@@ -92,8 +92,11 @@ launch_renew(struct job *j, const char *container)
 }
 
 static void
-on_pulled(struct job *j, const struct fl_err *err)
+on_pulled(const struct fl_err *err, void *arg)
 {
+	struct job *j = arg;
+
+	j->pull = NULL;
 	if (err != NULL)
 		launch_failed(j, err);
 	else if (!launch_given_up(j))
@@ -107,10 +110,10 @@ launch_without_image(struct job *j)
 	struct image image = { 0 };
 	struct fl_err err = { 0 };
 
-	if (image_parse(job_spec(j)->artifact_uri, &image, &err) == 0 && image.id == NULL && !j->pulled) {
+	if (image_parse(job_spec(j)->artifact_uri, &image, &err) == 0 && (image.id == NULL || image.digest != NULL) && !j->pulled) {
 		j->pulled = true;
 		launcher_leave(j); /* it may take minutes */
-		j->pull = pull_start(j, &image, on_pulled);
+		j->pull = pull_start(j->host, &image, on_pulled, j);
 	} else {
 		if (image.id != NULL)
 			fl_err_set(&err, FL_ERR_NOT_FOUND,

@@ -4,20 +4,25 @@
 #include <string.h>
 
 #include "engine.h"
+#include "host.h"
 #include "image.h"
-#include "job.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/log.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 
 #define SILENCE_MS 60000
 
+/* So much of an id tells images of a machine apart. */
+#define MARK_LEN 32
+
 struct pull {
-	struct job *job;
+	struct host *host;
 	struct fl_http_call *call;
-	char *ref;
-	void (*cb)(struct job *, const struct fl_err *);
+	char *ref; /* what the engine finds it by */
+	void (*cb)(const struct fl_err *err, void *arg);
+	void *arg;
 };
 
 char *
@@ -37,6 +42,14 @@ pull_complaint(const char *report)
 	return complaint;
 }
 
+char *
+pull_mark(const char *image_id)
+{
+	const char *colon = strchr(image_id, ':');
+
+	return fl_xasprintf(PULL_MARK ":%.*s", MARK_LEN, colon != NULL ? colon + 1 : image_id);
+}
+
 void
 pull_cancel(struct pull *p)
 {
@@ -49,38 +62,87 @@ pull_cancel(struct pull *p)
 }
 
 static void
+pull_end(struct pull *p, const struct fl_err *err)
+{
+	void (*cb)(const struct fl_err *, void *) = p->cb;
+	void *arg = p->arg;
+
+	pull_cancel(p);
+	cb(err, arg);
+}
+
+/* An image without our tag stays for ever, which is no reason not to run it. */
+static void
+on_marked(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	struct pull *p = arg;
+	struct fl_err err = { 0 };
+
+	p->call = NULL;
+	if (engine_check(p->host->engine, res, call_err, "tag the image", &err) == -1)
+		fl_log_warn("a pulled image is not marked as such", fl_str("image", p->ref), fl_str("err", err.msg));
+	pull_end(p, NULL);
+}
+
+static void
+on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
+{
+	static const struct engine_call call = { .method = "POST" };
+	struct pull *p = arg;
+	struct fl_err err = { 0 };
+	struct fl_json *v = NULL;
+	const char *id = NULL;
+	char *mark = NULL;
+
+	p->call = NULL;
+	if (engine_check(p->host->engine, res, call_err, "inspect the image", &err) == 0)
+		v = fl_json_parse(res->body, res->len, &err);
+	if ((id = fl_json_str(fl_json_get(v, "Id"), NULL)) != NULL) {
+		mark = pull_mark(id);
+		p->call = engine_start(p->host->engine, &call, on_marked, p, "/images/%s/tag?repo=" PULL_MARK "&tag=%s", id,
+		    strchr(mark, ':') + 1);
+	} else {
+		pull_end(p, &err);
+	}
+	free(mark);
+	fl_json_free(v);
+}
+
+static void
 on_done(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
 {
 	struct pull *p = arg;
-	struct job *j = p->job;
-	void (*cb)(struct job *, const struct fl_err *) = p->cb;
 	struct fl_err err = { 0 }, why = { 0 };
-	char *complaint = NULL;
+	char *complaint = NULL, *ref;
 
 	p->call = NULL;
-	j->pull = NULL;
-	if (engine_check(j->host->engine, res, call_err, "pull", &why) == -1)
+	if (engine_check(p->host->engine, res, call_err, "pull", &why) == -1)
 		complaint = fl_xstrdup(why.msg);
 	else
 		complaint = pull_complaint(res->body);
-	if (complaint != NULL)
-		fl_err_set(&err, why.kind == FL_ERR_UNAVAILABLE ? FL_ERR_UNAVAILABLE : FL_ERR_NOT_FOUND,
-		    "image %s is not on this host and cannot be pulled: build it with make images, or push it to a registry this host can reach (%s)",
-		    p->ref, complaint);
-	pull_cancel(p);
-	cb(j, complaint != NULL ? &err : NULL);
+	if (complaint == NULL) {
+		ref = fl_url_encode(p->ref);
+		p->call = engine_start(p->host->engine, NULL, on_inspected, p, "/images/%s/json", ref);
+		free(ref);
+		return;
+	}
+	fl_err_set(&err, why.kind == FL_ERR_UNAVAILABLE ? FL_ERR_UNAVAILABLE : FL_ERR_NOT_FOUND,
+	    "image %s is not on this host and cannot be pulled: build it with make images, or push it to a registry this host can reach (%s)",
+	    p->ref, complaint);
+	pull_end(p, &err);
 	free(complaint);
 }
 
 struct pull *
-pull_start(struct job *j, const struct image *image, void (*cb)(struct job *, const struct fl_err *))
+pull_start(struct host *h, const struct image *image, void (*cb)(const struct fl_err *err, void *arg), void *arg)
 {
 	static const struct engine_call call = { .method = "POST", .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS };
 	struct pull *p = fl_xcalloc(1, sizeof(*p));
-	char *name = fl_url_encode(image->name), *tag = fl_url_encode(image->tag);
+	char *name = fl_url_encode(image->name), *tag = fl_url_encode(image->digest != NULL ? image->digest : image->tag);
 
-	*p = (struct pull){ .job = j, .ref = fl_xstrdup(image->ref), .cb = cb };
-	p->call = engine_start(j->host->engine, &call, on_done, p, "/images/create?fromImage=%s&tag=%s", name, tag);
+	*p = (struct pull){ .host = h, .cb = cb, .arg = arg };
+	p->ref = image->digest != NULL ? fl_xasprintf("%s@%s", image->name, image->digest) : fl_xasprintf("%s:%s", image->name, image->tag);
+	p->call = engine_start(h->engine, &call, on_done, p, "/images/create?fromImage=%s&tag=%s", name, tag);
 	free(name);
 	free(tag);
 	return p;

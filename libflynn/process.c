@@ -162,6 +162,18 @@ add_volumes(struct fl_job *job, const struct fl_json *type, const char *app_id, 
 	}
 }
 
+static void
+name_volumes(struct fl_job *job)
+{
+	struct fl_buf paths = { 0 };
+
+	for (size_t i = 0; i < job->n_volumes; i++)
+		fl_buf_addf(&paths, "%s%s", i > 0 ? ":" : "", job->volumes[i].target);
+	if (paths.len > 0)
+		fl_job_set_env(job, FL_PROCESS_VOLUMES, paths.data);
+	fl_buf_release(&paths);
+}
+
 int64_t
 fl_process_limit(const struct fl_json *type, const char *name)
 {
@@ -221,6 +233,7 @@ fl_process_job(const struct fl_json *app, const struct fl_json *release,
 	job->system = strcmp(fl_json_str(fl_json_get(meta, FL_APP_META_SYSTEM), ""), "true") == 0;
 	name_first_port(job, type);
 	add_volumes(job, type, fl_json_str(fl_json_get(app, "id"), ""), type_name);
+	name_volumes(job);
 	cmd = fl_json_get(type, fl_json_is_null(fl_json_get(type, "args")) ? "cmd" : "args");
 	job->cmd = words_of(cmd);
 	job->entrypoint = words_of(fl_json_get(type, "entrypoint"));

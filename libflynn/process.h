@@ -31,6 +31,8 @@ struct fl_json;
 struct fl_job *fl_process_job(const struct fl_json *app, const struct fl_json *release,
     const struct fl_json *artifact, const char *type, const char *host_id, struct fl_err *err);
 
+/* In the environment of a job with volumes: where they are, with colons between. */
+#define FL_PROCESS_VOLUMES "FLYNN_VOLUMES"
 /* Where a volume is that names no path. */
 #define FL_PROCESS_DATA "/data"
 

@@ -170,6 +170,7 @@ volumes_belong_to_app_and_type(FL_UNUSED void **state)
 		assert_string_equal(job->volumes[i].name, want[i][0]);
 		assert_string_equal(job->volumes[i].target, want[i][1]);
 	}
+	assert_string_equal(fl_map_get(job->env, FL_PROCESS_VOLUMES), "/data:/p:/q");
 	fl_job_free(job);
 }
 

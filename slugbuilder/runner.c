@@ -1,6 +1,7 @@
 /* runner - become one process of an app whose slug is installed. */
 #include "slugbuilder/runner.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,7 +9,9 @@
 
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/log.h"
 #include "libflynn/map.h"
+#include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
 #include "slugbuilder/procfile.h"
 #include "slugbuilder/release.h"
@@ -105,6 +108,34 @@ give_stdio(const struct user *u)
 	}
 }
 
+/* A new volume is root's; one that has an owner keeps him. */
+static void
+give_volume(const char *path, const struct user *u)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1 || (st.st_uid == 0 && fchown(fd, u->uid, u->gid) == -1))
+		fl_log_warn("a volume is not the app's to write", fl_str("path", path));
+	if (fd != -1)
+		close(fd);
+}
+
+static void
+give_volumes(const struct user *u)
+{
+	const char *paths = getenv(FL_PROCESS_VOLUMES);
+
+	while (getuid() == 0 && paths != NULL && *paths != '\0') {
+		char *path = fl_xstrndup(paths, strcspn(paths, ":"));
+
+		give_volume(path, u);
+		paths += strlen(path);
+		paths += *paths == ':';
+		free(path);
+	}
+}
+
 static int
 exec_words(char *const *words, const char *command, struct fl_err *err)
 {
@@ -131,6 +162,7 @@ runner_become(const char *app_dir, const struct user *u, char *const *words, str
 	int rc = -1;
 
 	give_stdio(u);
+	give_volumes(u);
 	if (user_become(u) == -1 || chdir(app_dir) == -1) {
 		fl_err_sys(err, "become %s in %s", u->name, app_dir);
 		goto out;
