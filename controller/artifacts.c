@@ -28,6 +28,12 @@ artifacts_write(struct fl_jsonw *w, const char *key, const PGresult *res, int ro
 	artifacts_write_at(w, key, res, row, 0);
 }
 
+/* The update changes nothing: it is how the row that was there is returned. */
+const char artifacts_insert_sql[] =
+    "INSERT INTO artifacts (artifact_id, type, uri) VALUES (coalesce($1, gen_random_uuid()), $2, $3)"
+    " ON CONFLICT (type, uri) WHERE deleted_at IS NULL DO UPDATE SET type = excluded.type"
+    " RETURNING " ARTIFACT_COLUMNS("artifacts");
+
 void
 artifacts_list(struct fl_http_req *req, void *arg)
 {
@@ -54,11 +60,7 @@ artifacts_create(struct fl_http_req *req, void *arg)
 	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "type", TYPE_MAX, &type) == -1 ||
 	    body_str(req, in, "uri", URI_MAX, &uri) == -1)
 		return;
-	/* The update changes nothing: it is how the row that was there is returned. */
-	query_put(arg, req, "INSERT INTO artifacts (artifact_id, type, uri)"
-			    " VALUES (coalesce($1, gen_random_uuid()), $2, $3)"
-			    " ON CONFLICT (type, uri) WHERE deleted_at IS NULL DO UPDATE SET type = excluded.type"
-			    " RETURNING " ARTIFACT_COLUMNS("artifacts"),
+	query_put(arg, req, artifacts_insert_sql,
 	    (const char *[]){ *id == '\0' ? NULL : id, type, uri }, 3, artifacts_write, artifacts_explain);
 }
 

@@ -14,6 +14,9 @@ struct fl_jsonw;
 
 void artifacts_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col);
 
+/* Makes an artifact of $1 its id or NULL, $2 its type and $3 its URI, or finds the one that is there; ARTIFACT_COLUMNS. */
+extern const char artifacts_insert_sql[];
+
 void artifacts_list(struct fl_http_req *req, void *arg);
 /* The same type and URI twice is the same artifact. */
 void artifacts_create(struct fl_http_req *req, void *arg);

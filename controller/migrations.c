@@ -449,6 +449,36 @@ const struct migration migrations[] = {
 	{ 8, "CREATE TRIGGER give_up_replacing AFTER INSERT ON job_events"
 	     " FOR EACH ROW WHEN (NEW.state IN ('crashed', 'failed')) EXECUTE FUNCTION give_up_replacing()" },
 	{ 8, "INSERT INTO schema_migrations (id) VALUES (8)" },
+
+	/* Version 9: an image is needed under whatever name a release has it; nobody records how jobs of a deleted app end. */
+	{ 9, "CREATE FUNCTION image_id(uri text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$"
+	     " SELECT coalesce(substring(uri from '[?&]id=([^&]+)'), uri) $$" },
+	{ 9, "CREATE OR REPLACE FUNCTION is_needed(kind text, ref text) RETURNS boolean LANGUAGE sql STABLE AS $$"
+	     " SELECT CASE kind"
+	     "  WHEN 'blob' THEN EXISTS (SELECT FROM releases r WHERE r.slug = ref AND r.deleted_at IS NULL)"
+	     "  WHEN 'image' THEN EXISTS (SELECT FROM releases r JOIN artifacts t USING (artifact_id)"
+	     "   WHERE image_id(t.uri) = image_id(ref) AND r.deleted_at IS NULL)"
+	     "  ELSE false END $$" },
+	{ 9, "CREATE OR REPLACE FUNCTION spare_releases(app uuid, keep integer) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$"
+	     " SELECT r.release_id FROM releases r WHERE r.deleted_at IS NULL AND r.release_id IN ("
+	     "   SELECT had.release_id FROM (SELECT l.release_id, a.deleted_at < now() - interval '1 hour' AS app_is_gone,"
+	     "     row_number() OVER (ORDER BY l.version DESC) AS n FROM app_releases l JOIN apps a USING (app_id)"
+	     "     JOIN releases k ON k.release_id = l.release_id AND k.deleted_at IS NULL"
+	     "     WHERE l.app_id = app AND l.release_id IS DISTINCT FROM CASE WHEN a.deleted_at IS NULL THEN a.release_id END) had"
+	     "    WHERE had.n > keep OR had.app_is_gone"
+	     "   UNION SELECT d.new_release_id FROM deployments d WHERE d.app_id = app AND d.finished_at < now() - interval '1 day'"
+	     "    AND NOT EXISTS (SELECT FROM app_releases l WHERE l.release_id = d.new_release_id)"
+	     "   UNION SELECT m.release_id FROM releases m WHERE m.app_id = app AND m.created_at < now() - interval '1 day'"
+	     "    AND NOT EXISTS (SELECT FROM app_releases l WHERE l.release_id = m.release_id))"
+	     "  AND NOT EXISTS (SELECT FROM app_releases l JOIN apps a USING (app_id)"
+	     "   WHERE l.release_id = r.release_id AND l.app_id <> app AND a.deleted_at IS NULL)"
+	     "  AND NOT EXISTS (SELECT FROM apps a WHERE a.release_id = r.release_id AND a.deleted_at IS NULL)"
+	     "  AND NOT EXISTS (SELECT FROM formations f WHERE f.release_id = r.release_id AND f.deleted_at IS NULL)"
+	     "  AND NOT EXISTS (SELECT FROM jobs j JOIN apps a USING (app_id) WHERE j.release_id = r.release_id AND a.deleted_at IS NULL"
+	     "   AND j.state IN ('pending', 'blocked', 'starting', 'up', 'stopping'))"
+	     "  AND NOT EXISTS (SELECT FROM deployments d WHERE d.finished_at IS NULL"
+	     "   AND r.release_id IN (d.old_release_id, d.new_release_id)) $$" },
+	{ 9, "INSERT INTO schema_migrations (id) VALUES (9)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

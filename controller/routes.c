@@ -13,6 +13,7 @@
 #include "controller/events.h"
 #include "controller/deployments.h"
 #include "controller/formations.h"
+#include "controller/images.h"
 #include "controller/job_exec.h"
 #include "controller/job_log.h"
 #include "controller/job_run.h"
@@ -76,6 +77,8 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/artifacts", artifacts_list, 0 },
 	{ "POST", "/artifacts", artifacts_create, 0 },
 	{ "GET", "/artifacts/:artifact", artifacts_get, 0 },
+
+	{ "GET", "/images", images_resolve, 0 },
 
 	{ "GET", "/releases", releases_list, 0 },
 	{ "POST", "/releases", releases_create, 0 },

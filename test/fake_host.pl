@@ -107,6 +107,13 @@ sub put_job {
 	attached($_) for @{delete $waiting{$id} // []};
 }
 
+sub image {
+	my ($c, $uri) = @_;
+
+	return reply($c, 404, { code => 'not_found', message => 'image nope is not on this host' }) if $uri =~ /nope/;
+	reply($c, 200, { uri => "$uri&id=sha256:1", cmd => ['/x'], entrypoint => undef });
+}
+
 sub remove {
 	my ($c, $path) = @_;
 
@@ -125,6 +132,7 @@ sub request {
 	return add_log($c, $1, $in) if $path =~ m{^/log/(.+)$};
 	return reply($c, 200, \@attaches) if $path eq '/attaches';
 	return reply($c, 200, \@removed) if $path eq '/removed';
+	return image($c, $in->{uri}) if $path eq '/host/images' && $method eq 'POST';
 	return remove($c, $path) if $method eq 'DELETE' && $path =~ m{^/host/(volumes/|images\?)};
 	return reply($c, 200, { map { $_ => $usage{$_} } grep { ($jobs{$_}{metadata}{'flynn-controller.app'} // '') eq $1 } keys %usage })
 	    if $path =~ m{^/host/usage\?app=(\w+)$};

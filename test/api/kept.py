@@ -129,6 +129,22 @@ def an_image_that_no_release_names_is_taken_from_the_hosts(w):
     assert not exists(w, first)
 
 
+@case
+def an_images_name_becomes_the_artifact_that_it_means_now(w):
+    uri = f"docker:///{w.name()}?tag=v1"
+    with Stream(f"/images?uri={quote(uri, safe='')}") as s:
+        event, _, data = s.next()
+        got = json.loads(data)
+        assert event == "image" and got["cmd"] == ["/x"], (event, got)
+        assert got["artifact"] == w.ok("GET", f"/artifacts/{got['artifact']['id']}") and got["artifact"]["uri"] == uri + "&id=sha256:1"
+        assert s.next() is None
+    with Stream("/images?uri=docker%3A%2F%2F%2Fnope") as s:
+        event, _, data = s.next()
+        assert event == "error" and json.loads(data) == {"code": "not_found", "message": "look for the image: image nope is not on this host"}, data
+    w.get("/images").refuses("uri")
+    w.get(f"/images?uri={'x' * 2000}").refuses("uri")
+
+
 class Data:
     def __init__(self, w, type, **type_says):
         self.w = w
