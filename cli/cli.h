@@ -58,6 +58,7 @@ int cmd_cluster_default(struct cli *cli, int argc, char **argv);
 int cmd_cluster_remove(struct cli *cli, int argc, char **argv);
 int cmd_create(struct cli *cli, int argc, char **argv);
 int cmd_delete(struct cli *cli, int argc, char **argv);
+int cmd_deploy(struct cli *cli, int argc, char **argv);
 int cmd_deployment(struct cli *cli, int argc, char **argv);
 int cmd_deployment_cancel(struct cli *cli, int argc, char **argv);
 int cmd_deployment_show(struct cli *cli, int argc, char **argv);

@@ -11,11 +11,12 @@
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 #include "list.h"
+#include "read_file.h"
 #include "release.h"
 #include "replace_file.h"
 
 /* A release has no more than a few MiB. */
-#define ENV_FILE_MAX (1 << 20)
+#define ENV_FILE_MAX ((size_t)1 << 20)
 
 /* The -t option that all env commands take. Returns -1 for another one. */
 static int
@@ -168,25 +169,19 @@ changes_add_word(struct changes *c, const char *word, struct fl_err *err)
 	return env_file_check_name(c->items[c->n - 1].name, err);
 }
 
-/* path "-": standard input. */
 static int
 changes_add_file(struct changes *c, const char *path, struct fl_err *err)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	char *text = fl_xmalloc(ENV_FILE_MAX + 1);
-	size_t len = f != NULL ? fread(text, 1, ENV_FILE_MAX + 1, f) : 0;
+	size_t len;
+	char *text = read_file(path, ENV_FILE_MAX, &len, err);
 	int r = -1;
 
-	if (f == NULL || ferror(f))
-		fl_err_sys(err, "read %s", path);
-	else if (len > ENV_FILE_MAX)
-		fl_err_set(err, FL_ERR_TOO_BIG, "%s is larger than %d KiB", path, ENV_FILE_MAX >> 10);
-	else if ((r = env_file_parse(text, len, on_variable, c, err)) == -1)
+	if (text == NULL)
+		return -1;
+	if ((r = env_file_parse(text, len, on_variable, c, err)) == -1)
 		fl_err_wrap(err, "%s", path);
 	else if (c->n == 0)
 		r = fl_err_set(err, FL_ERR_INVALID, "%s has no variables", path);
-	if (f != NULL && f != stdin)
-		fclose(f);
 	free(text);
 	return r;
 }

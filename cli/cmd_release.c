@@ -15,62 +15,6 @@
 #include "release.h"
 #include "table.h"
 
-/* "docker:///IMAGE?tag=TAG"; caller frees. */
-static char *
-image_uri(const char *image, const char *tag)
-{
-	return fl_xasprintf("docker:///%s?tag=%s", image, tag);
-}
-
-/* What docker run takes, NAME or NAME:TAG, as a URI; what is one stays as it is. Caller frees. */
-static char *
-artifact_uri(const char *word)
-{
-	const char *slash = strrchr(word, '/'), *colon = strrchr(word, ':');
-	char *image, *uri;
-
-	if (strstr(word, "://") != NULL)
-		return fl_xstrdup(word);
-	if (colon == NULL || (slash != NULL && colon < slash)) /* that colon is before a registry's port */
-		return image_uri(word, "latest");
-	image = fl_xstrndup(word, (size_t)(colon - word));
-	uri = image_uri(image, colon + 1);
-	free(image);
-	return uri;
-}
-
-int
-cmd_release_add(struct cli *cli, int argc, char **argv)
-{
-	const char *type = "docker", *app;
-	char *artifact = NULL, *uri = NULL, *id = NULL, *text;
-	struct fl_err err = { 0 };
-	int c;
-
-	while ((c = getopt(argc, argv, "t:")) != -1) {
-		if (c != 't')
-			return cli_usage("release add");
-		type = optarg;
-	}
-	if (argc - optind == 1)
-		uri = artifact_uri(argv[optind]);
-	else if (argc - optind == 2) /* release-add-docker IMAGE TAG */
-		uri = image_uri(argv[optind], argv[optind + 1]);
-	else
-		return cli_usage("release add");
-	if ((app = cli_app(cli, &err)) != NULL && (artifact = release_artifact(cli, type, uri, &err)) != NULL) {
-		text = fl_xasprintf("{\"artifact\":\"%s\"}", artifact);
-		id = release_set(cli, app, text, &err);
-		free(text);
-	}
-	if (id != NULL)
-		fprintf(stderr, "Created release %s.\n", id);
-	free(artifact);
-	free(uri);
-	free(id);
-	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
-}
-
 static void
 print_providers(const struct fl_json *list, FL_UNUSED const void *arg)
 {

@@ -19,6 +19,12 @@ const struct command commands[] = {
 	    cmd_create },
 	{ "delete", NULL, "[-y]", "delete an app, its jobs, its routes and its volumes",
 	    "  -y, --yes  do not ask\n", cmd_delete },
+	{ "deploy", NULL, "--image IMAGE [-f FILE]", "let the app run an image",
+	    "  -i, --image IMAGE  NAME or NAME:TAG, of the engine of the cluster or of a registry\n"
+	    "  -f, --file FILE    a release in JSON: its \"processes\" and \"env\"\n"
+	    "Without a file its process types are those that it had of an image before, or else web, which runs the image's command:\n"
+	    "it has to listen on $PORT. The environment stays. What the name means now is what is run: a tag that moves changes nothing.\n",
+	    cmd_deploy },
 	{ "deployment", "deployments", "[--json]", "list the app's deployments, the newest first", NULL, cmd_deployment },
 	{ "deployment cancel", NULL, "[ID]", "give up a deployment: what ran before runs on",
 	    "Without an id: the one that is being carried out.\n", cmd_deployment_cancel },
@@ -84,9 +90,11 @@ const struct command commands[] = {
 	    "  -a, --all  those that ended, too, and why\n"
 	    "CPU is since somebody last looked, and 100% is one processor.\n",
 	    cmd_ps },
-	{ "release add", "release-add-docker", "[-t docker] IMAGE", "make a release of an image",
-	    "  -t TYPE  of the artifact: docker\n"
-	    "The image is NAME, NAME:TAG or a URI such as https://registry.hub.docker.com/NAME?id=ID.\n",
+	{ "release add", "release-add-docker", "[-t docker] [-f FILE] IMAGE", "make a release of an image, just as it is said",
+	    "  -t TYPE          of the artifact: docker\n"
+	    "  -f, --file FILE  a release in JSON: its \"processes\" and \"env\"\n"
+	    "The image is NAME, NAME:TAG or a URI such as https://registry.hub.docker.com/NAME?id=ID.\n"
+	    "flynn deploy --image does more: it keeps what the last release says.\n",
 	    cmd_release_add },
 	{ "requests", NULL, "[-f] [-n N] [--status STATUS] [--slow TIME] [--host HOST] [--json]", "show the last requests that the app had",
 	    "  -f, --follow         go on showing what comes\n"
