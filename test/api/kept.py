@@ -207,7 +207,7 @@ def the_volumes_of_a_deleted_app_go(w):
     w.ok("PUT", f"/apps/{d.name}/jobs/{job}", {"id": job, "release": d.release, "type": "web", "state": "down"})
     w.ask("DELETE", f"/apps/{d.name}").empty()
     wait_for("its volume to go", lambda: f"/host/volumes/{d.id}-web" in w.host("/removed").json)
-    assert d.id not in [v["app"] for v in w.ok("GET", "/volumes")]
+    wait_for("its record to go", lambda: d.id not in [v["app"] for v in w.ok("GET", "/volumes")])
 
 
 @case
