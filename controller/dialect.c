@@ -35,7 +35,7 @@ struct dialect {
 	struct fl_frame_reader frames; /* of the host */
 	struct event *timer, *end;
 	enum state state;
-	bool tty, host_ended;
+	bool tty, host_ended, client_ended;
 	bool closed; /* the client was told all */
 	void (*on_end)(void *arg);
 	void *arg;
@@ -136,6 +136,10 @@ end_when_told(struct dialect *d)
 
 	if (!d->host_ended || d->closed || evbuffer_get_length(bufferevent_get_output(d->client)) > 0)
 		return;
+	if (d->client_ended) {
+		finish(d);
+		return;
+	}
 	d->closed = true;
 	shutdown(bufferevent_getfd(d->client), SHUT_WR);
 	event_add(d->timer, &linger);
@@ -293,6 +297,7 @@ on_client_event(FL_UNUSED struct bufferevent *bev, short what, void *arg)
 	if ((what & BEV_EVENT_EOF) == 0 || d->closed || (d->state == OLD && d->tty)) {
 		finish(d);
 	} else if (d->state == OLD || (d->state == LISTENING && !d->tty)) {
+		d->client_ended = true;
 		bufferevent_disable(d->client, EV_READ);
 		bufferevent_setcb(d->host, on_host_read, NULL, on_host_event, d); /* reads no more */
 		if (d->state != OLD)

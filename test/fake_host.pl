@@ -4,7 +4,8 @@
 # A job that is attached answers each line of stdin with "you said: ...", and exits 3 at its end.
 # GET /attaches tells of all that were attached, GET /removed of volumes and images, GET /host/usage what POST /usage/JOB gave;
 # the volume of a job type "busy" is in use. A command run in a job is attached as a job is, but says what it was asked for first.
-# Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken.
+# Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken, and the log of one
+# whose command is "torn" breaks off.
 use strict;
 use warnings;
 use Encode;
@@ -40,7 +41,10 @@ sub attached {
 	print {$c->{sock}} "\0";
 	$c->{attached} = 1;
 	return logged($c) if $c->{timestamps};
-	if ($c->{flags} & 8) {
+	if ($c->{flags} & 8 && ($jobs{$c->{job}}{config}{cmd}[0] // '') eq 'torn') { # the host dies in the middle of it
+		print {$c->{sock}} frame(1, "hello\n"), substr frame(1, "and more\n"), 0, 9;
+		shutdown $c->{sock}, 1;
+	} elsif ($c->{flags} & 8) {
 		print {$c->{sock}} frame(1, "hello\nw\xc3"), frame(1, "\xb6rld\n"), frame(2, "oops\n"), frame(1, ''), frame(2, ''), pack('CN', 5, 0);
 		shutdown $c->{sock}, 1;
 	}

@@ -362,6 +362,18 @@ def a_log_is_events_for_those_who_ask(w):
 
 
 @case
+def a_log_that_breaks_off_is_said_to(w):
+    app, _, release = w.living()
+    job = w.ok("POST", f"/apps/{app}/jobs", {"release": release, "cmd": ["torn"]})["id"]
+    with Stream(f"/apps/{app}/jobs/{job}/log") as s:
+        seen = s.until(lambda e: e[0] is not None)
+        assert seen[-1] == ("error", None, "{}") and s.next() is None and json.loads(seen[0][2])["data"] == "hello\n", seen
+    with Client() as c:  # frames end without one that says so
+        c.ask("GET", f"/apps/{app}/jobs/{job}/log")
+        assert frames(c.read_answer().body[:12]) == [(1, b"hello\n")]
+
+
+@case
 def a_log_of_no_job_is_404(w):
     app, _, release = w.living()
     job = detached(w, app, release)
