@@ -29,10 +29,11 @@
 
 /*
  * The engine has no way to signal such a process, and tells its number on the machine only, which means nothing inside: it is
- * found by what its environment, and that of all it starts, has.
+ * found by what its environment has. So has that of all that it starts; but of these it alone has no parent in the container.
  */
 static const char signal_script[] =
-    "for e in /proc/[0-9]*/environ; do if grep -qs \"" TAG "=$2\" \"$e\"; then p=${e#/proc/}; kill -\"$1\" \"${p%/environ}\"; fi; done";
+    "for e in /proc/[0-9]*/environ; do p=${e%/environ}; if grep -qs \"" TAG "=$2\" \"$e\" && { [ \"$3\" = all ] || "
+    "grep -qs '^PPid:[[:space:]]*0$' \"$p/status\"; }; then kill -\"$1\" \"${p#/proc/}\"; fi; done";
 
 struct exec {
 	LIST_ENTRY(exec) link; /* of host->execs */
@@ -85,14 +86,15 @@ on_signal_made(const struct fl_http_result *res, const struct fl_err *call_err, 
 	free(id);
 }
 
+/* all: also to what the command has started. */
 static void
-send_signal(const struct exec *x, uint32_t sig)
+send_signal(const struct exec *x, uint32_t sig, bool all)
 {
 	struct fl_buf body = { 0 };
 	struct fl_jsonw w = fl_jsonw(&body);
 	struct engine_call call = { .method = "POST" };
 	char number[16];
-	const char *const words[] = { x->wrapper, "sh", "-c", signal_script, "sh", number, x->tag };
+	const char *const words[] = { x->wrapper, "sh", "-c", signal_script, "sh", number, x->tag, all ? "all" : "one" };
 
 	snprintf(number, sizeof(number), "%u", sig);
 	fl_jsonw_open(&w, NULL, '{');
@@ -142,7 +144,7 @@ on_client_gone(void *arg)
 	struct exec *x = arg;
 
 	if (x->attached && !x->ended)
-		send_signal(x, x->tty ? SIGHUP : SIGTERM);
+		send_signal(x, x->tty ? SIGHUP : SIGTERM, true);
 	exec_free(x);
 }
 
@@ -267,7 +269,7 @@ on_client_frame(const struct fl_frame *f, void *arg)
 		break;
 	case FL_FRAME_SIGNAL:
 		if (!x->ended && f->value > 0 && f->value < NSIG)
-			send_signal(x, f->value);
+			send_signal(x, f->value, false);
 		break;
 	case FL_FRAME_RESIZE:
 		x->rows = f->rows;

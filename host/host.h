@@ -83,6 +83,7 @@ struct host {
 	struct fl_http_client *client;	/* for health checks */
 	struct fl_discoverd *discoverd; /* NULL until the key is known */
 	bool ready;			/* what runs is known: jobs may be added */
+	bool stats_are_slow;		/* the engine's (usage.h) */
 	bool stopping, failed;
 };
 

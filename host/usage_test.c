@@ -14,15 +14,22 @@
 #define SECOND INT64_C(1000000)
 
 static int
-parse(const char *text, const struct usage *before, int64_t started_us, int64_t now_us, struct usage *out)
+parse_with(int (*parser)(const struct fl_json *, const struct usage *, int64_t, int64_t, struct usage *, struct fl_err *),
+    const char *text, const struct usage *before, int64_t started_us, int64_t now_us, struct usage *out)
 {
 	struct fl_json *v = fl_json_parse(text, strlen(text), NULL);
 	int r;
 
 	assert_non_null(v);
-	r = usage_parse(v, before, started_us, now_us, out, NULL);
+	r = parser(v, before, started_us, now_us, out, NULL);
 	fl_json_free(v);
 	return r;
+}
+
+static int
+parse(const char *text, const struct usage *before, int64_t started_us, int64_t now_us, struct usage *out)
+{
+	return parse_with(usage_parse, text, before, started_us, now_us, out);
 }
 
 static void
@@ -69,6 +76,27 @@ processor_time_is_told_of_the_time_since_the_last_reading(FL_UNUSED void **state
 }
 
 static void
+processes_are_summed_up(FL_UNUSED void **state)
+{
+	static const char five[] = "{\"Titles\":[\"PID\",\"RSS\",\"TIME\"],\"Processes\":[[\"1\",\"100\",\"2\"],[\"7\",\"24\",\"3\"],[\"8\"],[]]}";
+	static const char nine[] = "{\"Titles\":[\"TIME\",\"RSS\"],\"Processes\":[[\"9\",\"1\"],[\"x\",\"99999999999999999999\"]]}";
+	static const char *const nothing[] = { "{}", "{\"Titles\":[\"RSS\"],\"Processes\":[[\"1\"]]}", "{\"Titles\":[\"RSS\",\"TIME\"],\"Processes\":7}" };
+	struct usage none = { 0 }, first = { 0 }, soon = { 0 }, late = { 0 };
+
+	assert_int_equal(parse_with(usage_parse_top, five, &none, 10 * SECOND, 20 * SECOND, &first), 0);
+	assert_int_equal(first.memory_bytes, 124 * 1024);
+	assert_int_equal(first.cpu_us, 5 * SECOND);
+	assert_int_equal(first.cpu_millis, 500);
+	/* Whole seconds say little of a short time: it is told since the same moment as before. */
+	assert_int_equal(parse_with(usage_parse_top, nine, &first, 10 * SECOND, 22 * SECOND, &soon), 0);
+	assert_int_equal(soon.cpu_millis, 750);
+	assert_int_equal(parse_with(usage_parse_top, nine, &first, 10 * SECOND, 40 * SECOND, &late), 0);
+	assert_int_equal(late.cpu_millis, 200);
+	for (size_t i = 0; i < fl_nitems(nothing); i++)
+		assert_int_equal(parse_with(usage_parse_top, nothing[i], &none, 1, 2, &first), -1);
+}
+
+static void
 a_container_that_has_ended_tells_nothing(FL_UNUSED void **state)
 {
 	static const char *const texts[] = {
@@ -88,6 +116,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_without_the_cache_that_is_not_in_use),
 		cmocka_unit_test(processor_time_is_told_of_the_time_since_the_last_reading),
+		cmocka_unit_test(processes_are_summed_up),
 		cmocka_unit_test(a_container_that_has_ended_tells_nothing),
 	};
 
