@@ -186,6 +186,7 @@ bench-api: programs $(BUILD)/bench/ask
 	@BUILD=$(BUILD) test/bench_deploy.sh
 bench-router: programs $(BUILD)/bench/load $(BUILD)/bench/origin
 	@BUILD=$(BUILD) test/bench_router.py $(ROUNDS)
+	@BUILD=$(BUILD) test/bench_routes.py
 soak: programs
 	@SOAK_S=$(or $(SOAK_S),600) SAN=$(SAN) BUILD=$(BUILD) test/test_router_soak.sh
 images: all
