@@ -74,15 +74,15 @@ const struct command commands[] = {
 	    "none takes a limit away.\n",
 	    cmd_limit_set },
 	{ "log", "logs", "[-f] [-n N] [-t TYPE] [-j JOB] [--since WHEN] [--source SOURCE] [-r] [-s] [--json] [JOB]", "show what the app's jobs print",
-	    "  -f, --follow            go on showing what comes\n"
-	    "  -n, --number N          so many of the last lines; default 100, with -f 10\n"
+	    "  -f, --follow             go on showing what comes\n"
+	    "  -n, --number N           so many of the last lines; default 100, with -f 10\n"
 	    "  -t, --process-type TYPE  of this process type only\n"
-	    "  -j, --job JOB           of this job only: its id or the beginning of it\n"
-	    "      --since WHEN        all since then: 10m ago, or 2006-01-02T15:04:05Z\n"
-	    "      --source SOURCE     app, router (the requests that it had), or app,router; default app\n"
-	    "  -r, --raw-output        nothing but what was printed\n"
-	    "  -s, --split-stderr      standard error on ours\n"
-	    "      --json              an object a line\n"
+	    "  -j, --job JOB            of this job only: its id or the beginning of it\n"
+	    "      --since WHEN         all since then: 10m ago, or 2006-01-02T15:04:05Z\n"
+	    "      --source SOURCE      app, router (the requests that it had), or app,router; default app\n"
+	    "  -r, --raw-output         nothing but what was printed\n"
+	    "  -s, --split-stderr       standard error on ours\n"
+	    "      --json               an object a line\n"
 	    "With JOB and no option but -f and -s: the whole output of that job, as it was printed.\n",
 	    cmd_log },
 	{ "provider", "providers", "[--json]", "list what can provide resources", NULL, cmd_provider },
