@@ -266,7 +266,9 @@ doors_begin(struct doors *d)
 void
 doors_changed(struct doors *d)
 {
-	if (!sync_is_complete(d->r->sync))
+	bool is_settled = d->http_fds == NULL && LIST_EMPTY(&d->inherited);
+
+	if (is_settled || !sync_is_complete(d->r->sync))
 		return;
 	open_up(d);
 	if (d->predecessor_fd == -1)
