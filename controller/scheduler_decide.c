@@ -360,10 +360,11 @@ is_forgotten(const struct sched_plan *p, const struct job *j)
 void
 decide(const struct world *w, int64_t now, struct sched_plan *plan)
 {
-	struct deciding d = { w, now, plan };
+	struct deciding d = { .world = w, .now = now };
 	struct job *j;
 
 	*plan = (struct sched_plan){ 0 };
+	d.plan = plan;
 	FL_MAP_EACH(w->formations, e)
 		decide_formation(&d, fl_map_value(e));
 	TAILQ_FOREACH(j, &w->jobs, link)

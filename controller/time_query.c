@@ -37,9 +37,7 @@ time_query_parse(const char *text, int64_t now_us, int64_t *us)
 
 	if (ago == -1)
 		return fl_clock_parse(text, us) == 0 && *us > 0 ? 0 : -1;
-	*us = now_us - ago * US_PER_S;
-	if (*us <= 0)
-		*us = 1; /* before all */
+	*us = ago < now_us / US_PER_S ? now_us - ago * US_PER_S : 1; /* before all */
 	return 0;
 }
 
