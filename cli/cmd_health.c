@@ -1,4 +1,3 @@
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "number.h"
 #include "release.h"
 #include "table.h"
 
@@ -190,42 +190,14 @@ cmd_health(struct cli *cli, int argc, FL_UNUSED char **argv)
 
 /* ---- flynn health set, unset ---- */
 
-/* A whole number with nothing but a suffix behind it; -1: none. */
-static long
-read_number(const char *text, const char **suffix)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	*suffix = end;
-	return end == text || n < 0 || n > INT_MAX ? -1 : n;
-}
-
-static int
-read_timeout(const char *text, int *timeout_s, struct fl_err *err)
-{
-	const char *unit;
-	long n = read_number(text, &unit);
-
-	if (strcmp(unit, "m") == 0 && n >= 0 && n <= TIMEOUT_MAX_S)
-		n *= 60;
-	else if (*unit != '\0' && strcmp(unit, "s") != 0)
-		n = -1;
-	if (n < 1 || n > TIMEOUT_MAX_S)
-		return fl_err_set(err, FL_ERR_INVALID, "timeout=%.40s: write, say, 30s or 2m, and no more than an hour", text);
-	*timeout_s = (int)n;
-	return 0;
-}
-
 static int
 read_status(const char *text, int *status, struct fl_err *err)
 {
-	const char *rest;
-	long n = read_number(text, &rest);
+	int n = number_read(text, 599);
 
-	if (*rest != '\0' || n < 100 || n > 599)
+	if (n < 100)
 		return fl_err_set(err, FL_ERR_INVALID, "status=%.40s: a status is a number from 100 to 599", text);
-	*status = (int)n;
+	*status = n;
 	return 0;
 }
 
@@ -241,7 +213,7 @@ read_word(const char *word, struct check *c, struct fl_err *err)
 	if (strncmp(word, "status=", 7) == 0)
 		return read_status(word + 7, &c->status, err);
 	if (strncmp(word, "timeout=", 8) == 0)
-		return read_timeout(word + 8, &c->timeout_s, err);
+		return number_read_time(word, word + 8, TIMEOUT_MAX_S, &c->timeout_s, err);
 	return fl_err_set(err, FL_ERR_INVALID, "\"%.80s\" is none of path=PATH, status=STATUS and timeout=TIME", word);
 }
 

@@ -26,9 +26,20 @@ const struct command commands[] = {
 	    "it has to listen on $PORT. The environment stays. What the name means now is what is run: a tag that moves changes nothing.\n",
 	    cmd_deploy },
 	{ "deployment", "deployments", "[--json]", "list the app's deployments, the newest first", NULL, cmd_deployment },
+	{ "deployment batch-size", NULL, "[NUMBER]", "show or set how many jobs at a time are replaced in batches",
+	    "  NUMBER  default says a third of each type's\n", cmd_deployment_batch_size },
 	{ "deployment cancel", NULL, "[ID]", "give up a deployment: what ran before runs on",
 	    "Without an id: the one that is being carried out.\n", cmd_deployment_cancel },
 	{ "deployment show", NULL, "[--json] ID", "say what became of a deployment", NULL, cmd_deployment_show },
+	{ "deployment strategy", NULL, "[STRATEGY]", "show or set how the app's jobs are replaced",
+	    "  one-by-one       each new one comes before an old one goes; the default\n"
+	    "  in-batches       the same, several at a time\n"
+	    "  all-at-once      the same, all together\n"
+	    "  one-down-one-up  each old one goes before a new one comes\n"
+	    "Types with a volume or a port of their own are always replaced one down, one up.\n",
+	    cmd_deployment_strategy },
+	{ "deployment timeout", NULL, "[TIME]", "show or set how long each step of a deployment may take",
+	    "  TIME  as 90s or 5m; default says 2m. What a health check may take is not counted.\n", cmd_deployment_timeout },
 	{ "env", NULL, "[-t TYPE] [--json]", "list the environment of the app", "  -t, --process-type TYPE  of one process type only\n", cmd_env },
 	{ "env export", NULL, "[-t TYPE] [FILE]", "write the environment as lines that env load and sh read",
 	    "  -t, --process-type TYPE  of one process type only\n"

@@ -127,11 +127,12 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 }
 
 static void
-on_drained(void *arg)
+on_ended(void *arg)
 {
 	struct controller *c = arg;
 
-	event_base_loopexit(c->base, NULL);
+	if (--c->to_end == 0)
+		event_base_loopexit(c->base, NULL);
 }
 
 void
@@ -139,7 +140,10 @@ controller_stop(void *arg)
 {
 	struct controller *c = arg;
 
-	fl_http_drain(c->http, on_drained, c);
+	c->to_end = 1 + (c->deployer != NULL);
+	if (c->deployer != NULL)
+		deployer_stop(c->deployer, on_ended, c);
+	fl_http_drain(c->http, on_ended, c);
 }
 
 void

@@ -51,6 +51,7 @@ struct controller {
 	struct collector *collector; /* NULL: the schema does not stand yet */
 	struct deployments *deployments;
 	struct deployer *deployer; /* NULL: the schema does not stand yet */
+	int to_end; /* what has yet to end before we do */
 	LIST_HEAD(, run) runs; /* one-off jobs being started or attached */
 	LIST_HEAD(, exec) execs; /* commands beside jobs, being started or attached */
 	LIST_HEAD(, log) logs; /* being sent */

@@ -37,13 +37,13 @@ at_least_0(int n)
 }
 
 static int
-batch_of(enum deploy_strategy strategy, int want)
+batch_of(enum deploy_strategy strategy, int batch, int want)
 {
 	switch (strategy) {
 	case DEPLOY_ALL_AT_ONCE:
 		return want;
 	case DEPLOY_IN_BATCHES:
-		return (want + 2) / 3;
+		return batch > 0 ? batch : (want + 2) / 3;
 	case DEPLOY_ONE_BY_ONE:
 	case DEPLOY_ONE_DOWN_ONE_UP:
 	case DEPLOY_STRATEGY_MAX:
@@ -96,7 +96,7 @@ down_then_up(struct deploy_type *t)
 }
 
 enum deploy_next
-deploy_decide(enum deploy_strategy strategy, struct deploy_type *types, size_t n)
+deploy_decide(enum deploy_strategy strategy, int batch, struct deploy_type *types, size_t n)
 {
 	bool changed = false, all_replaced = true, all_ended = true;
 
@@ -108,7 +108,7 @@ deploy_decide(enum deploy_strategy strategy, struct deploy_type *types, size_t n
 		if (t->is_exclusive || strategy == DEPLOY_ONE_DOWN_ONE_UP)
 			changed |= down_then_up(t);
 		else
-			changed |= up_then_down(t, batch_of(strategy, t->want));
+			changed |= up_then_down(t, batch_of(strategy, batch, t->want));
 		all_replaced = all_replaced && is_replaced(t);
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -14,7 +14,7 @@ struct fl_buf;
 
 enum deploy_strategy {
 	DEPLOY_ONE_BY_ONE,
-	DEPLOY_IN_BATCHES, /* a third of a type's jobs at a time */
+	DEPLOY_IN_BATCHES, /* several of a type's jobs at a time */
 	DEPLOY_ALL_AT_ONCE,
 	DEPLOY_ONE_DOWN_ONE_UP,
 	DEPLOY_STRATEGY_MAX
@@ -36,7 +36,8 @@ enum deploy_next {
 	DEPLOY_DONE
 };
 
-enum deploy_next deploy_decide(enum deploy_strategy strategy, struct deploy_type *types, size_t n);
+/* batch: how many at a time, in batches; 0: a third of each type's. */
+enum deploy_next deploy_decide(enum deploy_strategy strategy, int batch, struct deploy_type *types, size_t n);
 /* Append what is waited for: "web: 1 of 2 jobs of the new release are up". */
 void deploy_explain_wait(const struct deploy_type *types, size_t n, struct fl_buf *b);
 

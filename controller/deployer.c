@@ -46,6 +46,9 @@ struct deployer {
 	LIST_HEAD(, deploy) deploys;
 	struct event *renew; /* while a deployment is open, ours or another's */
 	bool busy, dirty;
+	bool stopped; /* claims nothing more */
+	void (*on_stopped)(void *arg);
+	void *stopped_arg;
 };
 
 static void deployer_claim(struct deployer *d);
@@ -154,14 +157,16 @@ static const char look_sql[] =
     " (SELECT coalesce(nullif(host_error, ''), type || ' exited with status ' || exit_status, type || ' failed') FROM jobs"
     "   WHERE app_id = d.app_id AND release_id = d.new_release_id AND state IN ('crashed', 'failed') AND type <> ''"
     "    AND updated_at >= d.begun_at ORDER BY updated_at LIMIT 1),"
-    " r.processes -> '" FL_JOB_TYPE_RELEASE "' IS NOT NULL, d.release_job, l.state, l.exit_status, l.host_error"
+    " r.processes -> '" FL_JOB_TYPE_RELEASE "' IS NOT NULL, d.release_job, l.state, l.exit_status, l.host_error,"
+    " d.batch_size"
     " FROM deployments d JOIN apps a USING (app_id) JOIN releases r ON r.release_id = d.new_release_id"
     " LEFT JOIN formations o ON o.app_id = d.app_id AND o.release_id = d.old_release_id AND o.deleted_at IS NULL"
     " LEFT JOIN jobs l ON l.job_id = d.release_job"
     " LEFT JOIN formations n ON n.app_id = d.app_id AND n.release_id = d.new_release_id AND n.deleted_at IS NULL"
     " WHERE d.deployment_id = $1 AND d.owner = $2 AND d.finished_at IS NULL";
 enum { STRATEGY, TIMEOUT_S, WAITED_S, WANTED, OLD, NEW, TYPES, APP_IS_GONE, IS_SAME, JOBS, FAILURE,
-	HAS_PHASE, PHASE_JOB, PHASE_STATE, PHASE_STATUS, PHASE_ERROR };
+	HAS_PHASE, PHASE_JOB, PHASE_STATE, PHASE_STATUS, PHASE_ERROR,
+	BATCH };
 
 /* The documents of a row; types borrow their names from them. */
 struct picture {
@@ -351,7 +356,7 @@ deploy_decide_on(struct deploy *p, const PGresult *res)
 	deploy_strategy_parse(fl_pg_str(res, 0, STRATEGY, ""), &strategy);
 	picture_read(&pic, res);
 	is_late = waited_s >= fl_pg_int(res, 0, TIMEOUT_S, 0) + picture_patience_s(&pic);
-	switch (deploy_decide(strategy, pic.items, pic.n)) {
+	switch (deploy_decide(strategy, (int)fl_pg_int(res, 0, BATCH, 0), pic.items, pic.n)) {
 	case DEPLOY_SCALE:
 		deploy_scale(p, &pic);
 		break;
@@ -459,8 +464,8 @@ on_claimed(const PGresult *res, const struct fl_err *err, void *arg)
 static void
 deployer_claim(struct deployer *d)
 {
-	d->dirty = d->busy;
-	if (d->busy)
+	d->dirty = d->busy && !d->stopped;
+	if (d->busy || d->stopped)
 		return;
 	d->busy = true;
 	fl_pg_query(d->c->pg, claim_sql, (const char *[]){ d->owner }, 1, on_claimed, d);
@@ -515,6 +520,26 @@ deployer_start(struct controller *c)
 	d->renew = evtimer_new(c->base, on_renew, d);
 	fl_pg_listen(c->pg, "deployments", on_notify, d);
 	return d;
+}
+
+static void
+on_given_away(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
+{
+	struct deployer *d = arg;
+
+	if (err != NULL)
+		fl_log_warn("deployments wait for the end of our lease", fl_str("err", err->msg));
+	d->on_stopped(d->stopped_arg);
+}
+
+void
+deployer_stop(struct deployer *d, void (*cb)(void *arg), void *arg)
+{
+	d->stopped = true;
+	d->on_stopped = cb;
+	d->stopped_arg = arg;
+	fl_pg_query(d->c->pg, "UPDATE deployments SET lease_until = clock_timestamp() WHERE owner = $1 AND finished_at IS NULL",
+	    (const char *[]){ d->owner }, 1, on_given_away, d);
 }
 
 void

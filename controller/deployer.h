@@ -13,6 +13,8 @@ struct deployer;
 
 /* Once the schema stands. */
 struct deployer *deployer_start(struct controller *c);
+/* We are about to end: from then on what is ours is anybody's. cb once, from the loop, when that is so or cannot be. */
+void deployer_stop(struct deployer *d, void (*cb)(void *arg), void *arg);
 void deployer_free(struct deployer *d);
 /* A job of the app has another state; NULL: any job may have. */
 void deployer_job_changed(struct deployer *d, const char *app_id);

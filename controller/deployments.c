@@ -25,8 +25,9 @@
 
 #define LIST_MAX "100"
 #define STRATEGY_DEFAULT "one-by-one"
-#define TIMEOUT_DEFAULT_S 120
+#define TIMEOUT_DEFAULT "120"
 #define TIMEOUT_MAX_S 3600
+#define BATCH_MAX 10000
 
 /* behind: the one that is carried out, or will be, before this one. */
 #define COLUMNS                                                                                          \
@@ -34,7 +35,7 @@
 	" d.processes, d.timeout_s, micros(d.created_at), micros(d.finished_at),"                        \
 	" CASE WHEN d.status = 'pending' THEN (SELECT o.deployment_id FROM deployments o"                \
 	"  WHERE o.app_id = d.app_id AND o.finished_at IS NULL AND o.created_at < d.created_at"          \
-	"  ORDER BY o.created_at DESC LIMIT 1) END, d.release_job"
+	"  ORDER BY o.created_at DESC LIMIT 1) END, d.release_job, d.batch_size"
 
 const char deployments_give_up_sql[] =
     DEPLOYMENTS_LOCK
@@ -71,6 +72,7 @@ deployments_write(struct fl_jsonw *w, const char *key, const PGresult *res, int 
 	row_str(w, "error", res, row, 6);
 	row_json(w, "processes", res, row, 7);
 	row_int(w, "deploy_timeout", res, row, 8);
+	row_int(w, "deploy_batch_size", res, row, 13);
 	row_time(w, "created_at", res, row, 9);
 	row_time(w, "finished_at", res, row, 10);
 	row_id(w, "behind", res, row, 11);
@@ -80,7 +82,36 @@ deployments_write(struct fl_jsonw *w, const char *key, const PGresult *res, int 
 
 /* ---- asking for one ---- */
 
-enum { APP, RELEASE, STRATEGY, TIMEOUT, PROCESSES, DEPLOYMENT };
+enum { APP, RELEASE, STRATEGY, TIMEOUT, BATCH, PROCESSES, DEPLOYMENT };
+
+/* A number that the request did not say and the app's meta says, as text; else def. */
+static void
+wish_number(struct tx *tx, size_t param, const struct fl_json *meta, const char *key, int max, const char *def)
+{
+	const char *text = fl_json_str(fl_json_get(meta, key), "");
+	size_t digits = strspn(text, "0123456789");
+
+	if (tx->params[param] != NULL)
+		return;
+	if (digits == 0 || digits > 5 || text[digits] != '\0' || atoi(text) < 1 || atoi(text) > max)
+		text = def;
+	tx_set(tx, param, text);
+}
+
+/* How the app is to be deployed, where the request does not say. What its meta says wrongly is as if it said nothing. */
+static void
+wish(struct tx *tx, const PGresult *res)
+{
+	struct fl_json *meta = row_parse(res, 0, 3);
+	const char *strategy = fl_json_str(fl_json_get(meta, DEPLOYMENTS_META_STRATEGY), "");
+	enum deploy_strategy known;
+
+	if (tx->params[STRATEGY] == NULL)
+		tx_set(tx, STRATEGY, deploy_strategy_parse(strategy, &known) == 0 ? strategy : STRATEGY_DEFAULT);
+	wish_number(tx, TIMEOUT, meta, DEPLOYMENTS_META_TIMEOUT, TIMEOUT_MAX_S, TIMEOUT_DEFAULT);
+	wish_number(tx, BATCH, meta, DEPLOYMENTS_META_BATCH_SIZE, BATCH_MAX, NULL);
+	fl_json_free(meta);
+}
 
 /* How many are to run is known to be right only with the release. */
 static enum tx_next
@@ -109,6 +140,7 @@ on_locked(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
 	row_get_id(res, 0, 0, app);
 	tx_set(tx, APP, app);
+	wish(tx, res);
 	return check_processes(tx, res);
 }
 
@@ -135,26 +167,31 @@ on_created(struct tx *tx, const PGresult *res)
 
 /* The lock on the app gives its deployments an order, and keeps its releases from being collected. */
 static const struct tx_step create_steps[] = {
-	{ "SELECT a.app_id, r.release_id, r.processes FROM apps a"
+	{ "SELECT a.app_id, r.release_id, r.processes, a.meta FROM apps a"
 	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
-	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s, processes)"
-	  " SELECT $1::uuid, release_id, $3, $4::integer, $5::json FROM releases WHERE release_id = $2 AND deleted_at IS NULL"
-	  " RETURNING deployment_id", 5, { APP, RELEASE, STRATEGY, TIMEOUT, PROCESSES }, on_inserted },
+	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s, batch_size, processes)"
+	  " SELECT $1::uuid, release_id, $3, $4::integer, $5::integer, $6::json FROM releases"
+	  "  WHERE release_id = $2 AND deleted_at IS NULL RETURNING deployment_id",
+	    6, { APP, RELEASE, STRATEGY, TIMEOUT, BATCH, PROCESSES }, on_inserted },
 	{ "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", 1, { DEPLOYMENT }, on_created },
 };
 
+/* A number of the request as text, "" without one. -1: answered. */
 static int
-read_timeout(struct fl_http_req *req, const struct fl_json *in, char text[16])
+read_number(struct fl_http_req *req, const struct fl_json *in, const char *key, int max, char text[16])
 {
-	const struct fl_json *v = fl_json_get(in, "timeout");
-	int64_t s = fl_json_int(v, fl_json_is_null(v) ? TIMEOUT_DEFAULT_S : 0);
+	const struct fl_json *v = fl_json_get(in, key);
+	int64_t n = fl_json_int(v, 0);
 
-	if (s < 1 || s > TIMEOUT_MAX_S) {
-		answer_invalid(req, "timeout", "must be a number of seconds from 1 to %d", TIMEOUT_MAX_S);
+	*text = '\0';
+	if (fl_json_is_null(v))
+		return 0;
+	if (n < 1 || n > max) {
+		answer_invalid(req, key, "must be a number from 1 to %d", max);
 		return -1;
 	}
-	snprintf(text, 16, "%lld", (long long)s);
+	snprintf(text, 16, "%lld", (long long)n);
 	return 0;
 }
 
@@ -162,20 +199,21 @@ void
 deployments_create(struct fl_http_req *req, void *arg)
 {
 	const struct fl_json *in = body_object(req, BODY_MAX);
-	const char *strategy = STRATEGY_DEFAULT;
-	char id[FL_UUID_LEN + 1], timeout[16];
+	const char *strategy = NULL;
+	char id[FL_UUID_LEN + 1], timeout[16], batch[16];
 	enum deploy_strategy known;
 	struct tx *tx;
 	char *processes;
 
 	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "strategy", 64, &strategy) == -1 ||
-	    read_timeout(req, in, timeout) == -1)
+	    read_number(req, in, "timeout", TIMEOUT_MAX_S, timeout) == -1 ||
+	    read_number(req, in, "batch_size", BATCH_MAX, batch) == -1)
 		return;
 	if (*id == '\0') {
 		answer_invalid(req, "id", "is missing: send the id of the release that is to be deployed");
 		return;
 	}
-	if (deploy_strategy_parse(strategy, &known) == -1) {
+	if (strategy != NULL && deploy_strategy_parse(strategy, &known) == -1) {
 		answer_invalid(req, "strategy", "must be one-by-one, in-batches, all-at-once or one-down-one-up");
 		return;
 	}
@@ -183,7 +221,8 @@ deployments_create(struct fl_http_req *req, void *arg)
 	tx_set(tx, APP, fl_http_param(req, "app"));
 	tx_set(tx, RELEASE, id);
 	tx_set(tx, STRATEGY, strategy);
-	tx_set(tx, TIMEOUT, timeout);
+	tx_set(tx, TIMEOUT, *timeout != '\0' ? timeout : NULL);
+	tx_set(tx, BATCH, *batch != '\0' ? batch : NULL);
 	processes = body_text(fl_json_get(in, "processes"), NULL);
 	tx_set(tx, PROCESSES, processes);
 	tx_run(tx);

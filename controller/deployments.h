@@ -4,6 +4,11 @@
 #ifndef CONTROLLER_DEPLOYMENTS_H
 #define CONTROLLER_DEPLOYMENTS_H
 
+/* How an app is deployed, in its meta; clients write it there. */
+#define DEPLOYMENTS_META_STRATEGY "deploy.strategy"
+#define DEPLOYMENTS_META_TIMEOUT "deploy.timeout"
+#define DEPLOYMENTS_META_BATCH_SIZE "deploy.batch_size"
+
 struct controller;
 struct deployments;
 struct fl_http_req;
@@ -15,8 +20,8 @@ void deployments_free(struct deployments *ds);
 void deployments_changed(struct deployments *ds, const char *deployment_id);
 
 /*
- * Queue a release ({"id"}, optionally "strategy", "timeout" and "processes", how many are to run of each type; without them
- * as many as run then) for the app.
+ * Queue a release ({"id"}, optionally "strategy", "timeout", "batch_size" and "processes", how many are to run of each type;
+ * without them as many as run then) for the app. What is not said of the first three is as the app's meta says.
  */
 void deployments_create(struct fl_http_req *req, void *arg);
 /* Those of an app, the newest first. */

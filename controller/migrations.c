@@ -479,6 +479,10 @@ const struct migration migrations[] = {
 	     "  AND NOT EXISTS (SELECT FROM deployments d WHERE d.finished_at IS NULL"
 	     "   AND r.release_id IN (d.old_release_id, d.new_release_id)) $$" },
 	{ 9, "INSERT INTO schema_migrations (id) VALUES (9)" },
+
+	/* Version 10: how many jobs a deployment replaces at a time. */
+	{ 10, "ALTER TABLE deployments ADD COLUMN batch_size integer" },
+	{ 10, "INSERT INTO schema_migrations (id) VALUES (10)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -44,9 +44,23 @@ like "as JSON" "$(flynn --json health)" '"type":"web","check":"tcp","timeout_s":
 fails_with "of a type that serves nothing it cannot be asked" 1 'missing has no port that is a service' flynn health set missing timeout=3s
 fails_with "nor of one that is not there" 1 'no process type "nope"' flynn health set nope timeout=3s
 fails_with "a path is one" 1 'begins with /' flynn health set web path=up
-fails_with "a time is one" 1 'write, say, 30s or 2m' flynn health set web timeout=0
+fails_with "a time is one" 1 'timeout=0: write, say, 30s or 2m' flynn health set web timeout=0
 fails_with "a status belongs to a path" 1 'name the path' flynn health set web status=204
 fails_with "and a wrong word is told" 1 '"interval=3" is none of path=PATH' flynn health set web interval=3
+
+# ---- how ------------------------------------------------------------------------------------------
+
+is "jobs are replaced one by one" "$(flynn deployment strategy)" one-by-one
+flynn deployment strategy in-batches
+flynn deployment batch-size 2
+flynn deployment timeout 3m
+is "or as the app is told" "$(flynn deployment strategy) $(flynn deployment batch-size) $(flynn deployment timeout)" "in-batches 2 180s"
+flynn env set HOW=batches 2>/dev/null
+like "as a deployment says" "$(flynn deployment show "$(flynn deployment | awk 'NR == 2 { print $1 }')")" '^strategy: +in-batches$'
+flynn deployment strategy default
+is "and again by default" "$(flynn deployment strategy)" one-by-one
+fails_with "a strategy is one of four" 1 '"blue-green" is no strategy: it is one-by-one' flynn deployment strategy blue-green
+fails_with "a batch is a number" 1 'is no number from 1 to' flynn deployment batch-size 0
 
 # ---- causes -----------------------------------------------------------------------------------------
 
@@ -59,7 +73,7 @@ printf '{"architecture":"arm64","os":"linux","config":{},"rootfs":{"type":"layer
 	"$(sha256sum <"$TMP/image/layer.tar" | cut -d ' ' -f 1)" >"$TMP/image/config.json"
 echo '[{"Config":"config.json","RepoTags":["flynn/arm:latest"],"Layers":["layer.tar"]}]' >"$TMP/image/manifest.json"
 tar -C "$TMP/image" -c . | docker load >/dev/null
-at_end docker rmi -f flynn/arm
+at_end sh -c 'docker rmi -f flynn/arm >/dev/null'
 arm=$(docker image inspect -f '{{.Id}}' flynn/arm)
 arm=$(api POST /artifacts "{\"type\":\"docker\",\"uri\":\"https://registry.hub.docker.com/flynn/arm?id=$arm\"}" | jq -r .id)
 before=$(flynn releases | sed -n 2p)

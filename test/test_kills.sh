@@ -91,3 +91,12 @@ load_lost_nothing "killed controllers and schedulers"
 is "no release phase ran twice" "$(phases_of_any_release)" 1
 ok "another deployment goes through" flynn env set KILLED=no
 is "and is what the app has" "$(flynn env get KILLED)" no
+
+# ---- its own ------------------------------------------------------------------------------------------
+
+old=$(docker ps -q --filter name=^flynn-controller-web)
+start=$(now_ms)
+ok "the controller replaces itself" flynn -a controller env set UPGRADE=1
+note "in $(($(now_ms) - start)) ms"
+unlike "by another job" "$(docker ps -q --filter name=^flynn-controller-web)" "^$old\$"
+is "and knows its apps" "$(flynn env get KILLED)" no

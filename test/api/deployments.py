@@ -105,6 +105,30 @@ def all_at_once_asks_for_all_of_the_new(w):
 
 
 @case
+def in_batches_asks_for_so_many_at_a_time(w):
+    d = Deploy(w, count=5)
+    assert d.start(strategy="in-batches", batch_size=3)["deploy_batch_size"] == 3
+    d.asked(5, 3)
+    for _ in range(3):
+        d.up()
+    d.asked(2, 5)
+    w.ok("DELETE", f"/deployments/{d.deployment['id']}")
+
+
+@case
+def what_is_not_said_is_as_the_apps_meta_says(w):
+    d = Deploy(w, count=0)
+    w.ok("POST", f"/apps/{d.app}", {"meta": {"deploy.strategy": "in-batches", "deploy.timeout": "77", "deploy.batch_size": "4"}})
+    made = d.start()
+    assert (made["strategy"], made["deploy_timeout"], made["deploy_batch_size"]) == ("in-batches", 77, 4), made
+    made = d.start(strategy="all-at-once", timeout=5, batch_size=1)
+    assert (made["strategy"], made["deploy_timeout"], made["deploy_batch_size"]) == ("all-at-once", 5, 1), made
+    w.ok("POST", f"/apps/{d.app}", {"meta": {"deploy.strategy": "?", "deploy.timeout": "99999", "deploy.batch_size": "-4"}})
+    made = d.start()
+    assert (made["strategy"], made["deploy_timeout"]) == ("one-by-one", 120) and "deploy_batch_size" not in made, made
+
+
+@case
 def one_down_one_up_waits_until_the_old_has_ended(w):
     d = Deploy(w, count=1)
     d.start(strategy="one-down-one-up")
@@ -430,6 +454,7 @@ def what_cannot_be_deployed_is_refused(w):
     w.ask("POST", f"/apps/{app}/deploy", {"id": 7}).refuses("id")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "strategy": "blue-green"}).refuses("strategy", "one-by-one")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "timeout": 0}).refuses("timeout", "from 1 to 3600")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": release, "batch_size": "3"}).refuses("batch_size", "from 1 to 10000")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "processes": {"nope": 1}}).refuses("processes", "no process type")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "processes": 1}).refuses("processes")
     w.ask("POST", "/apps/nobody/deploy", {"id": release}).empty(404)
