@@ -201,6 +201,9 @@ install: programs
 	for page in $(wildcard man/*.[1-8]); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(BUILD)/bin/flynn completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/flynn
+	$(BUILD)/bin/flynn completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_flynn
 	install -d $(DESTDIR)$(PREFIX)/share/flynn
 	cp -R slugbuilder/buildpacks $(DESTDIR)$(PREFIX)/share/flynn
 

@@ -22,6 +22,7 @@ struct cli {
 	const char *app_arg;	 /* -a, or NULL */
 	const char *cluster_arg; /* -c, or NULL */
 	bool json;		 /* --json */
+	int timeout_ms;		 /* of a call to the controller; 0: as usual */
 	char *app;		 /* resolved by cli_app() */
 	struct cluster *cluster; /* resolved; borrowed from config */
 };
@@ -56,6 +57,7 @@ int cmd_cluster(struct cli *cli, int argc, char **argv);
 int cmd_cluster_add(struct cli *cli, int argc, char **argv);
 int cmd_cluster_default(struct cli *cli, int argc, char **argv);
 int cmd_cluster_remove(struct cli *cli, int argc, char **argv);
+int cmd_completion(struct cli *cli, int argc, char **argv);
 int cmd_create(struct cli *cli, int argc, char **argv);
 int cmd_delete(struct cli *cli, int argc, char **argv);
 int cmd_deploy(struct cli *cli, int argc, char **argv);

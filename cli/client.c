@@ -20,6 +20,8 @@ client_opts(const struct cli *cli, const char *path, struct fl_http_call_opts *o
 	opts->url = fl_xasprintf("%.*s%s", (int)len, cli->cluster->url, path);
 	opts->key = cli->cluster->key;
 	opts->pin = cli->cluster->pin;
+	if (cli->timeout_ms > 0)
+		opts->timeout_ms = opts->connect_timeout_ms = cli->timeout_ms;
 }
 
 /* What the answer's body says: {"message"}, or {"field","message"}; NULL when it says nothing. Caller frees. */

@@ -13,6 +13,11 @@ const struct command commands[] = {
 	    cmd_cluster_add },
 	{ "cluster default", NULL, "[NAME]", "show or set the cluster that is used when none is named", NULL, cmd_cluster_default },
 	{ "cluster remove", "server-remove", "NAME", "forget a cluster", NULL, cmd_cluster_remove },
+	{ "completion", NULL, "bash|zsh", "print what makes a shell complete our commands, apps and process types",
+	    "For bash:  source <(flynn completion bash)\n"
+	    "For zsh:   source <(flynn completion zsh)\n"
+	    "make install puts both where shells find them.\n",
+	    cmd_completion },
 	{ "create", NULL, "[-r REMOTE] [NAME]", "make an app, and a git remote that deploys to it",
 	    "  -r, --remote NAME  name of the git remote; default flynn; \"\" makes none\n"
 	    "Without a name the cluster chooses one.\n",

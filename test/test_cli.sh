@@ -79,6 +79,25 @@ for list in apps cluster key route ps provider env requests; do
 done
 fails_with "wrong usage" 2 '^usage: flynn' flynn create a b c
 
+# completed WORD...: what bash makes of the words typed so far.
+completed() {
+	COMP_WORDS=(flynn "$@") COMP_CWORD=$#
+	_flynn 2>/dev/null
+	printf '%s\n' "${COMPREPLY[@]}"
+}
+# shellcheck disable=SC1090 # what a shell is to source
+. <(flynn completion bash)
+is "bash completes commands" "$(completed route a)" "add"
+is "their options" "$(completed scale --n)" "--no-wait"
+is "apps" "$(completed -a on)" "one"
+is "clusters" "$(completed -c d)" "default"
+is "what the app has" "$(completed env get PGHO)" "PGHOST"
+like "and files where one is meant" "$(flynn completion words -- env load '')" '^:files$'
+flynn completion zsh >"$TMP/_flynn"
+if command -v zsh >/dev/null; then
+	ok "zsh can read its part" zsh -n "$TMP/_flynn"
+fi
+
 # ---- what the controller refuses ----------------------------------------------------------------------
 
 post() {
