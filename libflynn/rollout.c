@@ -10,10 +10,8 @@
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/rollout.h"
-#include "libflynn/sse.h"
+#include "libflynn/sse_client.h"
 #include "libflynn/xmalloc.h"
-
-#define MAX_EVENT_BYTES (64u << 10)
 
 struct watched_job {
 	char *type, *state;
@@ -23,7 +21,7 @@ struct rollout {
 	const struct fl_rollout *opts;
 	struct event_base *base;
 	struct fl_http_client *http;
-	struct fl_sse *sse;
+	struct fl_sse_client *events;
 	struct event *deadline;
 	char *jobs_url;
 	char *release;	     /* NULL: not changed yet */
@@ -164,17 +162,17 @@ job_seen(struct rollout *r, const struct fl_json *job, const char *id, bool is_e
 		job_failed(r, job, id, type);
 }
 
-/* What runs of the release already: events tell only of changes. */
+/* What runs of the release: events tell only of changes. again: what was not known before has happened meanwhile. */
 static int
-list_jobs(struct rollout *r)
+list_jobs(struct rollout *r, bool again, struct fl_err *err)
 {
 	struct fl_http_call_opts opts = { .url = r->jobs_url, .key = r->opts->key, .pin = r->opts->pin };
-	struct fl_json *jobs = fl_http_fetch_json(&opts, "the list of jobs", &r->err);
+	struct fl_json *jobs = fl_http_fetch_json(&opts, "the list of jobs", err);
 
 	if (jobs == NULL)
 		return -1;
-	for (size_t i = 0; i < fl_json_len(jobs); i++)
-		job_seen(r, fl_json_at(jobs, i), fl_json_str(fl_json_get(fl_json_at(jobs, i), "id"), ""), false);
+	for (size_t i = 0; i < fl_json_len(jobs) && r->err.kind == FL_ERR_NONE; i++)
+		job_seen(r, fl_json_at(jobs, i), fl_json_str(fl_json_get(fl_json_at(jobs, i), "id"), ""), again);
 	fl_json_free(jobs);
 	return 0;
 }
@@ -184,12 +182,15 @@ list_jobs(struct rollout *r)
  * that we have yet to read; they lead to the same state again.
  */
 static void
-begin(struct rollout *r)
+on_open(void *arg)
 {
-	if ((r->release = r->opts->change(r->opts->arg, &r->err)) == NULL || list_jobs(r) == -1)
+	struct rollout *r = arg;
+
+	if (r->release != NULL) /* what happened while there was no stream; if it cannot be told, the deadline does */
+		list_jobs(r, true, NULL);
+	else if ((r->release = r->opts->change(r->opts->arg, &r->err)) == NULL || list_jobs(r, false, &r->err) == -1)
 		rollout_end(r);
-	else
-		look(r);
+	look(r);
 }
 
 static void
@@ -206,28 +207,24 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 	fl_json_free(job);
 }
 
-static int
-on_stream(const char *data, size_t len, void *arg)
+/* A controller that goes while we wait, as one that is restarted itself, comes back: until then nothing has failed. */
+static void
+on_error(const struct fl_err *err, void *arg)
 {
 	struct rollout *r = arg;
 
-	if (r->release == NULL && r->err.kind == FL_ERR_NONE)
-		begin(r);
-	return fl_sse_feed(r->sse, data, len, &r->err);
+	if (r->release != NULL || r->err.kind != FL_ERR_NONE)
+		return;
+	r->err = *err;
+	rollout_end(r);
 }
 
-static void
-on_stream_end(const struct fl_http_result *res, const struct fl_err *err, void *arg)
+static char *
+jobs_url(void *arg)
 {
-	struct rollout *r = arg;
+	const struct rollout *r = arg;
 
-	if (r->err.kind != FL_ERR_NONE)
-		return;
-	if (err != NULL)
-		r->err = *err;
-	else if (fl_http_result_check(res, "the events of the app's jobs", &r->err) == 0)
-		fl_err_set(&r->err, FL_ERR_UNAVAILABLE, "the controller ended the stream of job events: flynn ps shows how far it got");
-	rollout_end(r);
+	return fl_xstrdup(r->jobs_url);
 }
 
 static void
@@ -251,32 +248,21 @@ on_deadline(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	rollout_end(r);
 }
 
-static void
-follow(struct rollout *r)
-{
-	static const char *const headers[] = { "Accept: text/event-stream", NULL };
-	struct fl_http_call_opts opts = {
-		.url = r->jobs_url, .key = r->opts->key, .pin = r->opts->pin, .headers = headers, .timeout_ms = -1, .on_data = on_stream
-	};
-
-	fl_http_client_start(r->http, &opts, on_stream_end, r);
-}
-
 int
 fl_rollout_run(const struct fl_rollout *opts, struct fl_err *err)
 {
 	struct rollout r = { .opts = opts, .base = event_base_new(), .jobs = fl_map_new() };
+	const struct fl_sse_client_ops ops = { jobs_url, on_open, on_event, on_error, opts->pin };
 
 	r.jobs_url = fl_xasprintf("%s/apps/%s/jobs", opts->controller, opts->app);
 	r.http = fl_http_client_new(r.base, opts->key);
-	r.sse = fl_sse_new(MAX_EVENT_BYTES, on_event, &r);
 	r.deadline = evtimer_new(r.base, on_deadline, &r);
 	arm(&r);
-	follow(&r);
+	r.events = fl_sse_client_start(r.http, &ops, &r);
 	event_base_dispatch(r.base);
 	event_free(r.deadline);
+	fl_sse_client_free(r.events);
 	fl_http_client_free(r.http);
-	fl_sse_free(r.sse);
 	fl_map_free_with(r.jobs, watched_job_free);
 	event_base_free(r.base);
 	free(r.jobs_url);

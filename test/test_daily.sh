@@ -279,3 +279,4 @@ alone() {
 ok "and the old one runs on, alone" wait_until 15 "it to be given up" alone
 flynn scale fickle=0 >/dev/null
 ok "a restart of all replaces all" flynn restart
+ok "so it does of the controller that carries it out" flynn -a controller restart web
