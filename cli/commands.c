@@ -101,6 +101,12 @@ const struct command commands[] = {
 	    "      --json               an object a line\n"
 	    "With JOB and no option but -f and -s: the whole output of that job, as it was printed.\n",
 	    cmd_log },
+	{ "pg dump", NULL, "[-f FILE]", "dump the app's database, in pg_restore's own format", "  -f, --file FILE  into this file, not to standard output\n", cmd_pg_dump },
+	{ "pg psql", NULL, "[--] [ARGUMENT ...]", "run psql on the app's database", "The arguments are psql's own, as -c STATEMENT.\n", cmd_pg_psql },
+	{ "pg restore", NULL, "[-f FILE]", "restore a dump into the app's database, all of it or nothing",
+	    "  -f, --file FILE  from this file, not from standard input\n"
+	    "What is in the dump replaces what the database has under the same names.\n",
+	    cmd_pg_restore },
 	{ "provider", "providers", "[--json]", "list what can provide resources", NULL, cmd_provider },
 	{ "ps", NULL, "[-a] [--json]", "list the jobs of the app, and what they use",
 	    "  -a, --all  those that ended, too, and why\n"
@@ -123,7 +129,12 @@ const struct command commands[] = {
 	    cmd_requests },
 	{ "release show", NULL, "[--json] [VERSION]", "show a release of the app; without a version, its current one", NULL, cmd_release_show },
 	{ "releases", "release", "[--json]", "list the releases that the app has had", NULL, cmd_releases },
+	{ "resource", "resources", "[--json]", "list the resources of the app", NULL, cmd_resource },
 	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
+	{ "resource remove", NULL, "[-y] PROVIDER [ID]", "give back a resource of the app, with all its data, as a new release",
+	    "  -y, --yes  do not ask\n"
+	    "One that other apps have too stays theirs.\n",
+	    cmd_resource_remove },
 	{ "restart", NULL, "[TYPE | JOB]", "replace the app's jobs by new ones, one by one and without a gap",
 	    "All of them, those of a process type, or one. Each new one has to serve before an old one is stopped.\n", cmd_restart },
 	{ "rollback", NULL, "[VERSION]", "go back to a release that the app has had, with its code and its environment",

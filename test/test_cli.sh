@@ -72,8 +72,28 @@ fails_with "a route id that is none" 1 'is no route id' flynn route remove x
 fails_with "resource of a provider that is not there" 1 'provider nosuch does not exist' flynn resource add nosuch
 like "resource-add postgres" "$(flynn resource-add postgres 2>&1)" '^Created resource [0-9a-f]{32} and release [0-9a-f]{32}\.$'
 like "its environment is the app's" "$(flynn env)" '^DATABASE_URL=postgres://'
+like "resource lists it" "$(flynn resource)" '^[0-9a-f]{32}  postgres '
 
-for list in apps cluster key route ps provider env requests; do
+sql() {
+	flynn pg psql -- -qAt -c "$1" </dev/null
+}
+ok "psql uses the database" sql 'create table kept (n int); insert into kept values (7)'
+is "and finds there what it left" "$(sql 'select n from kept')" 7
+fails_with "it ends as psql does" 1 'nothing' flynn pg psql -- -c 'select nothing'
+ok "a dump" flynn pg dump -f "$TMP/dump"
+is "is one" "$(head -c 5 "$TMP/dump")" PGDMP
+sql 'update kept set n = 8; create table later (n int)'
+ok "is restored" flynn pg restore -f "$TMP/dump"
+is "as it was" "$(sql 'select n from kept')" 7
+fails_with "what is no dump is not" 1 'input file' flynn pg restore <<<nonsense
+like "a resource is given back when its id is typed" "$(flynn resource remove postgres <<<wrong 2>&1)" 'data in it is lost'
+ok "resource remove" flynn resource remove -y postgres
+is "it is gone" "$(flynn resource)" ""
+unlike "and its environment" "$(flynn env)" 'postgres'
+fails_with "the app has no database" 1 'flynn resource add postgres gives it' flynn pg psql
+fails_with "nor a resource" 1 'has no such resource' flynn resource remove postgres
+
+for list in apps cluster key route ps provider env requests resource; do
 	ok "flynn --json $list is JSON" jq . <<<"$(flynn --json $list)"
 	unlike "flynn $list in a pipe has no escape codes" "$(flynn $list | cat -v)" '\^\['
 done

@@ -1,0 +1,268 @@
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "client.h"
+#include "confirm.h"
+#include "libflynn/attr.h"
+#include "libflynn/buf.h"
+#include "libflynn/err.h"
+#include "libflynn/json.h"
+#include "libflynn/url.h"
+#include "libflynn/xmalloc.h"
+#include "list.h"
+#include "release.h"
+#include "table.h"
+
+static const char *
+text(const struct fl_json *v, const char *key)
+{
+	return fl_json_str(fl_json_get(v, key), "");
+}
+
+static void
+print_providers(const struct fl_json *list, FL_UNUSED const void *arg)
+{
+	static const char *const heads[] = { "ID", "NAME", "URL", NULL };
+	struct table *t;
+
+	if (fl_json_len(list) == 0)
+		return;
+	t = table_new(heads);
+	for (size_t i = 0; i < fl_json_len(list); i++)
+		table_row(t, fl_json_str(fl_json_get(fl_json_at(list, i), "id"), ""),
+		    fl_json_str(fl_json_get(fl_json_at(list, i), "name"), ""),
+		    fl_json_str(fl_json_get(fl_json_at(list, i), "url"), ""));
+	table_print(t);
+}
+
+int
+cmd_provider(struct cli *cli, int argc, FL_UNUSED char **argv)
+{
+	struct fl_err err;
+
+	if (argc > 1)
+		return cli_usage("provider");
+	return list_show(cli, client_get(cli, "/providers", "the list of providers", &err), print_providers, NULL, &err);
+}
+
+/* The resource's environment becomes the app's, as a new release. */
+static char *
+adopt_env(struct cli *cli, const char *app, const struct fl_json *resource, struct fl_err *err)
+{
+	const struct fl_json *env = fl_json_get(resource, "env");
+	size_t n = fl_json_len(env);
+	struct release_change *changes = fl_xcalloc(n + 1, sizeof(*changes));
+	char *id;
+
+	for (size_t i = 0; i < n; i++)
+		changes[i] = (struct release_change){ (char *)fl_json_key_at(env, i), fl_json_str(fl_json_at(env, i), "") };
+	id = release_with_env(cli, app, NULL, changes, n, err);
+	free(changes);
+	return id;
+}
+
+int
+cmd_resource_add(struct cli *cli, int argc, char **argv)
+{
+	struct fl_buf body = { 0 };
+	struct fl_json *resource = NULL;
+	char *provider, *path, *what, *id = NULL;
+	const char *app;
+	struct fl_err err = { 0 };
+
+	if (argc != 2)
+		return cli_usage("resource add");
+	if ((app = cli_app(cli, &err)) == NULL)
+		return cli_fail(&err);
+	provider = fl_url_encode(argv[1]);
+	path = fl_xasprintf("/providers/%s/resources", provider);
+	what = fl_xasprintf("provider %s", argv[1]);
+	fl_buf_addf(&body, "{\"apps\":[\"%s\"],\"config\":null}", app);
+	if ((resource = client_call(cli, "POST", path, &body, what, &err)) != NULL)
+		id = adopt_env(cli, app, resource, &err);
+	if (id != NULL)
+		fprintf(stderr, "Created resource %s and release %s.\n", fl_json_str(fl_json_get(resource, "id"), ""), id);
+	fl_json_free(resource);
+	fl_buf_release(&body);
+	free(provider);
+	free(path);
+	free(what);
+	free(id);
+	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
+}
+
+/* The provider of a list by its name or id; NULL: none. */
+static const struct fl_json *
+provider_of(const struct fl_json *providers, const char *ref)
+{
+	for (size_t i = 0; i < fl_json_len(providers); i++) {
+		const struct fl_json *p = fl_json_at(providers, i);
+
+		if (strcmp(text(p, "name"), ref) == 0 || strcmp(text(p, "id"), ref) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static void
+print_resources(const struct fl_json *list, const void *providers)
+{
+	static const char *const heads[] = { "ID", "PROVIDER", "AGE", NULL };
+	struct table *t;
+	char age[32];
+
+	if (fl_json_len(list) == 0)
+		return;
+	t = table_new(heads);
+	for (size_t i = 0; i < fl_json_len(list); i++) {
+		const struct fl_json *r = fl_json_at(list, i);
+
+		table_row(t, text(r, "id"), text(provider_of(providers, text(r, "provider_id")), "name"),
+		    table_age(text(r, "created_at"), age, sizeof(age)));
+	}
+	table_print(t);
+}
+
+int
+cmd_resource(struct cli *cli, int argc, FL_UNUSED char **argv)
+{
+	struct fl_json *providers, *list = NULL;
+	const char *app;
+	struct fl_err err;
+	int status;
+
+	if (argc > 1)
+		return cli_usage("resource");
+	if ((app = cli_app(cli, &err)) == NULL)
+		return cli_fail(&err);
+	if ((providers = client_get(cli, "/providers", "the list of providers", &err)) != NULL)
+		list = client_app_call(cli, "GET", app, "/resources", NULL, NULL, &err);
+	status = list_show(cli, list, print_resources, providers, &err);
+	fl_json_free(providers);
+	return status;
+}
+
+/* The one resource of the list that provider made and, if id is given, has that id. */
+static const struct fl_json *
+choose(const struct fl_json *list, const char *app, const struct fl_json *provider, const char *id, struct fl_err *err)
+{
+	const struct fl_json *found = NULL;
+
+	for (size_t i = 0; i < fl_json_len(list); i++) {
+		const struct fl_json *r = fl_json_at(list, i);
+
+		if (strcmp(text(r, "provider_id"), text(provider, "id")) != 0 || (id != NULL && strcmp(text(r, "id"), id) != 0))
+			continue;
+		if (found != NULL) {
+			fl_err_set(err, FL_ERR_INVALID, "app %s has several resources of %s: say which, flynn resource lists them", app,
+			    text(provider, "name"));
+			return NULL;
+		}
+		found = r;
+	}
+	if (found == NULL)
+		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no such resource of %s: flynn resource lists those it has", app,
+		    text(provider, "name"));
+	return found;
+}
+
+/* What the resource said of itself goes from the app's environment, unless it was changed since. -1: err. */
+static int
+drop_env(struct cli *cli, const char *app, const struct fl_json *resource, struct fl_err *err)
+{
+	struct fl_json *release = client_app_release(cli, app, err);
+	const struct fl_json *had = fl_json_get(resource, "env"), *has = fl_json_get(release, "env");
+	struct release_change *changes = fl_xcalloc(fl_json_len(had) + 1, sizeof(*changes));
+	size_t n = 0;
+	char *id = NULL;
+	bool ok;
+
+	for (size_t i = 0; i < fl_json_len(had); i++) {
+		const char *name = fl_json_key_at(had, i);
+
+		if (strcmp(text(has, name), fl_json_str(fl_json_at(had, i), "")) == 0 && fl_json_get(has, name) != NULL)
+			changes[n++] = (struct release_change){ (char *)name, NULL };
+	}
+	ok = release != NULL && (n == 0 || (id = release_with_env(cli, app, NULL, changes, n, err)) != NULL);
+	free(id);
+	free(changes);
+	fl_json_free(release);
+	return ok ? 0 : -1;
+}
+
+/* Given back to its provider, unless other apps have it too. -1: err. */
+static int
+give_back(struct cli *cli, const char *app, const struct fl_json *resource, bool shared, struct fl_err *err)
+{
+	char *path = fl_xasprintf("/providers/%s/resources/%s%s%s", text(resource, "provider_id"), text(resource, "id"),
+	    shared ? "/apps/" : "", shared ? app : "");
+	struct fl_json *v = client_call(cli, "DELETE", path, NULL, "the resource", err);
+	bool ok = v != NULL;
+
+	fl_json_free(v);
+	free(path);
+	return ok ? 0 : -1;
+}
+
+static bool
+is_meant(const struct fl_json *resource)
+{
+	const char *id = text(resource, "id");
+	char *question = fl_xasprintf("Resource %s is given back, and all data in it is lost. Type %s: ", id, id);
+	bool is = confirm(question, id);
+
+	free(question);
+	return is;
+}
+
+static int
+remove_resource(struct cli *cli, const char *app, const char *ref, const char *id, bool yes, struct fl_err *err)
+{
+	struct fl_json *providers = client_get(cli, "/providers", "the list of providers", err), *list = NULL;
+	const struct fl_json *provider = provider_of(providers, ref), *resource = NULL;
+	bool shared, done = false;
+
+	if (providers != NULL && provider == NULL)
+		fl_err_set(err, FL_ERR_NOT_FOUND, "provider %s does not exist", ref);
+	if (provider != NULL && (list = client_app_call(cli, "GET", app, "/resources", NULL, NULL, err)) != NULL)
+		resource = choose(list, app, provider, id, err);
+	if (resource != NULL) {
+		shared = fl_json_len(fl_json_get(resource, "apps")) > 1;
+		if (!yes && !shared && !is_meant(resource))
+			err->kind = FL_ERR_NONE;
+		else if (drop_env(cli, app, resource, err) == 0 && give_back(cli, app, resource, shared, err) == 0)
+			done = true;
+	}
+	if (done)
+		fprintf(stderr, "Resource %s removed.\n", text(resource, "id"));
+	fl_json_free(list);
+	fl_json_free(providers);
+	return done ? 0 : -1;
+}
+
+int
+cmd_resource_remove(struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
+	struct fl_err err = { 0 };
+	const char *app;
+	bool yes = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "y", options, NULL)) != -1) {
+		if (c != 'y')
+			return cli_usage("resource remove");
+		yes = true;
+	}
+	if (argc - optind < 1 || argc - optind > 2)
+		return cli_usage("resource remove");
+	if ((app = cli_app(cli, &err)) == NULL)
+		return cli_fail(&err);
+	if (remove_resource(cli, app, argv[optind], argv[optind + 1], yes, &err) == 0)
+		return 0;
+	return err.kind != FL_ERR_NONE ? cli_fail(&err) : CLI_EXIT_FAILED;
+}
