@@ -20,8 +20,11 @@
 #define FIND_MS 5000
 #define CALL_MS 60000
 
-/* Whoever takes a piece has so long to remove it before it is another one's. A volume is in use until its jobs have ended. */
-#define AGAIN "CASE g.kind WHEN 'volume' THEN interval '15 s' ELSE interval '5 minutes' END"
+/*
+ * Whoever takes a piece has so long to remove it before it is another one's: ever longer, as a volume is in use until its jobs
+ * have ended, but a host may be away for days.
+ */
+#define AGAIN "least(interval '15 s' * power(2, least(g.tries, 10)), interval '1 hour')"
 
 struct disposal {
 	struct controller *c;
@@ -204,7 +207,7 @@ disposal_start(struct controller *c, void (*cb)(const struct fl_err *err, void *
 	struct disposal *d = fl_xcalloc(1, sizeof(*d));
 
 	*d = (struct disposal){ .c = c, .cb = cb, .arg = arg };
-	fl_pg_query(c->pg, "UPDATE garbage g SET due_at = now() + " AGAIN " FROM ("
+	fl_pg_query(c->pg, "UPDATE garbage g SET due_at = now() + " AGAIN ", tries = g.tries + 1 FROM ("
 			   "  SELECT kind, ref FROM garbage WHERE due_at <= now() ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) t"
 			   " WHERE g.kind = t.kind AND g.ref = t.ref RETURNING g.kind, g.ref, is_needed(g.kind, g.ref)",
 	    NULL, 0, on_taken, d);

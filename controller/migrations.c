@@ -483,6 +483,14 @@ const struct migration migrations[] = {
 	/* Version 10: how many jobs a deployment replaces at a time. */
 	{ 10, "ALTER TABLE deployments ADD COLUMN batch_size integer" },
 	{ 10, "INSERT INTO schema_migrations (id) VALUES (10)" },
+
+	/* Version 11: a slug is needed wherever its URL says that shelf is; what cannot be removed is tried ever more seldom. */
+	{ 11, "ALTER TABLE releases DROP COLUMN slug" },
+	{ 11, "ALTER TABLE releases ADD COLUMN slug text GENERATED ALWAYS AS"
+	      " (substring(env ->> 'SLUG_URL' from '^https?://[^/]+(/slugs/[^?#]+)')) STORED" },
+	{ 11, "CREATE INDEX releases_slug ON releases (slug) WHERE slug IS NOT NULL AND deleted_at IS NULL" },
+	{ 11, "ALTER TABLE garbage ADD COLUMN tries integer NOT NULL DEFAULT 0" },
+	{ 11, "INSERT INTO schema_migrations (id) VALUES (11)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -89,6 +89,18 @@ def a_slug_stays_while_one_release_has_it(w):
 
 
 @case
+def a_slug_is_needed_wherever_shelf_is_said_to_be(w):
+    k = Kept(w, **{"gc.max_inactive_slug_releases": "0"})
+    path = slug(w)
+    put_slug(w, path)
+    first = k.have(w.release("web", env={"SLUG_URL": f"http://192.0.2.1:1112{path}?sig=x"}))
+    w.ask("POST", f"/apps/{k.name}/gc").empty()
+    assert path in blobs(w)
+    k.have()
+    wait_for("it to go", lambda: not exists(w, first) and path not in blobs(w))
+
+
+@case
 def what_runs_or_is_asked_for_or_is_another_apps_stays(w):
     k, other = Kept(w), w.app()
     runs, shared, asked = k.have(), k.have(), k.have()

@@ -19,12 +19,15 @@ main(void)
 	any.sin_port = htons((in_port_t)atoi(port != NULL ? port : "80"));
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener, (struct sockaddr *)&any, sizeof(any)) == -1 || listen(listener, 16) == -1)
-		return 1;
+		goto out;
+	version = version != NULL ? version : "";
 	snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", strlen(version), version);
 	while ((client = accept(listener, NULL, NULL)) != -1) {
 		if (read(client, request, sizeof(request)) > 0 && write(client, answer, strlen(answer)) > 0)
 			shutdown(client, SHUT_WR);
 		close(client);
 	}
-	return 1;
+out:
+	close(listener);
+	return 1; /* it serves for ever */
 }
