@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "client.h"
@@ -25,6 +26,9 @@
 /* The controller says something at least every 30 s. */
 #define SILENCE_MS 75000
 #define MAX_EVENT ((size_t)1 << 20)
+/* A stream that is followed and was lost is tried again so often, and so fast. */
+#define RESUME_TRIES 60
+#define RESUME_PAUSE_US 500000
 
 /* ---- of one job ---- */
 
@@ -102,7 +106,10 @@ struct log_lines {
 	const struct cli *cli;
 	const struct log_options *options;
 	struct fl_sse *sse;
+	char newest[40]; /* time of the newest line that was shown */
+	char told[40];	 /* the same, when the stream was lost: what is not newer was shown before */
 	bool over;   /* all were told */
+	bool open;   /* the stream stood, this time */
 	bool closed; /* nobody reads our output any more */
 	struct fl_err err;
 };
@@ -143,10 +150,15 @@ print_head(const struct fl_json *line, FILE *to)
 }
 
 static void
-print_line(const struct log_lines *l, const struct fl_json *line)
+print_line(struct log_lines *l, const struct fl_json *line)
 {
 	FILE *to = l->options->split && strcmp(text(line, "stream"), "stderr") == 0 ? stderr : stdout;
+	const char *stamp = text(line, "timestamp");
 
+	if (*stamp != '\0' && strcmp(stamp, l->told) <= 0)
+		return;
+	if (strcmp(stamp, l->newest) > 0)
+		snprintf(l->newest, sizeof(l->newest), "%s", stamp);
 	if (l->cli->json) {
 		list_print_json(line);
 		return;
@@ -175,6 +187,7 @@ on_events(const char *data, size_t len, void *arg)
 {
 	struct log_lines *l = arg;
 
+	l->open = true;
 	if (fl_sse_feed(l->sse, data, len, &l->err) == -1)
 		return -1;
 	l->closed = fflush(stdout) == EOF || ferror(stdout);
@@ -195,50 +208,81 @@ add_query(struct fl_buf *b, const char *name, const char *value)
 
 /* The caller frees. */
 static char *
-path_of(const char *app, const struct log_options *o)
+path_of(const char *app, const struct log_options *o, const char *told)
 {
 	struct fl_buf b = { 0 };
+	bool again = *told != '\0';
 
 	fl_buf_addf(&b, "/apps/%s/log?follow=%s", app, o->follow ? "true" : "false");
-	if (o->number != NULL || o->since == NULL)
+	if (!again && (o->number != NULL || o->since == NULL))
 		add_query(&b, "lines", o->number != NULL ? o->number : o->follow ? N_FOLLOW : N_LIST);
 	add_query(&b, "process_type", o->type);
 	add_query(&b, "job_id", o->job);
-	add_query(&b, "since", o->since);
+	add_query(&b, "since", again ? told : o->since);
 	add_query(&b, "source", o->source);
 	return fl_buf_detach(&b);
+}
+
+/* One stream, until its end. What is wrong is in l->err; nothing, and not l->over: it was lost. */
+static void
+read_stream(struct cli *cli, const char *app, struct log_lines *l)
+{
+	static const char *const headers[] = { "Accept: text/event-stream", NULL };
+	struct fl_http_call_opts opts = { .headers = headers, .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_events };
+	char *path = path_of(app, l->options, l->told), *what = fl_xasprintf("app %s", app), *answer;
+	struct fl_err err = { 0 };
+	size_t len = 0;
+	int status = 0;
+
+	l->open = false;
+	l->sse = fl_sse_new(MAX_EVENT, on_event, l);
+	client_opts(cli, path, &opts);
+	answer = fl_http_fetch(&opts, l, &status, &len, &err);
+	if (answer == NULL && !l->open) {
+		client_explain_failure(cli, &err);
+		l->err = err;
+	} else if (answer != NULL && status != 200) {
+		client_explain(cli, status, answer, len, what, &l->err);
+	}
+	fl_sse_free(l->sse);
+	free(answer);
+	free(what);
+	free(path);
+	free((char *)opts.url);
+}
+
+/* Whether to try again: a stream that is followed was lost, as of a controller that is replaced, and not for long. */
+static bool
+must_resume(struct log_lines *l, int *tries)
+{
+	bool away = l->err.kind == FL_ERR_UNAVAILABLE || l->err.kind == FL_ERR_TIMEOUT || l->err.kind == FL_ERR_SYSTEM;
+
+	if (!l->options->follow || l->closed || l->over || (l->err.kind != FL_ERR_NONE && !away) || (!l->open && *tries == 0))
+		return false;
+	if (l->open)
+		*tries = RESUME_TRIES;
+	if (--*tries == 0)
+		return false;
+	l->err = (struct fl_err){ 0 };
+	snprintf(l->told, sizeof(l->told), "%s", l->newest);
+	usleep(RESUME_PAUSE_US);
+	return true;
 }
 
 static int
 show_app(struct cli *cli, const char *app, const struct log_options *o)
 {
-	static const char *const headers[] = { "Accept: text/event-stream", NULL };
 	struct log_lines l = { .cli = cli, .options = o };
-	struct fl_http_call_opts opts = { .headers = headers, .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_events };
-	char *path = path_of(app, o), *what = fl_xasprintf("app %s", app), *answer;
-	struct fl_err err = { 0 };
-	size_t len = 0;
-	int status = 0;
+	int tries = 0;
 
-	l.sse = fl_sse_new(MAX_EVENT, on_event, &l);
-	client_opts(cli, path, &opts);
-	answer = fl_http_fetch(&opts, &l, &status, &len, &err);
+	do
+		read_stream(cli, app, &l);
+	while (must_resume(&l, &tries));
 	if (l.closed)
-		err = (struct fl_err){ 0 }; /* main looks after the output */
-	else if (l.err.kind != FL_ERR_NONE)
-		err = l.err;
-	else if (answer == NULL)
-		client_explain_failure(cli, &err);
-	else if (status != 200)
-		client_explain(cli, status, answer, len, what, &err);
-	else if (!l.over)
-		fl_err_set(&err, FL_ERR_UNAVAILABLE, "the controller ended the log: it is starting anew, try again");
-	fl_sse_free(l.sse);
-	free(answer);
-	free(what);
-	free(path);
-	free((char *)opts.url);
-	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
+		return 0; /* main looks after the output */
+	if (l.err.kind == FL_ERR_NONE && !l.over)
+		fl_err_set(&l.err, FL_ERR_UNAVAILABLE, "the controller ended the log: it is starting anew, try again");
+	return l.err.kind != FL_ERR_NONE ? cli_fail(&l.err) : 0;
 }
 
 /* Which of the two it is: *whole, of one job and nothing left out. -1: wrong usage. */

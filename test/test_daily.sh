@@ -279,4 +279,13 @@ alone() {
 ok "and the old one runs on, alone" wait_until 15 "it to be given up" alone
 flynn scale fickle=0 >/dev/null
 ok "a restart of all replaces all" flynn restart
+flynn scale clock=1 >/dev/null
+start_daemon resumed flynn log -f -n 1 -t clock
+wait_until 10 "a line of the clock" grep -q clock "$TMP/resumed.log"
 ok "so it does of the controller that carries it out" flynn -a controller restart web
+before=$(wc -l <"$TMP/resumed.log")
+goes_on() {
+	[ "$(wc -l <"$TMP/resumed.log")" -gt $((before + 1)) ]
+}
+ok "and log -f goes on with the new one" wait_until 15 "more lines" goes_on
+is "without a line twice" "$(sort "$TMP/resumed.log" | uniq -d)" ""
