@@ -10,6 +10,8 @@
 #include "libflynn/loop_test.h"
 
 #define BYTES(s) { s, sizeof(s) - 1 }
+/* What a host may say of a job. */
+#define OUTPUT BYTES("\3\1\0\0\0\5hello\3\2\0\0\0\4oops\3\1\0\0\0\0\3\2\0\0\0\0\5\0\0\0\3")
 
 struct bytes {
 	const char *data;
@@ -82,8 +84,6 @@ world_close(struct world *w)
 	talk_end(&w->host);
 }
 
-static const struct bytes output = BYTES("\3\1\0\0\0\5hello\3\2\0\0\0\4oops\3\1\0\0\0\0\3\2\0\0\0\0\5\0\0\0\3");
-
 static void
 what_is_said_first_decides(void **state)
 {
@@ -91,10 +91,10 @@ what_is_said_first_decides(void **state)
 		struct bytes said, passed, told;
 		bool tty;
 	} cases[] = {
-		{ BYTES("\3\0\0\0\0\2hi"), BYTES("\3\0\0\0\0\2hi"), output, false },
-		{ BYTES("\3\0\0\0\0\0"), BYTES("\3\0\0\0\0\0"), output, true },
-		{ BYTES("\6\0\x18\0\x50"), BYTES("\6\0\x18\0\x50"), output, true },
-		{ BYTES("\4\0\0\0\2"), BYTES("\4\0\0\0\2"), output, false },
+		{ BYTES("\3\0\0\0\0\2hi"), BYTES("\3\0\0\0\0\2hi"), OUTPUT, false },
+		{ BYTES("\3\0\0\0\0\0"), BYTES("\3\0\0\0\0\0"), OUTPUT, true },
+		{ BYTES("\6\0\x18\0\x50"), BYTES("\6\0\x18\0\x50"), OUTPUT, true },
+		{ BYTES("\4\0\0\0\2"), BYTES("\4\0\0\0\2"), OUTPUT, false },
 		{ BYTES("hi"), BYTES("\3\0\0\0\0\2hi"), BYTES("\1\0\0\0\0\0\0\5hello\2\0\0\0\0\0\0\4oops"), false },
 		{ BYTES("hi"), BYTES("\3\0\0\0\0\2hi"), BYTES("hellooops"), true },
 		{ BYTES("\3"), BYTES("\3\0\0\0\0\1\3"), BYTES("hellooops"), true }, /* an interrupt is typed */
@@ -105,7 +105,7 @@ what_is_said_first_decides(void **state)
 		struct world w;
 
 		world_open(&w, *state, cases[i].tty);
-		say(&w.host, output);
+		say(&w.host, (struct bytes)OUTPUT);
 		say(&w.client, cases[i].said);
 		hears(&w, &w.host, cases[i].passed);
 		hears(&w, &w.client, cases[i].told);
@@ -121,7 +121,7 @@ who_ends_his_input_at_once_knows_no_frames(void **state)
 	world_open(&w, *state, false);
 	talk_half_close(&w.client);
 	hears(&w, &w.host, (struct bytes)BYTES("\3\0\0\0\0\0"));
-	say(&w.host, output);
+	say(&w.host, (struct bytes)OUTPUT);
 	hears(&w, &w.client, (struct bytes)BYTES("\1\0\0\0\0\0\0\5hello\2\0\0\0\0\0\0\4oops"));
 	assert_false(w.host.ended);
 	world_close(&w);
