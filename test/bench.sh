@@ -2,7 +2,6 @@
 # bench.sh - `make bench`: the figures of the README, medians of 5, on the tests' own engine.
 #
 # BENCH_NEW_MACHINE=1 adds the time of `make run` on a new machine (new_machine.sh).
-ROUNDS=${ROUNDS:-5}
 IDLE_S=${IDLE_S:-60}
 
 if [ -z "${TEST_NETNS:-}" ]; then
@@ -18,30 +17,10 @@ if [ -z "${TEST_NETNS:-}" ]; then
 	exit $rc
 fi
 . "$(dirname "$0")/lib_cluster.sh"
+# shellcheck source=test/lib_bench.sh
+. "$(dirname "$0")/lib_bench.sh"
 # A benchmark asserts nothing: no plan.
 _tests=-1
-
-median() {
-	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
-# row FIGURE REACHED GOAL
-row() {
-	printf '| %-62s | %12s | %10s |\n' "$@"
-}
-
-seconds() {
-	awk '{ printf "%.2f s\n", $1 / 1000 }'
-}
-
-# rounds FUNCTION: the median of what it prints, in milliseconds.
-rounds() {
-	local i
-
-	for ((i = 0; i < ROUNDS; i++)); do
-		"$1" || die "$1 failed in round $((i + 1))"
-	done | median
-}
 
 # ---- the figures ----------------------------------------------------------------------------
 
@@ -100,7 +79,6 @@ one_scale() {
 	wait_until 20 "three instances" answering 3 >&2 || return
 	echo $(($(now_ms) - start))
 }
-
 
 one_kill() {
 	local start pid

@@ -1,12 +1,13 @@
 #!/bin/bash
 # bench_api.sh - `make bench-api`, first half: the controller's API beside a PostgreSQL that syncs to the disk, on the cores
 # that both share with who asks. Medians of ROUNDS rounds of ROUND_S seconds.
-ROUNDS=${ROUNDS:-5}
 ROUND_S=${ROUND_S:-2}
 APPS=${APPS:-1000}
 RELEASES=${RELEASES:-10000}
 # shellcheck source=test/lib_controller.sh
 . "$(dirname "$0")/lib_controller.sh"
+# shellcheck source=test/lib_bench.sh
+. "$(dirname "$0")/lib_bench.sh"
 # A benchmark asserts nothing: no plan.
 _tests=-1
 
@@ -17,15 +18,6 @@ _tests=-1
 	start_controller a "$a_port" PGHOST=127.0.0.1 PGPORT="$pg_port"
 }
 wait_until 10 "the controller" listens "$a_port" || die "$(cat "$TMP/a.log")"
-
-median() {
-	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
-# row FIGURE REACHED GOAL
-row() {
-	printf '| %-62s | %12s | %10s |\n' "$@"
-}
 
 # ask OPTIONS... <REQUESTS
 ask() {

@@ -1,7 +1,6 @@
 #!/bin/bash
 # bench_deploy.sh - `make bench-api`, second half: what deployments of a small app take, on the tests' own engine. Medians of
 # ROUNDS rounds.
-ROUNDS=${ROUNDS:-5}
 
 if [ -z "${TEST_NETNS:-}" ]; then
 	cd "$(dirname "$0")/.." || exit
@@ -15,26 +14,10 @@ if [ -z "${TEST_NETNS:-}" ]; then
 fi
 # shellcheck source=test/lib_cluster.sh
 . "$(dirname "$0")/lib_cluster.sh"
+# shellcheck source=test/lib_bench.sh
+. "$(dirname "$0")/lib_bench.sh"
 # A benchmark asserts nothing: no plan.
 _tests=-1
-
-median() {
-	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
-# row FIGURE REACHED GOAL
-row() {
-	printf '| %-62s | %12s | %10s |\n' "$@"
-}
-
-# rounds FUNCTION: the median of what it prints, in milliseconds.
-rounds() {
-	local i
-
-	for ((i = 0; i < ROUNDS; i++)); do
-		"$1" "$i" || die "$1 failed in round $((i + 1))"
-	done | median
-}
 
 api() {
 	curl -fsSk -u ":$KEY" "https://$DOMAIN$1"
@@ -117,6 +100,6 @@ flynn env set WHICH=2 >/dev/null 2>&1
 flynn route-add-http bench.localhost >/dev/null
 wait_until 20 "the app to answer" serves 2 || die "the app does not answer"
 
-row "rollback of a small app, from the command to the first answer" "$(rounds one_rollback | awk '{ printf "%.2f s", $1 / 1000 }')" "2 s"
-row "a push's deploy phase, without the app's own start" "$(rounds one_push | awk '{ printf "%.2f s", $1 / 1000 }')" "2 s"
+row "rollback of a small app, from the command to the first answer" "$(rounds one_rollback | seconds)" "2 s"
+row "a push's deploy phase, without the app's own start" "$(rounds one_push | seconds)" "2 s"
 row "an instance listens until a subscriber has the event" "$(rounds one_event) ms" "50 ms"
