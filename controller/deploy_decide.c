@@ -136,7 +136,8 @@ deploy_explain_wait(const struct deploy_type *types, size_t n, struct fl_buf *b)
 		if (is_replaced(t))
 			continue;
 		if (t->new_up < t->new_count)
-			fl_buf_addf(b, "%s%s: %d of %d jobs of the new release are up", sep, t->name, t->new_up, t->new_count);
+			fl_buf_addf(b, "%s%s: %d of %d jobs of the new release are up%s", sep, t->name, t->new_up, t->new_count,
+			    t->new_starting == 0 ? " and none is starting" : "");
 		else
 			fl_buf_addf(b, "%s%s: %d jobs of the old release have yet to end", sep, t->name, t->old_live - t->old_count);
 		sep = "; ";

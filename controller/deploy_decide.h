@@ -26,6 +26,7 @@ struct deploy_type {
 	int old_count, new_count; /* what the formations of both releases ask for */
 	int old_live;		  /* jobs of the old release that have not ended */
 	int new_up;
+	int new_starting; /* only to explain a wait */
 	bool is_exclusive;
 };
 

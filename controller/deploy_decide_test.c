@@ -17,7 +17,7 @@
 static int
 live_through(enum deploy_strategy strategy, int batch, int old, int want, bool is_exclusive, int *least, int *most)
 {
-	struct deploy_type t = { "web", want, old, 0, old, 0, is_exclusive };
+	struct deploy_type t = { .name = "web", .want = want, .old_count = old, .old_live = old, .is_exclusive = is_exclusive };
 
 	*least = *most = old;
 	for (int steps = 1; steps < 10000; steps++) {
@@ -95,7 +95,9 @@ strategies_differ_in_how_many_run_at_once(FL_UNUSED void **state)
 static void
 a_type_that_is_gone_goes_last(FL_UNUSED void **state)
 {
-	struct deploy_type types[] = { { "clock", 0, 1, 0, 1, 0, false }, { "web", 1, 1, 0, 1, 0, false } };
+	struct deploy_type types[] = {
+		{ .name = "clock", .old_count = 1, .old_live = 1 }, { .name = "web", .want = 1, .old_count = 1, .old_live = 1 }
+	};
 
 	assert_int_equal(deploy_decide(DEPLOY_ONE_BY_ONE, 0, types, 2), DEPLOY_SCALE);
 	assert_int_equal(types[0].old_count, 1);
@@ -119,11 +121,18 @@ nothing_wanted_is_done_at_once(FL_UNUSED void **state)
 static void
 a_wait_is_told(FL_UNUSED void **state)
 {
-	struct deploy_type types[] = { { "web", 2, 2, 2, 2, 1, false }, { "db", 1, 0, 0, 1, 0, true }, { "ok", 1, 0, 1, 0, 1, false } };
+	struct deploy_type types[] = {
+		{ .name = "web", .want = 2, .old_count = 2, .new_count = 2, .old_live = 2, .new_up = 1, .new_starting = 1 },
+		{ .name = "clock", .want = 1, .new_count = 1 },
+		{ .name = "db", .want = 1, .old_live = 1, .is_exclusive = true },
+		{ .name = "ok", .want = 1, .new_count = 1, .new_up = 1 },
+	};
 	struct fl_buf b = { 0 };
 
-	deploy_explain_wait(types, 3, &b);
-	assert_string_equal(fl_buf_cstr(&b), "web: 1 of 2 jobs of the new release are up; db: 1 jobs of the old release have yet to end");
+	deploy_explain_wait(types, fl_nitems(types), &b);
+	assert_string_equal(fl_buf_cstr(&b), "web: 1 of 2 jobs of the new release are up; "
+					     "clock: 0 of 1 jobs of the new release are up and none is starting; "
+					     "db: 1 jobs of the old release have yet to end");
 	fl_buf_release(&b);
 }
 

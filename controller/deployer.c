@@ -201,6 +201,8 @@ picture_count(struct picture *p, const struct fl_json *jobs)
 		t->old_live += n;
 	else if (fl_json_bool(fl_json_get(jobs, "up"), false))
 		t->new_up += n;
+	else
+		t->new_starting += n;
 }
 
 static void

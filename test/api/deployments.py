@@ -197,7 +197,7 @@ def one_that_does_not_come_up_says_what_it_waited_for(w):
     d = Deploy(w, count=1)
     d.start(timeout=1)
     failed = d.ends("failed")
-    assert failed["error"].startswith("web: 0 of 1 jobs of the new release are up after "), failed
+    assert failed["error"].startswith("web: 0 of 1 jobs of the new release are up and none is starting after "), failed
     d.asked(1, 0)
 
 
