@@ -1,6 +1,7 @@
 """What clients of the final version (2021) ask for of the same objects."""
 
 import json
+import time
 
 from world import CLUSTER_KEY, KEY, NOBODY, OTHER_PORT, ROUTER_PORT, Stream, case, dashed, wait_for
 
@@ -298,6 +299,36 @@ def the_log_is_followed_into_new_jobs(w):
     with Stream(f"/apps/{app}/log?follow=true&lines=0") as s:
         wait_for("it to be followed", lambda: w.host("/attaches").json[-1]["flags"] == 1 | 2 | 16)
         assert s.silent()
+
+
+@case
+def a_log_is_told_from_a_time_on_and_of_a_source(w):
+    app, id, release = w.living("web")
+    one = job(w, app, id, release)
+    say(w, one, (1, "one"))
+
+    def asked():
+        return [a for a in w.host("/attaches").json if a["job_id"] == one][-1].get("since")
+
+    assert len(lines_of(w.get(f"/apps/{app}/log?since=2014-08-16T01:02:03.5Z&source=app"))) == 1 and asked() == "1408150923.500000"
+    before = time.time()
+    w.get(f"/apps/{app}/log?since=10m")
+    assert before - 600 - 60 < float(asked()) < time.time() - 600 + 60, asked()
+    w.get(f"/apps/{app}/log?since=&source=")
+    assert asked() is None
+    for since in ("x", "10", "-1m", "2014-08-16"):
+        w.get(f"/apps/{app}/log?since={since}").refuses("since", "is no time")
+    for source in ("x", "router,", "app,app", "router,app,x"):
+        w.get(f"/apps/{app}/log?source={source}").refuses("source", "is none")
+    for accept in ([], [("Accept", "text/event-stream")]):
+        assert w.get(f"/apps/{app}/log?source=router", headers=accept).status == 200
+    told = f"- /requests?parent_ref=controller/apps/{id}&limit=%d no answer in 0.0 ms, 0 bytes"  # this router tells what it was asked
+    assert lines_of(w.get(f"/apps/{app}/log?source=router&lines=7")) == [
+        {"msg": told % 7, "source": "router", "stream": "stdout", "timestamp": "2014-08-16T01:02:03.000000000Z"}]
+    say(w, one, (5, "two"))
+    got = lines_of(w.get(f"/apps/{app}/log?source=router,app"))
+    assert [line["msg"] for line in got] == ["one", told % 10000, "two"], got
+    assert lines_of(w.get(f"/apps/{app}/log?source=router&since=2014-08-16T01:02:04Z")) == []
 
 
 @case
