@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -11,6 +12,7 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/xmalloc.h"
 
 static struct fl_json *
 parse(const char *text)
@@ -52,6 +54,9 @@ types_are_stored_as_they_came_but_for_ports(FL_UNUSED void **state)
 	}
 }
 
+#define SERVICE(json) "{\"web\":{\"ports\":[{\"service\":" json "}]}}"
+#define CHECK(json) SERVICE("{\"name\":\"x\",\"check\":" json "}")
+
 static void
 wrong_types_are_refused_with_the_name(FL_UNUSED void **state)
 {
@@ -74,6 +79,15 @@ wrong_types_are_refused_with_the_name(FL_UNUSED void **state)
 		{ "{\"web\":{\"ports\":[{\"port\":1.5}]}}", "web: " },
 		{ "{\"web\":{\"ports\":[{\"proto\":\"sctp\"}]}}", "web: proto must be tcp or udp" },
 		{ "{\"web\":{\"ports\":{\"tcp\":-1}}}", "web: " },
+		{ SERVICE("7"), "web: a service must be a name or an object" },
+		{ SERVICE("{\"name\":7}"), "web: " },
+		{ CHECK("[]"), "web: a check must be an object" },
+		{ CHECK("{\"type\":\"ping\"}"), "web: a check is tcp, http or none, and not \"ping\"" },
+		{ CHECK("{\"path\":\"up\"}"), "web: a check's path begins with / and has no blanks" },
+		{ CHECK("{\"path\":\"/u p\"}"), "web: a check's path begins with / and has no blanks" },
+		{ CHECK("{\"status\":600}"), "web: " },
+		{ CHECK("{\"timeout_s\":\"30\"}"), "web: " },
+		{ CHECK("{\"timeout_s\":3601}"), "web: " },
 		{ "{\"web\":{\"volumes\":{}}}", "web: volumes must be an array" },
 		{ "{\"web\":{\"resources\":[]}}", "web: resources must be an object" },
 	};
@@ -108,6 +122,8 @@ counts_are_of_known_types_and_not_negative(FL_UNUSED void **state)
 		{ "{\"web\":-1}", "{\"web\":{}}", "web cannot be -1" },
 		{ "{\"web\":10001}", "{\"web\":{}}", "web must be a whole number" },
 		{ "{\"web\":1.5}", "{\"web\":{}}", "web must be a whole number" },
+		{ "{\"release\":0}", "{\"release\":{}}", NULL },
+		{ "{\"release\":1}", "{\"release\":{}}", "release cannot be scaled" },
 		{ "{\"web\":\"3\"}", "{\"web\":{}}", "web must be a whole number" },
 		{ "{\"web\":1e30}", "{\"web\":{}}", "web must be a whole number" },
 		{ "{\"web\":null}", "{\"web\":{}}", "web must be a whole number" },
@@ -145,12 +161,36 @@ protected_apps_keep_one_of_each(FL_UNUSED void **state)
 	fl_json_free(types);
 }
 
+static void
+the_longest_check_counts(FL_UNUSED void **state)
+{
+	static const struct {
+		const char *ports;
+		int want;
+	} cases[] = {
+		{ "[]", 0 }, { "[{\"service\":\"x\"}]", 0 }, { "[{\"service\":{\"check\":{\"type\":\"tcp\"}}}]", 0 },
+		{ "[{\"service\":{\"check\":{\"timeout_s\":7}}},{\"service\":{\"check\":{\"timeout_s\":300}}},{}]", 300 },
+		/* Of a release that is older than the rules. */
+		{ "[{\"service\":{\"check\":{\"timeout_s\":\"x\"}}},{\"service\":{\"check\":{\"timeout_s\":1e9}}}]", 0 },
+	};
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		char *text = fl_xasprintf("{\"ports\":%s}", cases[i].ports);
+		struct fl_json *v = parse(text);
+
+		assert_int_equal(process_type_check_timeout_s(v), cases[i].want);
+		fl_json_free(v);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(types_are_stored_as_they_came_but_for_ports),
 		cmocka_unit_test(wrong_types_are_refused_with_the_name),
+		cmocka_unit_test(the_longest_check_counts),
 		cmocka_unit_test(counts_are_of_known_types_and_not_negative),
 		cmocka_unit_test(protected_apps_keep_one_of_each),
 	};
