@@ -86,12 +86,6 @@ sql 'update kept set n = 8; create table later (n int)'
 ok "is restored" flynn pg restore -f "$TMP/dump"
 is "as it was" "$(sql 'select n from kept')" 7
 fails_with "what is no dump is not" 1 'input file' flynn pg restore <<<nonsense
-like "a resource is given back when its id is typed" "$(flynn resource remove postgres <<<wrong 2>&1)" 'data in it is lost'
-ok "resource remove" flynn resource remove -y postgres
-is "it is gone" "$(flynn resource)" ""
-unlike "and its environment" "$(flynn env)" 'postgres'
-fails_with "the app has no database" 1 'flynn resource add postgres gives it' flynn pg psql
-fails_with "nor a resource" 1 'has no such resource' flynn resource remove postgres
 
 for list in apps cluster key route ps provider env requests resource; do
 	ok "flynn --json $list is JSON" jq . <<<"$(flynn --json $list)"
@@ -132,6 +126,13 @@ is "nested brackets are refused" "$(post "$(printf '[%.0s' {1..100000})" /apps)"
 is "a wrong type is refused" "$(post '{"name":7}' /apps)" 400
 is "the controller lives on" "$(curl -sk -o /dev/null -w '%{http_code}' https://localhost/ping)" 200
 is "without a key it says nothing" "$(curl -sk -w '%{http_code}' https://localhost/apps)" 401
+
+like "a resource is given back when its id is typed" "$(flynn resource remove postgres <<<wrong 2>&1)" 'data in it is lost'
+ok "resource remove" flynn resource remove -y postgres
+is "it is gone" "$(flynn resource)" ""
+unlike "and its environment" "$(flynn env)" 'postgres'
+fails_with "the app has no database" 1 'flynn resource add postgres gives it' flynn pg psql
+fails_with "nor a resource" 1 'has no such resource' flynn resource remove postgres
 
 like "delete asks for the name" "$(flynn delete <<<wrong 2>&1)" 'Nothing deleted'
 ok "delete -y" flynn delete -y
