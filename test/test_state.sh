@@ -144,6 +144,10 @@ ok "a release of a file, as in 2014" flynn release add -f "$TMP/config.json" hel
 is "is what the file says" "$(flynn env)$(flynn limit --json)" 'A=1{"app":{}}'
 ok "old images go by themselves" wait_until 60 "one pulled image" bash -c "[ \$(docker images -q flynn/pulled | wc -l) -le 1 ]"
 ok "but those that were made here" docker image inspect hello:mine
+printf 'FROM hello:mine\nCMD ["/nope"]\n' | docker build -q -t hello:bad - >/dev/null 2>&1
+flynn create -r '' bad 2>/dev/null
+fails_with "a first image that does not run says why" 1 '/nope' flynn -a bad deploy --image hello:bad
+is "and nothing more is tried of it" "$(flynn -a bad --json scale)" '{"web":0}'
 unset FLYNN_APP
 
 # ---- what goes by itself ------------------------------------------------------------------------------------
