@@ -241,19 +241,22 @@ class Caller:
 
 
 def control(spec):
-    """The instances of a new route's service register while the route is set, as those of a deployed app do."""
+    """`ok` says that a route was asked for, as of any peer: that it is there, the bench sees by its answer. The instances of
+    its service register meanwhile, as those of a deployed app do."""
     with open(os.path.join(spec["dir"], "world.json")) as f:
         discoverd = Caller(*json.load(f)["discoverd"].split(":"))
-    api = Caller("127.0.0.1", spec["ports"]["admin"])
+    api, is_asked = Caller("127.0.0.1", spec["ports"]["admin"]), False
     for line in sys.stdin:
         words, said = line.split(), "ok"
-        if words[0] == "add":
-            discoverd.ask("PUT", f"/services/{words[2]}?{words[3]}")
-            route = {"type": "http", "config": {"domain": words[1], "service": words[2]}}
-            api.ask("POST", "/routes", json.dumps(route), AUTH)
+        if is_asked:
             discoverd.answer()
             status, body = api.answer()
             said = "ok" if " 200 " in status else f"error {status} {body!r}"
+        is_asked = words[0] == "add"
+        if is_asked:
+            discoverd.ask("PUT", f"/services/{words[2]}?{words[3]}")
+            route = {"type": "http", "config": {"domain": words[1], "service": words[2]}}
+            api.ask("POST", "/routes", json.dumps(route), AUTH)
         print(said, flush=True)
 
 
