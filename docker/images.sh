@@ -16,6 +16,10 @@ CACHE=${CACHE:-/var/cache/flynn}
 PULL_TIMEOUT_S=30
 RELEASE=bookworm
 DEFAULT_MIRROR=http://deb.debian.org/debian
+# One at a time: contexts are gathered in one place.
+mkdir -p "$BUILD"
+exec 7>"$BUILD/images.lock"
+flock 7
 # The newer builder looks for base images in a registry before it looks at home.
 export DOCKER_BUILDKIT=0
 
