@@ -10,6 +10,7 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
 #include "read_file.h"
 #include "release.h"
@@ -27,25 +28,13 @@ is_command(const char *key)
 static void
 write_web(struct fl_jsonw *w, const char *app, const struct fl_json *last)
 {
-	char *service = fl_xasprintf("%s-web", app);
-
 	fl_jsonw_open(w, "web", '{');
 	for (size_t i = 0; i < fl_json_len(last); i++)
 		if (!is_command(fl_json_key_at(last, i)))
 			fl_jsonw_value(w, fl_json_key_at(last, i), fl_json_at(last, i));
-	if (fl_json_is_null(fl_json_get(last, "ports"))) {
-		fl_jsonw_open(w, "ports", '[');
-		fl_jsonw_open(w, NULL, '{');
-		fl_jsonw_int(w, "port", 0);
-		fl_jsonw_str(w, "proto", "tcp");
-		fl_jsonw_open(w, "service", '{');
-		fl_jsonw_str(w, "name", service);
-		fl_jsonw_close(w, '}');
-		fl_jsonw_close(w, '}');
-		fl_jsonw_close(w, ']');
-	}
+	if (fl_json_is_null(fl_json_get(last, "ports")))
+		fl_process_write_ports(w, app, "web");
 	fl_jsonw_close(w, '}');
-	free(service);
 }
 
 /* That of the last release, but for where its slug is, and on top of it what the file says. */

@@ -194,18 +194,6 @@ on_events(const char *data, size_t len, void *arg)
 	return l->closed ? -1 : 0;
 }
 
-static void
-add_query(struct fl_buf *b, const char *name, const char *value)
-{
-	char *encoded;
-
-	if (value == NULL)
-		return;
-	encoded = fl_url_encode(value);
-	fl_buf_addf(b, "&%s=%s", name, encoded);
-	free(encoded);
-}
-
 /* The caller frees. */
 static char *
 path_of(const char *app, const struct log_options *o, const char *told)
@@ -215,11 +203,11 @@ path_of(const char *app, const struct log_options *o, const char *told)
 
 	fl_buf_addf(&b, "/apps/%s/log?follow=%s", app, o->follow ? "true" : "false");
 	if (!again && (o->number != NULL || o->since == NULL))
-		add_query(&b, "lines", o->number != NULL ? o->number : o->follow ? N_FOLLOW : N_LIST);
-	add_query(&b, "process_type", o->type);
-	add_query(&b, "job_id", o->job);
-	add_query(&b, "since", again ? told : o->since);
-	add_query(&b, "source", o->source);
+		fl_url_add_query(&b, "lines", o->number != NULL ? o->number : o->follow ? N_FOLLOW : N_LIST);
+	fl_url_add_query(&b, "process_type", o->type);
+	fl_url_add_query(&b, "job_id", o->job);
+	fl_url_add_query(&b, "since", again ? told : o->since);
+	fl_url_add_query(&b, "source", o->source);
 	return fl_buf_detach(&b);
 }
 

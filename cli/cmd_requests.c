@@ -142,18 +142,6 @@ on_data(const char *data, size_t len, void *arg)
 	return f->closed ? -1 : 0;
 }
 
-static void
-add_query(struct fl_buf *b, const char *name, const char *value)
-{
-	char *encoded;
-
-	if (value == NULL)
-		return;
-	encoded = fl_url_encode(value);
-	fl_buf_addf(b, "&%s=%s", name, encoded);
-	free(encoded);
-}
-
 /* "/requests?limit=10&status=5xx"; the caller frees. */
 static char *
 query_of(const struct request_options *o)
@@ -162,9 +150,9 @@ query_of(const struct request_options *o)
 	char *limit = fl_url_encode(o->n != NULL ? o->n : o->follow ? N_FOLLOW : N_LIST);
 
 	fl_buf_addf(&b, "/requests?limit=%s", limit);
-	add_query(&b, "status", o->status);
-	add_query(&b, "slow", o->slow);
-	add_query(&b, "host", o->host);
+	fl_url_add_query(&b, "status", o->status);
+	fl_url_add_query(&b, "slow", o->slow);
+	fl_url_add_query(&b, "host", o->host);
 	free(limit);
 	return fl_buf_detach(&b);
 }

@@ -10,6 +10,7 @@
 #include "libflynn/err.h"
 #include "libflynn/job.h"
 #include "libflynn/json.h"
+#include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
 #include "output.h"
 #include "types.h"
@@ -24,24 +25,6 @@ is_web(const char *type)
 	size_t len = strlen(type);
 
 	return strcmp(type, "web") == 0 || (len > strlen(suffix) && strcmp(type + len - strlen(suffix), suffix) == 0);
-}
-
-/* Web types listen on a port and are found as <app>-<type>. */
-static void
-write_ports(struct fl_jsonw *w, const char *app, const char *type)
-{
-	char *service = fl_xasprintf("%s-%s", app, type);
-
-	fl_jsonw_open(w, "ports", '[');
-	fl_jsonw_open(w, NULL, '{');
-	fl_jsonw_int(w, "port", 0);
-	fl_jsonw_str(w, "proto", "tcp");
-	fl_jsonw_open(w, "service", '{');
-	fl_jsonw_str(w, "name", service);
-	fl_jsonw_close(w, '}');
-	fl_jsonw_close(w, '}');
-	fl_jsonw_close(w, ']');
-	free(service);
 }
 
 static bool
@@ -73,7 +56,7 @@ write_type(struct fl_jsonw *w, const char *app, const char *type, const struct f
 	fl_jsonw_str(w, NULL, type);
 	fl_jsonw_close(w, ']');
 	if (is_web(type) && !has_ports)
-		write_ports(w, app, type);
+		fl_process_write_ports(w, app, type);
 	fl_jsonw_close(w, '}');
 }
 

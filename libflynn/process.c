@@ -182,6 +182,23 @@ fl_process_limit(const struct fl_json *type, const char *name)
 	return fl_json_int(fl_json_type(v) == FL_JSON_OBJECT ? fl_json_get(v, "limit") : v, 0);
 }
 
+void
+fl_process_write_ports(struct fl_jsonw *w, const char *app, const char *type)
+{
+	char *service = fl_xasprintf("%s-%s", app, type);
+
+	fl_jsonw_open(w, "ports", '[');
+	fl_jsonw_open(w, NULL, '{');
+	fl_jsonw_int(w, "port", 0);
+	fl_jsonw_str(w, "proto", "tcp");
+	fl_jsonw_open(w, "service", '{');
+	fl_jsonw_str(w, "name", service);
+	fl_jsonw_close(w, '}');
+	fl_jsonw_close(w, '}');
+	fl_jsonw_close(w, ']');
+	free(service);
+}
+
 static void
 set_meta(struct fl_job *job, const struct fl_json *app, const struct fl_json *release, const char *type)
 {

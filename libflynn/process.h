@@ -13,6 +13,7 @@
 struct fl_err;
 struct fl_job;
 struct fl_json;
+struct fl_jsonw;
 
 /* App meta that makes an app part of the platform: its jobs are system jobs. */
 #define FL_APP_META_SYSTEM "flynn-system-app"
@@ -47,5 +48,8 @@ char *fl_process_volume_name(const char *app_id, bool is_system, const char *typ
  * an object whose "limit" it is, as newer clients have it. 0: none.
  */
 int64_t fl_process_limit(const struct fl_json *type, const char *name);
+
+/* "ports" of a process type that is told its port and found as <app>-<type>. */
+void fl_process_write_ports(struct fl_jsonw *w, const char *app, const char *type);
 
 #endif

@@ -259,6 +259,18 @@ fl_url_encode(const char *text)
 	return fl_buf_detach(&b);
 }
 
+void
+fl_url_add_query(struct fl_buf *b, const char *name, const char *value)
+{
+	char *encoded;
+
+	if (value == NULL)
+		return;
+	encoded = fl_url_encode(value);
+	fl_buf_addf(b, "&%s=%s", name, encoded);
+	free(encoded);
+}
+
 char *
 fl_url_query(const char *query, const char *name)
 {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct fl_buf;
 struct fl_err;
 
 struct fl_url {
@@ -27,6 +28,8 @@ int fl_url_hostport(const char *text, char **host, int *port, struct fl_err *err
 char *fl_url_decode(const char *text, size_t len, int form);
 /* Percent-encode all but unreserved characters. Caller frees. */
 char *fl_url_encode(const char *text);
+/* Append "&name=value", the value encoded; nothing when it is NULL. */
+void fl_url_add_query(struct fl_buf *b, const char *name, const char *value);
 /* The decoded first value of name in a query string ("a=1&b=2"), or NULL. Caller frees. */
 char *fl_url_query(const char *query, const char *name);
 

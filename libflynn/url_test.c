@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "libflynn/attr.h"
+#include "libflynn/buf.h"
 #include "libflynn/err.h"
 
 static void
@@ -135,6 +136,18 @@ percent_coding_goes_both_ways(FL_UNUSED void **state)
 }
 
 static void
+queries_grow_by_encoded_values(FL_UNUSED void **state)
+{
+	struct fl_buf b = { 0 };
+
+	fl_url_add_query(&b, "a", "x&y=z");
+	fl_url_add_query(&b, "none", NULL);
+	fl_url_add_query(&b, "b", "");
+	assert_string_equal(fl_buf_cstr(&b), "&a=x%26y%3Dz&b=");
+	fl_buf_release(&b);
+}
+
+static void
 decoding_is_strict(FL_UNUSED void **state)
 {
 	static const struct {
@@ -185,6 +198,7 @@ main(void)
 		cmocka_unit_test(percent_coding_goes_both_ways),
 		cmocka_unit_test(decoding_is_strict),
 		cmocka_unit_test(queries_give_the_first_value),
+		cmocka_unit_test(queries_grow_by_encoded_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
