@@ -147,6 +147,16 @@ start_daemon() {
 	printf -v "${name//-/_}_pid" %s $!
 }
 
+# end PID...: of what was started in the background, what still runs: the number of what has ended may be another's by now.
+end() {
+	local pid running
+
+	running=$(jobs -pr)
+	for pid; do
+		[[ " ${running//$'\n'/ } " != *" $pid "* ]] || kill "$pid" 2>/dev/null
+	done
+}
+
 # listens PORT: somebody accepts there.
 listens() {
 	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
@@ -166,7 +176,7 @@ _finish() {
 	for cleanup in "${_cleanups[@]}"; do
 		eval "$cleanup"
 	done
-	[ ${#_daemons[@]} -eq 0 ] || kill "${_daemons[@]}" 2>/dev/null
+	[ ${#_daemons[@]} -eq 0 ] || end "${_daemons[@]}"
 	wait 2>/dev/null
 	rm -rf "$TMP"
 	if [ $_tests -ge 0 ] && [ "$rc" -ne 0 ]; then

@@ -174,7 +174,7 @@ like "nobody is handed the key any more" "$(curl -s -X POST $API/host/claim)" 'b
 curl -sN -u ":$KEY" -H 'Accept: text/event-stream' $API/host/jobs >"$TMP/events" &
 events_pid=$!
 # shellcheck disable=SC2016 # at the end, there is another one
-at_end eval 'kill $events_pid 2>/dev/null'
+at_end eval 'end $events_pid'
 
 # ---- a job that serves ---------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ failed "a port that another program has" "^web wants port $next, which another p
 # The file is host's memory of where to go on: the next number is the squatter's.
 host_end TERM
 jq ".next_port = $next" "$STATE" >"$TMP/edited" && cp "$TMP/edited" "$STATE"
-kill $events_pid 2>/dev/null
+end $events_pid
 host_start
 curl -sN -u ":$KEY" -H 'Accept: text/event-stream' $API/host/jobs >"$TMP/events" &
 events_pid=$!
@@ -266,7 +266,7 @@ id=$(new_id)
 add "$id" "$SERVER" "$(service moved)" "$(app moved)" >/dev/null
 ok "a taken port is passed by" wait_until 10 "the job" is_healthy "$id"
 is "with the next one" "$(of "$id" '.ports[0]')" $((next + 1))
-kill $squatter 2>/dev/null
+end $squatter
 
 id=$(new_id)
 # shellcheck disable=SC2016 # perl's
@@ -381,7 +381,7 @@ add "$web" "$SERVER" "$(service example-web)" "$(app web)" >/dev/null
 wait_until 10 "the job" is_healthy "$web"
 port=$(of "$web" '.ports[0]')
 container=$(of "$web" .container_id)
-kill $events_pid 2>/dev/null
+end $events_pid
 
 host_end KILL
 is "containers live on without host" "$(curl -s "http://$HOST:$port")" "$port"
