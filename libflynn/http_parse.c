@@ -257,14 +257,14 @@ authority_of(struct fl_span target, struct fl_span *host)
 	return len > 0 && is_host(*host);
 }
 
-/* The four forms of RFC 9112 3.2. */
+/* The four forms of RFC 9112 3.2; and the one path that there is CONNECT to, which is what Go's net/rpc asks. */
 static bool
 is_target(const struct fl_http_head *head)
 {
 	struct fl_span host;
 
 	if (fl_span_eq(head->method, "CONNECT"))
-		return is_host(head->target);
+		return is_host(head->target) || fl_span_eq(head->target, "/_goRPC_");
 	if (fl_span_eq(head->method, "PRI")) /* HTTP/2's preface, RFC 9113 3.4: nobody may use it */
 		return false;
 	if (*head->target.p == '/')

@@ -117,6 +117,7 @@ framing_is_read_from_the_headers(FL_UNUSED void **state)
 		{ "GET / HTTP/1.1\r\n" HOST "Connection: upgrade\r\n\r\n", 1, -1, false, true, false, false, "h" },
 		{ "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 1, -1, false, true, false, false, "h" },
 		{ "CONNECT a.b:443 HTTP/1.1\r\n" HOST "\r\n", 1, -1, false, true, false, false, "h" },
+		{ "CONNECT /_goRPC_ HTTP/1.0\r\n\r\n", 0, -1, false, false, false, false, NULL },
 		{ "GET http://other:80/x HTTP/1.1\r\n" HOST "\r\n", 1, -1, false, true, false, false, "other:80" },
 		{ "GET HTTPS://other?x HTTP/1.1\r\n" HOST "\r\n", 1, -1, false, true, false, false, "other" },
 		{ "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 1, -1, false, true, false, false, "[::1]:80" },
