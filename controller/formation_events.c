@@ -64,7 +64,7 @@ on_formation(struct subscriber *s, const PGresult *res)
 		expanded_formation_write(&w, NULL, res, 0);
 		updated_us = fl_pg_int(res, 0, EXPANDED_UPDATED_COL, 0);
 		r->newest_us = updated_us > r->newest_us ? updated_us : r->newest_us;
-		fl_http_sse_send(s->req, NULL, NULL, b.data);
+		subscriber_send(s, b.data);
 	}
 	fl_buf_release(&b);
 	subscriber_stir(s);
@@ -125,7 +125,7 @@ reader_look(struct subscriber *s)
 
 	if (r->untold == 0 && !r->told) {
 		r->told = true;
-		fl_http_sse_send(s->req, NULL, NULL, "{\"updated_at\":\"" ZERO_TIME "\"}");
+		subscriber_send(s, "{\"updated_at\":\"" ZERO_TIME "\"}");
 	}
 	if (first != NULL) {
 		key = fl_xstrdup(fl_map_key(first));
@@ -139,10 +139,21 @@ reader_look(struct subscriber *s)
 	}
 }
 
+static const struct subscriber_ops ops = { reader_look, reader_free };
+
+static struct reader *
+reader_new(int64_t since_us)
+{
+	struct reader *r = fl_xcalloc(1, sizeof(*r));
+
+	r->todo = fl_map_new();
+	r->since_us = since_us;
+	return r;
+}
+
 void
 formation_events_stream(struct fl_http_req *req, void *arg)
 {
-	static const struct subscriber_ops ops = { reader_look, reader_free };
 	struct controller *c = arg;
 	const char *since = fl_http_query(req, "since");
 	struct reader *r;
@@ -152,11 +163,19 @@ formation_events_stream(struct fl_http_req *req, void *arg)
 		answer_invalid(req, "since", "\"%.80s\" is no time: it has the form 2014-08-02T01:02:03Z", since);
 		return;
 	}
-	r = fl_xcalloc(1, sizeof(*r));
-	r->todo = fl_map_new();
-	r->since_us = since_us;
+	r = reader_new(since_us);
 	subscriber_join(&r->sub, &c->formation_events->readers, &ops, c->pg, req);
 	list_formations(&r->sub);
+}
+
+struct subscriber *
+formation_events_follow(struct formation_events *fe, int64_t since_us, const struct subscriber_sink *sink, void *arg)
+{
+	struct reader *r = reader_new(since_us > 0 ? since_us : 0);
+
+	subscriber_join_sink(&r->sub, &fe->readers, &ops, fe->c->pg, sink, arg);
+	list_formations(&r->sub);
+	return &r->sub;
 }
 
 /* payload is "app:release"; NULL: the connection is a new one. */

@@ -7,9 +7,13 @@
 #ifndef CONTROLLER_FORMATION_EVENTS_H
 #define CONTROLLER_FORMATION_EVENTS_H
 
+#include <stdint.h>
+
 struct controller;
 struct fl_http_req;
 struct formation_events;
+struct subscriber;
+struct subscriber_sink;
 
 struct formation_events *formation_events_new(struct controller *c);
 /* Hear of changes, once the schema stands. */
@@ -21,5 +25,7 @@ void formation_events_free(struct formation_events *fe);
  * them), then an empty one as the sign that all were told, then changes. A deleted one has no processes.
  */
 void formation_events_stream(struct fl_http_req *req, void *arg);
+/* The same, each as JSON, to a sink; since_us up to 0 is as none. Nothing is sent before it has returned. */
+struct subscriber *formation_events_follow(struct formation_events *fe, int64_t since_us, const struct subscriber_sink *sink, void *arg);
 
 #endif

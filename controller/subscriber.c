@@ -16,14 +16,16 @@ subscriber_free(struct subscriber *s)
 	s->ops->free(s);
 }
 
+static bool
+is_there(const struct subscriber *s)
+{
+	return s->req != NULL || s->sink != NULL;
+}
+
 static void
 on_close(FL_UNUSED struct fl_http_req *req, void *arg)
 {
-	struct subscriber *s = arg;
-
-	s->req = NULL;
-	if (!s->busy)
-		subscriber_free(s);
+	subscriber_leave(arg);
 }
 
 static void
@@ -32,22 +34,46 @@ on_drain(FL_UNUSED struct fl_http_req *req, void *arg)
 	subscriber_pump(arg);
 }
 
-void
-subscriber_join(struct subscriber *s, struct subscribers *all, const struct subscriber_ops *ops, struct fl_pg *pg,
-    struct fl_http_req *req)
+static void
+join(struct subscriber *s, struct subscribers *all, const struct subscriber_ops *ops, struct fl_pg *pg)
 {
 	s->all = all;
 	s->ops = ops;
 	s->pg = pg;
-	s->req = req;
 	TAILQ_INSERT_TAIL(all, s, link);
+}
+
+void
+subscriber_join(struct subscriber *s, struct subscribers *all, const struct subscriber_ops *ops, struct fl_pg *pg,
+    struct fl_http_req *req)
+{
+	join(s, all, ops, pg);
+	s->req = req;
 	fl_http_on_close(req, on_close, s);
 	fl_http_stream_on_drain(req, on_drain, s);
 }
 
+void
+subscriber_join_sink(struct subscriber *s, struct subscribers *all, const struct subscriber_ops *ops, struct fl_pg *pg,
+    const struct subscriber_sink *sink, void *arg)
+{
+	join(s, all, ops, pg);
+	s->sink = sink;
+	s->sink_arg = arg;
+}
+
+void
+subscriber_leave(struct subscriber *s)
+{
+	s->req = NULL;
+	s->sink = NULL;
+	if (!s->busy)
+		subscriber_free(s);
+}
+
 /* He gives his request up, which the caller answers or ends. */
 static struct fl_http_req *
-subscriber_leave(struct subscriber *s)
+detach(struct subscriber *s)
 {
 	struct fl_http_req *req = s->req;
 
@@ -60,13 +86,26 @@ subscriber_leave(struct subscriber *s)
 void
 subscriber_not_found(struct subscriber *s)
 {
-	answer_not_found(subscriber_leave(s));
+	answer_not_found(detach(s));
+}
+
+static void
+end_sink(struct subscriber *s, const struct fl_err *err)
+{
+	const struct subscriber_sink *sink = s->sink;
+	void *arg = s->sink_arg;
+
+	subscriber_free(s);
+	sink->end(err, arg);
 }
 
 void
 subscriber_end(struct subscriber *s)
 {
-	fl_http_stream_end(subscriber_leave(s));
+	if (s->sink != NULL)
+		end_sink(s, NULL);
+	else
+		fl_http_stream_end(detach(s));
 }
 
 static void
@@ -75,14 +114,16 @@ on_result(const PGresult *res, const struct fl_err *err, void *arg)
 	struct subscriber *s = arg;
 
 	s->busy = false;
-	if (s->req == NULL)
+	if (!is_there(s))
 		subscriber_free(s);
 	else if (err == NULL)
 		s->on_rows(s, res);
+	else if (s->sink != NULL)
+		end_sink(s, err);
 	else if (s->started)
 		subscriber_end(s);
 	else
-		answer_err(subscriber_leave(s), NULL, err);
+		answer_err(detach(s), NULL, err);
 }
 
 void
@@ -98,19 +139,29 @@ void
 subscriber_start(struct subscriber *s)
 {
 	s->started = true;
-	fl_http_sse_start(s->req);
+	if (s->req != NULL)
+		fl_http_sse_start(s->req);
+}
+
+void
+subscriber_send(struct subscriber *s, const char *data)
+{
+	if (s->sink != NULL)
+		s->sink->send(data, s->sink_arg);
+	else
+		fl_http_sse_send(s->req, NULL, NULL, data);
 }
 
 bool
 subscriber_has_room(const struct subscriber *s)
 {
-	return fl_http_stream_pending(s->req) <= MAX_PENDING;
+	return s->sink != NULL ? s->sink->has_room(s->sink_arg) : fl_http_stream_pending(s->req) <= MAX_PENDING;
 }
 
 void
 subscriber_pump(struct subscriber *s)
 {
-	if (!s->started || !s->dirty || s->busy || s->req == NULL || !subscriber_has_room(s))
+	if (!s->started || !s->dirty || s->busy || !is_there(s) || !subscriber_has_room(s))
 		return;
 	s->dirty = false;
 	s->ops->look(s);
