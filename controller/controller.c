@@ -23,6 +23,7 @@
 #include "controller/retention.h"
 #include "controller/router_client.h"
 #include "controller/routes.h"
+#include "controller/rpc.h"
 #include "controller/schema.h"
 #include "libflynn/attr.h"
 #include "libflynn/discoverd.h"
@@ -96,6 +97,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->cfg = cfg;
 	LIST_INIT(&c->runs);
 	LIST_INIT(&c->execs);
+	LIST_INIT(&c->rpcs);
 	LIST_INIT(&c->logs);
 	LIST_INIT(&c->app_logs);
 	LIST_INIT(&c->askings);
@@ -154,6 +156,7 @@ controller_free(struct controller *c)
 	fl_http_free(c->http); /* tells streams that their readers are gone */
 	job_run_free_all(c);
 	job_exec_free_all(c);
+	rpc_free_all(c);
 	job_log_free_all(c);
 	app_log_free_all(c);
 	app_requests_free_all(c);

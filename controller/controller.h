@@ -54,6 +54,7 @@ struct controller {
 	int to_end; /* what has yet to end before we do */
 	LIST_HEAD(, run) runs; /* one-off jobs being started or attached */
 	LIST_HEAD(, exec) execs; /* commands beside jobs, being started or attached */
+	LIST_HEAD(, rpc) rpcs; /* connections of Go's net/rpc */
 	LIST_HEAD(, log) logs; /* being sent */
 	LIST_HEAD(, app_log) app_logs;
 	LIST_HEAD(, asking) askings; /* for requests that routers had */

@@ -23,6 +23,7 @@
 #include "controller/releases.h"
 #include "controller/resources.h"
 #include "controller/restarts.h"
+#include "controller/rpc.h"
 #include "controller/scale_requests.h"
 #include "controller/unsupported.h"
 #include "controller/volumes.h"
@@ -94,6 +95,7 @@ static const struct fl_http_route routes[] = {
 	{ "DELETE", "/deployments/:deployment", deployments_cancel, 0 },
 
 	{ "GET", "/formations", formations_list_all, 0 },
+	{ "*", "/_goRPC_", rpc_connect, 0 },
 	{ "GET", "/apps/:app/formations", formations_list, 0 },
 	{ "GET", "/apps/:app/formations/:release", formations_get, 0 },
 	{ "PUT", "/apps/:app/formations/:release", formations_put, 0 },
