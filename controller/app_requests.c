@@ -375,13 +375,9 @@ filter_of(struct fl_http_req *req)
 
 	for (size_t i = 0; i < fl_nitems(names); i++) {
 		const char *value = fl_http_query(req, names[i]);
-		char *encoded;
 
-		if (value == NULL || *value == '\0')
-			continue;
-		encoded = fl_url_encode(value);
-		fl_buf_addf(&b, "&%s=%s", names[i], encoded);
-		free(encoded);
+		if (value != NULL && *value != '\0')
+			fl_url_add_query(&b, names[i], value);
 	}
 	return fl_buf_detach(&b);
 }
