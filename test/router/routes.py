@@ -7,7 +7,7 @@ import threading
 import time
 
 from h2_client import H2
-from world import Client, Instance, Router, case, free_port, listens, read_request, wait_for
+from world import Client, Instance, Router, case, free_port, read_request, wait_for
 
 
 def more(w, host, path, **config):
