@@ -216,15 +216,5 @@ static const struct tx_step delete_steps[] = {
 void
 formations_delete(struct fl_http_req *req, void *arg)
 {
-	char release[FL_UUID_LEN + 1];
-	struct tx *tx;
-
-	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
-		answer_not_found(req);
-		return;
-	}
-	tx = tx_new(arg, req, delete_steps, fl_nitems(delete_steps));
-	tx_set(tx, APP, fl_http_param(req, "app"));
-	tx_set(tx, RELEASE, release);
-	tx_run(tx);
+	tx_run_for_release(arg, req, delete_steps, fl_nitems(delete_steps));
 }

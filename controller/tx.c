@@ -10,6 +10,7 @@
 #include "controller/controller.h"
 #include "libflynn/http_server.h"
 #include "libflynn/pg.h"
+#include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
 
 #define KEY_HEADER "Idempotency-Key"
@@ -231,4 +232,20 @@ tx_run(struct tx *tx)
 		tx_free(tx);
 	else
 		fl_pg_begin(tx->c->pg, on_begun, tx);
+}
+
+void
+tx_run_for_release(struct controller *c, struct fl_http_req *req, const struct tx_step *steps, size_t n_steps)
+{
+	char release[FL_UUID_LEN + 1];
+	struct tx *tx;
+
+	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
+		answer_not_found(req);
+		return;
+	}
+	tx = tx_new(c, req, steps, n_steps);
+	tx_set(tx, 0, fl_http_param(req, "app"));
+	tx_set(tx, 1, release);
+	tx_run(tx);
 }

@@ -60,6 +60,8 @@ struct tx *tx_new(struct controller *c, struct fl_http_req *req, const struct tx
 void tx_set(struct tx *tx, size_t param, const char *value);
 /* Runs the steps and answers; tx is freed by it. */
 void tx_run(struct tx *tx);
+/* The same at once, with the request's :app and :release as the first two parameters; what is no id is not found. */
+void tx_run_for_release(struct controller *c, struct fl_http_req *req, const struct tx_step *steps, size_t n_steps);
 /* For on_rows: the next step is this one of the table. */
 enum tx_next tx_go_to(struct tx *tx, size_t step);
 /* For on_rows: fail with a sentence. */
