@@ -18,6 +18,7 @@
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
 #include "stream.h"
+#include "winsize.h"
 
 #define UNKNOWN_JOB_S 60
 #define OPEN_TIMEOUT_MS 30000
@@ -30,7 +31,7 @@ struct attach {
 	struct job *job; /* NULL: waits for one that is not there yet */
 	char *job_id;
 	unsigned flags;
-	uint16_t rows, cols;
+	struct winsize_teller size;
 	bool timestamps;
 	int64_t tail;
 	char *since;
@@ -109,11 +110,10 @@ feeds(const struct attach *a)
 static void
 send_size(struct attach *a)
 {
-	static const struct engine_call call = { .method = "POST" };
 	const char *container = a->job->active->container_id;
 
-	if (container != NULL && job_spec(a->job)->tty && a->rows > 0 && a->cols > 0)
-		engine_forget(a->host->engine, &call, "/containers/%s/resize?h=%d&w=%d", container, a->rows, a->cols);
+	if (container != NULL && job_spec(a->job)->tty)
+		winsize_tell(&a->size, a->host->engine, "containers", container);
 }
 
 /* Whether every client that the start waits for has its stream. */
@@ -256,8 +256,8 @@ on_client_frame(const struct fl_frame *f, void *arg)
 			engine_forget(a->host->engine, &call, "/containers/%s/kill?signal=%u", container, f->value);
 		break;
 	case FL_FRAME_RESIZE:
-		a->rows = f->rows;
-		a->cols = f->cols;
+		a->size.rows = f->rows;
+		a->size.cols = f->cols;
 		if (!a->job_over)
 			send_size(a);
 		break;
@@ -293,6 +293,7 @@ attach_free(struct attach *a)
 	LIST_REMOVE(a, link);
 	if (a->timer != NULL)
 		event_free(a->timer);
+	winsize_release(&a->size);
 	stream_free(a->stream);
 	client_free(a->client);
 	free(a->job_id);
@@ -491,8 +492,8 @@ attach_start(struct host *h, const struct attach_request *request, struct fl_htt
 	a->host = h;
 	a->job_id = fl_xstrdup(request->job_id);
 	a->flags = request->flags;
-	a->rows = request->rows;
-	a->cols = request->cols;
+	a->size.rows = request->rows;
+	a->size.cols = request->cols;
 	a->timestamps = request->timestamps;
 	a->tail = request->tail;
 	a->since = fl_xstrdup_null(request->since);

@@ -19,6 +19,7 @@
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
 #include "stream.h"
+#include "winsize.h"
 
 #define OPEN_TIMEOUT_MS 30000
 /* The engine may know of the end of the streams before it knows of the process's: asked again so often, and so many times. */
@@ -44,7 +45,7 @@ struct exec {
 	char *wrapper;		   /* the image's program; NULL: none */
 	char *tag;
 	bool tty, attached, ended;
-	uint16_t rows, cols;
+	struct winsize_teller size;
 	int tries;
 	struct client *client;
 	struct stream *stream;
@@ -117,6 +118,7 @@ exec_free(struct exec *x)
 		fl_http_call_cancel(x->call);
 	if (x->timer != NULL)
 		event_free(x->timer);
+	winsize_release(&x->size);
 	stream_free(x->stream);
 	client_free(x->client);
 	LIST_REMOVE(x, link);
@@ -204,10 +206,8 @@ ask_status(struct exec *x)
 static void
 send_size(struct exec *x)
 {
-	static const struct engine_call call = { .method = "POST" };
-
-	if (x->attached && x->tty && x->rows > 0 && x->cols > 0)
-		engine_forget(x->host->engine, &call, "/exec/%s/resize?h=%d&w=%d", x->id, x->rows, x->cols);
+	if (x->attached && x->tty)
+		winsize_tell(&x->size, x->host->engine, "exec", x->id);
 }
 
 static void
@@ -272,8 +272,8 @@ on_client_frame(const struct fl_frame *f, void *arg)
 			send_signal(x, f->value, false);
 		break;
 	case FL_FRAME_RESIZE:
-		x->rows = f->rows;
-		x->cols = f->cols;
+		x->size.rows = f->rows;
+		x->size.cols = f->cols;
 		send_size(x);
 		break;
 	case FL_FRAME_EXIT:
@@ -410,8 +410,8 @@ exec_start(struct job *j, const struct exec_request *request, struct fl_http_req
 	x->env = fl_json_dup(request->env);
 	x->tag = fl_random_hex(TAG_BYTES);
 	x->tty = request->tty;
-	x->rows = request->rows;
-	x->cols = request->cols;
+	x->size.rows = request->rows;
+	x->size.cols = request->cols;
 	x->timer = event_new(x->host->base, -1, 0, on_pause_over, x);
 	LIST_INSERT_HEAD(&x->host->execs, x, link);
 	fl_log_info("a command is run in a job", fl_str("job", job_id(j)), fl_str("cmd", fl_json_str(fl_json_at(x->cmd, 0), "")));
