@@ -31,7 +31,7 @@ struct attached {
 	struct event_base *base;
 	struct fl_attach *attach;
 	struct event *input, *signals[fl_nitems(signals)], *kill;
-	bool tty, output_closed;
+	bool tty, open, output_closed;
 	int status; /* of the job; -1: not ended */
 	struct fl_err err;
 };
@@ -79,26 +79,38 @@ on_kill(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	fl_attach_signal(a->attach, SIGKILL);
 }
 
-/* A signal asks the job to end; if it has not, it is killed. */
+/* A signal asks the job to end; if it has not, it is killed. One that does not run for us yet goes with our connection. */
 static void
 ask_to_end(struct attached *a, uint32_t sig)
 {
 	struct timeval tv = { KILL_AFTER_S, 0 };
 
+	if (!a->open) {
+		a->status = 128 + (int)sig;
+		attached_end(a);
+		return;
+	}
 	fl_attach_signal(a->attach, sig);
 	if (!evtimer_pending(a->kill, NULL))
 		evtimer_add(a->kill, &tv);
 }
 
 static void
+send_size(struct attached *a)
+{
+	uint16_t rows, cols;
+
+	terminal_size(&rows, &cols);
+	fl_attach_resize(a->attach, rows, cols);
+}
+
+static void
 on_signal(evutil_socket_t sig, FL_UNUSED short what, void *arg)
 {
 	struct attached *a = arg;
-	uint16_t rows, cols;
 
 	if (sig == SIGWINCH) {
-		terminal_size(&rows, &cols);
-		fl_attach_resize(a->attach, rows, cols);
+		send_size(a);
 		return;
 	}
 	if (sig == SIGUSR1 || sig == SIGUSR2)
@@ -112,8 +124,11 @@ on_open(FL_UNUSED struct fl_attach *attach, void *arg)
 {
 	struct attached *a = arg;
 
-	if (a->tty)
+	a->open = true;
+	if (a->tty) {
 		terminal_raw();
+		send_size(a); /* it may have changed since we asked */
+	}
 	event_add(a->input, NULL);
 }
 

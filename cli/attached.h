@@ -27,8 +27,8 @@ bool attached_add_env(struct attached_command *c, const char *word);
 void attached_write(struct fl_jsonw *w, const struct attached_command *c);
 /*
  * POST body to path of the cluster's controller, and be the command that comes of it until it has ended. SIGINT, SIGTERM, SIGQUIT,
- * SIGHUP, SIGUSR1 and SIGUSR2 are sent on, after the first four SIGKILL ten seconds later. Returns the command's exit
- * status, or CLI_EXIT_FAILED, said.
+ * SIGHUP, SIGUSR1 and SIGUSR2 are sent on, after the first four SIGKILL ten seconds later; before it has begun they end us. Returns
+ * the command's exit status, 128 + the signal that ended us, or CLI_EXIT_FAILED, said.
  */
 int attached_run(struct cli *cli, const char *path, const char *body, bool tty);
 

@@ -2,7 +2,8 @@
 """A person at a terminal: `terminal.py COMMAND...`, with a script on standard input, a line each.
 
 size ROWS COLUMNS sets the terminal's size; expect TEXT waits until it was printed; type TEXT and a return key; key NUMBER sends one
-byte. At its end the command is waited for. Prints all that it printed, then "status N". Nothing is waited for longer than LIMIT_S.
+byte; await FILE waits until it exists; make FILE. At its end the command is waited for. Prints all that it printed, then "status N".
+Nothing is waited for longer than LIMIT_S.
 """
 
 import fcntl
@@ -46,6 +47,14 @@ def expect(fd, text):
     read = at + len(text)
 
 
+def wait_for(path):
+    until = time.monotonic() + LIMIT_S
+    while not os.path.exists(path):
+        if time.monotonic() > until:
+            sys.exit(f"no file {path}")
+        time.sleep(0.02)
+
+
 pid, terminal = pty.fork()
 if pid == 0:
     os.environ["TERM"] = "xterm"
@@ -61,6 +70,10 @@ for line in sys.stdin:
         os.write(terminal, rest.encode() + b"\r")
     elif word == "key":
         os.write(terminal, bytes([int(rest)]))
+    elif word == "await":
+        wait_for(rest)
+    elif word == "make":
+        open(rest, "w").close()
 while more(terminal, ends):
     pass
 _, status = os.waitpid(pid, 0)

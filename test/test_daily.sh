@@ -218,6 +218,38 @@ unlike "Ctrl-C interrupts what runs there" "$out" notreached
 # ---- run -------------------------------------------------------------------------------------
 
 like "so it is for run" "$(at_terminal flynn run sh)" '^status 5$'
+
+# held NAME COMMAND...: with flynn's second connection, which is that of run, held back until $TMP/NAME.go is there. (To the relay
+# it is the third: the first is that of listens.)
+held() {
+	local name=$1 port
+
+	shift
+	port=$(free_port)
+	start_daemon "$name" "$ROOT/test/hold.py" "$port" 443 3 "$TMP/$name.asked" "$TMP/$name.go"
+	wait_until 5 "the relay" listens "$port"
+	sed "s|^  URL = .*|  URL = \"https://localhost:$port\"|" "$FLYNNRC" >"$TMP/$name.rc"
+	FLYNNRC=$TMP/$name.rc "$@"
+}
+# shellcheck disable=SC2016 # the job's shell expands it
+resized() {
+	"$ROOT/test/terminal.py" flynn run sh -c 'for i in $(seq 50); do [ "$(stty size)" != "33 44" ] || exit 6; sleep 0.1; done' <<-EOF
+		size 24 80
+		await $TMP/resized.asked
+		size 33 44
+		make $TMP/resized.go
+	EOF
+}
+like "a size that changes before it begins is its size" "$(held resized resized)" '^status 6$'
+interrupted() {
+	start_daemon run flynn run sleep 100
+	wait_until 10 "the connection" test -e "$TMP/interrupted.asked"
+	# shellcheck disable=SC2154 # start_daemon sets it
+	kill -INT "$run_pid"
+	wait "$run_pid"
+}
+held interrupted interrupted
+is "one that has not begun is interrupted at once" $? 130
 limit='cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes'
 is "run -s limits its memory" "$(flynn run -s 64MB sh -c "$limit" </dev/null)" 67108864
 is "--size in the words of limit, too" "$(flynn run --size memory=128MB sh -c "$limit" </dev/null)" 134217728
