@@ -14,7 +14,6 @@ struct fl_discoverd;
 struct fl_err;
 struct fl_host_events;
 struct fl_http_client;
-struct fl_json;
 struct fl_map;
 struct claim;
 struct hosts_wait;

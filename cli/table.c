@@ -108,8 +108,9 @@ print_coloured(const char *text, const char *colour)
 		fputs(text, stdout);
 }
 
-void
-table_print_state(const char *state, int width)
+/* Padded to width, in the colour that lists give it. */
+static void
+print_state(const char *state, int width)
 {
 	print_coloured(state, table_colours() ? colour_of(state) : NULL);
 	printf("%*s", width > (int)strlen(state) ? width - (int)strlen(state) : 0, "");
@@ -119,7 +120,7 @@ void
 table_print_job(const char *type, const char *state, const char *job_id, FL_UNUSED void *arg)
 {
 	printf("%-10s ", type);
-	table_print_state(state, 9);
+	print_state(state, 9);
 	printf(" %s\n", job_id);
 	fflush(stdout);
 }

@@ -16,9 +16,6 @@ void table_row(struct table *t, ...);
 /* On standard output: two spaces between columns, none behind the last. Frees the table. */
 void table_print(struct table *t);
 
-/* A job's state on standard output, padded to width, in the colour that lists give it. */
-void table_print_state(const char *state, int width);
-
 /* A line that a job has another state, on standard output at once: what rollouts call back with (libflynn/rollout.h). */
 void table_print_job(const char *type, const char *state, const char *job_id, void *arg);
 

@@ -24,12 +24,6 @@ deploy_strategy_parse(const char *name, enum deploy_strategy *strategy)
 	return -1;
 }
 
-const char *
-deploy_strategy_name(enum deploy_strategy strategy)
-{
-	return names[strategy];
-}
-
 static int
 at_least_0(int n)
 {

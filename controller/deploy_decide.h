@@ -44,6 +44,5 @@ void deploy_explain_wait(const struct deploy_type *types, size_t n, struct fl_bu
 
 /* "one-by-one", ...; -1 when it is none. */
 int deploy_strategy_parse(const char *name, enum deploy_strategy *strategy);
-const char *deploy_strategy_name(enum deploy_strategy strategy);
 
 #endif

@@ -139,10 +139,12 @@ a_wait_is_told(FL_UNUSED void **state)
 static void
 strategies_have_names(FL_UNUSED void **state)
 {
+	static const char *const names[] = { "one-by-one", "in-batches", "all-at-once", "one-down-one-up" };
 	enum deploy_strategy s;
 
-	for (int i = 0; i < DEPLOY_STRATEGY_MAX; i++) {
-		assert_int_equal(deploy_strategy_parse(deploy_strategy_name((enum deploy_strategy)i), &s), 0);
+	assert_int_equal(fl_nitems(names), DEPLOY_STRATEGY_MAX);
+	for (size_t i = 0; i < fl_nitems(names); i++) {
+		assert_int_equal(deploy_strategy_parse(names[i], &s), 0);
 		assert_int_equal(s, i);
 	}
 	assert_int_equal(deploy_strategy_parse("blue-green", &s), -1);

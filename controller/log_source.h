@@ -16,7 +16,6 @@
 #define LOG_SOURCE_STREAMS 2 /* stdout and stderr */
 
 struct controller;
-struct fl_attach;
 struct log_source;
 
 /* Where the lines come from. */

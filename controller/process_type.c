@@ -18,7 +18,6 @@
 #define NAME_MAX_BYTES 64
 #define PATH_MAX_BYTES 64
 #define CHECK_TIMEOUT_MAX_S 3600
-#define CHECK_PATH_MAX_BYTES 1024
 
 /* A name becomes part of file, service and volume names. */
 static int

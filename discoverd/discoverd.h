@@ -8,7 +8,6 @@
 
 struct dns;
 struct event_base;
-struct fl_buf;
 struct fl_err;
 struct fl_http;
 struct registry;

@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fl_buf;
 struct fl_err;
 struct fl_json;
 struct fl_jsonw;

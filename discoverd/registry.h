@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct fl_map;
 struct instance;
 struct registry;
 struct watch;

@@ -23,7 +23,6 @@
 
 struct instance;
 struct roster;
-struct roster_record;
 
 #define SESSION_TTL_S 10
 #define ROSTER_SWEEP_MS 5000

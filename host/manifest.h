@@ -11,7 +11,6 @@
 
 struct fl_err;
 struct fl_job;
-struct fl_json;
 struct host;
 struct manifest;
 struct template_data;

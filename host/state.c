@@ -25,7 +25,7 @@ struct state {
 	struct host *host;
 	char *path;
 	struct event *save;
-	bool dirty, was_there, failed;
+	bool dirty, failed;
 };
 
 /* ---- reading ---- */
@@ -114,7 +114,6 @@ state_load(struct host *h, struct fl_err *err)
 		s = NULL;
 		goto out;
 	}
-	s->was_there = true;
 	if (read_whole(s->path, &text, err) == -1)
 		goto out;
 	if ((v = fl_json_parse(text.data, text.len, err)) == NULL || load(h, v, err) == -1) {
@@ -128,12 +127,6 @@ out:
 	fl_buf_release(&text);
 	state_free(s);
 	return loaded;
-}
-
-bool
-state_was_there(const struct state *s)
-{
-	return s->was_there;
 }
 
 /* ---- writing ---- */

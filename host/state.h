@@ -22,7 +22,5 @@ void state_free(struct state *s);
 void state_touch(struct state *s);
 /* Write now what is not written yet. */
 int state_flush(struct state *s, struct fl_err *err);
-/* Whether there was a file. */
-bool state_was_there(const struct state *s);
 
 #endif

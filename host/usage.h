@@ -14,7 +14,6 @@
 struct fl_err;
 struct fl_http_req;
 struct fl_json;
-struct fl_jsonw;
 struct host;
 
 /* One reading of a job; { 0 } is none. */

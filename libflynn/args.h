@@ -3,7 +3,7 @@
  *
  * Flags are written -name value, -name=value or with two dashes. -h prints usage and
  * -version the version; both exit 0. A bad flag is an error sentence; the caller
- * exits 2 (see fl_daemon_main's users). Secrets come from the environment only: give
+ * exits 2. Secrets come from the environment only: give
  * them a NULL flag name.
  */
 #ifndef FL_ARGS_H

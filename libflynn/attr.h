@@ -6,7 +6,6 @@
 
 #define FL_UNUSED __attribute__((unused))
 #define FL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define FL_MUSTCHECK __attribute__((warn_unused_result))
 #define FL_NORETURN __attribute__((noreturn))
 
 #define fl_nitems(array) (sizeof(array) / sizeof((array)[0]))

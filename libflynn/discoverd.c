@@ -81,8 +81,3 @@ fl_discoverd_abandon(struct fl_discoverd *d)
 	fl_discoverd_free(d);
 }
 
-struct fl_http_client *
-fl_discoverd_http(struct fl_discoverd *d)
-{
-	return d->http;
-}

@@ -36,8 +36,6 @@ struct fl_discoverd *fl_discoverd_new(struct event_base *base, const char *addr,
 void fl_discoverd_free(struct fl_discoverd *d);
 /* As free, without goodbye: for who ends and comes back, and whose instances live on. They stay until their TTL. */
 void fl_discoverd_abandon(struct fl_discoverd *d);
-/* Its HTTP client, for callers that want one with the cluster key. */
-struct fl_http_client *fl_discoverd_http(struct fl_discoverd *d);
 
 /*
  * Follow a service, existing or not. on_change (may be NULL) is called after each change once the first full picture
@@ -55,7 +53,6 @@ struct fl_discoverd_service *fl_discoverd_watch_shared(struct fl_discoverd *d, c
 /* Before any watch: follow all services by one stream. For who follows many of them. */
 void fl_discoverd_share(struct fl_discoverd *d);
 void fl_discoverd_unwatch(struct fl_discoverd_service *s);
-const char *fl_discoverd_service_name(const struct fl_discoverd_service *s);
 /* Whether a first full picture has come. */
 bool fl_discoverd_service_known(const struct fl_discoverd_service *s);
 /* By age, oldest (the leader) first; borrowed until the loop runs again. */

@@ -131,12 +131,6 @@ fl_discoverd_unwatch(struct fl_discoverd_service *s)
 	free(s);
 }
 
-const char *
-fl_discoverd_service_name(const struct fl_discoverd_service *s)
-{
-	return s->name;
-}
-
 bool
 fl_discoverd_service_known(const struct fl_discoverd_service *s)
 {

@@ -77,9 +77,8 @@ void etcd_next_url(struct fl_etcd *e);
 int64_t etcd_int(const struct fl_json *v);
 /* What etcd's error body means; message is "" when it has none. */
 void etcd_err(int status, const char *message, struct fl_err *err);
-/* Members "key" and "range_end" that select one key, or all with a prefix. */
+/* Members "key" and "range_end" that select all keys with a prefix. */
 struct fl_jsonw;
-void etcd_write_key(struct fl_jsonw *w, const char *key);
 void etcd_write_prefix(struct fl_jsonw *w, const char *prefix);
 /* A decoded key-value; its strings are the caller's to free. */
 int etcd_read_kv(const struct fl_json *v, struct fl_etcd_kv *kv, struct fl_err *err);

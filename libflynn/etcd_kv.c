@@ -46,8 +46,8 @@ write_bytes(struct fl_jsonw *w, const char *name, const void *data, size_t len)
 	free(text);
 }
 
-void
-etcd_write_key(struct fl_jsonw *w, const char *key)
+static void
+write_key(struct fl_jsonw *w, const char *key)
 {
 	write_bytes(w, "key", key, strlen(key));
 }
@@ -159,7 +159,7 @@ on_put(const struct fl_json *json, const struct fl_err *err, void *arg)
 static void
 write_put(struct fl_jsonw *w, const char *key, const char *value, int64_t lease)
 {
-	etcd_write_key(w, key);
+	write_key(w, key);
 	write_bytes(w, "value", value, strlen(value));
 	if (lease != 0)
 		fl_jsonw_int(w, "lease", lease);
@@ -172,7 +172,7 @@ write_compare(struct fl_jsonw *w, const char *key, int64_t mod_rev)
 	fl_jsonw_open(w, NULL, '{');
 	fl_jsonw_str(w, "result", "EQUAL");
 	fl_jsonw_str(w, "target", "MOD");
-	etcd_write_key(w, key);
+	write_key(w, key);
 	fl_jsonw_int(w, "mod_revision", mod_rev); /* 0 for a key that is not there */
 	fl_jsonw_close(w, '}');
 	fl_jsonw_close(w, ']');
@@ -239,7 +239,7 @@ fl_etcd_delete(struct fl_etcd *e, const char *key, fl_etcd_cb cb, void *arg)
 
 	r->conditional = true;
 	fl_jsonw_open(&w, NULL, '{');
-	etcd_write_key(&w, key);
+	write_key(&w, key);
 	fl_jsonw_close(&w, '}');
 	etcd_op_start(e, "/v3/kv/deleterange", &b, false, on_deleted, request_free, r);
 }
@@ -255,7 +255,7 @@ fl_etcd_delete_at(struct fl_etcd *e, const char *key, int64_t expected_mod_rev, 
 	fl_jsonw_open(&w, NULL, '{');
 	write_compare(&w, key, expected_mod_rev);
 	open_success(&w, "request_delete_range");
-	etcd_write_key(&w, key);
+	write_key(&w, key);
 	close_success(&w);
 	fl_jsonw_close(&w, '}');
 	etcd_op_start(e, "/v3/kv/txn", &b, false, on_put, request_free, r);

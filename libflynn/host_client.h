@@ -13,7 +13,6 @@ struct fl_err;
 struct fl_http_client;
 struct fl_job;
 struct fl_json;
-struct fl_sse_client;
 
 #define FL_HOST_PORT 1113
 

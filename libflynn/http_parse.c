@@ -567,12 +567,6 @@ fl_span_eq(struct fl_span s, const char *text)
 	return strlen(text) == s.len && memcmp(s.p, text, s.len) == 0;
 }
 
-char *
-fl_span_dup(struct fl_span s)
-{
-	return fl_xstrndup(s.p, s.len);
-}
-
 const struct fl_http_header *
 fl_http_head_find(const struct fl_http_head *head, const char *name)
 {

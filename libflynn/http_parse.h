@@ -64,8 +64,6 @@ const struct fl_http_header *fl_http_head_find(const struct fl_http_head *head, 
 bool fl_http_head_has_token(const struct fl_http_head *head, const char *name, const char *token);
 bool fl_span_ieq(struct fl_span s, const char *text);
 bool fl_span_eq(struct fl_span s, const char *text);
-/* A copy as a C string; the caller frees. */
-char *fl_span_dup(struct fl_span s);
 
 /*
  * Chunked decoding: a small machine that is fed bytes and points at the data in them. Refuses extensions

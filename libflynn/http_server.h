@@ -18,7 +18,6 @@
 #include "attr.h"
 
 struct bufferevent;
-struct evbuffer;
 struct event_base;
 struct fl_buf;
 struct fl_err;
@@ -82,9 +81,7 @@ const char *fl_http_param(const struct fl_http_req *req, const char *name);  /* 
 const char *fl_http_query(struct fl_http_req *req, const char *name);	     /* NULL: not given */
 const char *fl_http_header(const struct fl_http_req *req, const char *name); /* NULL: not given */
 const char *fl_http_peer(const struct fl_http_req *req);		     /* the client's IP address */
-const char *fl_http_id(const struct fl_http_req *req);			     /* request id */
 bool fl_http_accepts(const struct fl_http_req *req, const char *media_type); /* Accept contains it */
-struct event_base *fl_http_base(const struct fl_http_req *req);
 /* The whole body (not for STREAM_BODY). */
 const char *fl_http_body(const struct fl_http_req *req, size_t *len);
 /* The body as JSON, parsed once and owned by the request; NULL with INVALID ("the body is not valid JSON: ..."). */
@@ -101,7 +98,6 @@ void fl_http_on_close(struct fl_http_req *req, void (*cb)(struct fl_http_req *re
 void fl_http_body_read(struct fl_http_req *req,
     void (*on_data)(struct fl_http_req *req, const char *data, size_t len, void *arg),
     void (*on_end)(struct fl_http_req *req, const struct fl_err *err, void *arg), void *arg);
-void fl_http_body_pause(struct fl_http_req *req, bool paused);
 /* -1: not known (chunked). */
 int64_t fl_http_body_length(const struct fl_http_req *req);
 

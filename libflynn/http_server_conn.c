@@ -190,7 +190,7 @@ stream_body(struct http_conn *c)
 	size_t used = 0;
 	int rc;
 
-	if (req->on_end == NULL || req->body_paused) {
+	if (req->on_end == NULL) {
 		set_deadline(c, 0);
 		return false;
 	}

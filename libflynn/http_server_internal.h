@@ -92,7 +92,7 @@ struct http_conn {
 	struct event timer;	 /* the deadline of the state */
 	enum http_conn_state state;
 	bool head_begun; /* its deadline runs */
-	bool processing; /* http_conn_process() is on the stack */
+	bool processing; /* process() is on the stack */
 	bool reading;	 /* else the input is full */
 	bool eof;	 /* the client sends no more */
 	bool close;	 /* after this answer */
@@ -142,7 +142,6 @@ struct fl_http_req {
 	void (*on_data)(struct fl_http_req *req, const char *data, size_t len, void *arg);
 	void (*on_end)(struct fl_http_req *req, const struct fl_err *err, void *arg);
 	void *body_arg;
-	bool body_paused;
 	struct event *late; /* tells who asks for a body that the client has gone */
 
 	enum http_answer answer;
@@ -198,7 +197,6 @@ void http_req_end_body(struct fl_http_req *req, const struct fl_err *err);
 bool http_req_match(struct fl_http_req *req, const char *pattern);
 
 /* http_server_reply.c */
-const char *http_reason(int status);
 /* The connection is dying: tell the owner of its request. */
 void http_req_abandon(struct fl_http_req *req);
 /* ":" to an event stream. */

@@ -59,8 +59,8 @@ static const struct {
 	{ 507, "Insufficient Storage" },
 };
 
-const char *
-http_reason(int status)
+static const char *
+reason_of(int status)
 {
 	for (size_t i = 0; i < fl_nitems(reasons); i++)
 		if (reasons[i].status == status)
@@ -104,7 +104,7 @@ send_head(struct fl_http_req *req, int status, const char *content_type, int64_t
 	if (length == -1 && req->http_1_0)
 		req->keep_alive = false;
 	http_conn_settle(req->conn);
-	fl_buf_addf(&b, "HTTP/1.1 %d %s\r\nX-Request-Id: %s\r\n", status, http_reason(status), req->id);
+	fl_buf_addf(&b, "HTTP/1.1 %d %s\r\nX-Request-Id: %s\r\n", status, reason_of(status), req->id);
 	add_date(&b);
 	if (content_type != NULL)
 		fl_buf_addf(&b, "Content-Type: %s\r\n", content_type);

@@ -257,12 +257,6 @@ fl_http_peer(const struct fl_http_req *req)
 	return req->peer;
 }
 
-const char *
-fl_http_id(const struct fl_http_req *req)
-{
-	return req->id;
-}
-
 bool
 fl_http_accepts(const struct fl_http_req *req, const char *media_type)
 {
@@ -271,12 +265,6 @@ fl_http_accepts(const struct fl_http_req *req, const char *media_type)
 		    strcasestr(req->headers[i].value, media_type) != NULL)
 			return true;
 	return false;
-}
-
-struct event_base *
-fl_http_base(const struct fl_http_req *req)
-{
-	return req->base;
 }
 
 const char *
@@ -339,14 +327,6 @@ fl_http_body_read(struct fl_http_req *req,
 	}
 	http_conn_invite_body(req->conn);
 	http_conn_resume(req->conn);
-}
-
-void
-fl_http_body_pause(struct fl_http_req *req, bool paused)
-{
-	req->body_paused = paused;
-	if (!paused && req->conn != NULL)
-		http_conn_resume(req->conn);
 }
 
 int64_t

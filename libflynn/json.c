@@ -32,11 +32,13 @@ struct builder {
 	struct fl_err *err;
 };
 
+static void release(struct fl_json *v);
+
 static void
 members_free(struct fl_json_members *m)
 {
 	for (size_t i = 0; i < m->n; i++)
-		fl_json_release(&m->items[i]);
+		release(&m->items[i]);
 	for (size_t i = 0; i < m->n_keys; i++)
 		free(m->keys[i]);
 	free(m->items);
@@ -45,8 +47,9 @@ members_free(struct fl_json_members *m)
 	free(m);
 }
 
-void
-fl_json_release(struct fl_json *v)
+/* Free what v holds, not v. */
+static void
+release(struct fl_json *v)
 {
 	if (v->type == FL_JSON_STRING || (v->type == FL_JSON_NUMBER && !v->is_int))
 		free(v->str);
@@ -59,7 +62,7 @@ fl_json_free(struct fl_json *root)
 {
 	if (root == NULL)
 		return;
-	fl_json_release(root);
+	release(root);
 	free(root);
 }
 
@@ -411,7 +414,7 @@ builder_release(struct builder *b)
 {
 	while (b->depth > 0)
 		members_free(b->open[--b->depth]);
-	fl_json_release(&b->root);
+	release(&b->root);
 }
 
 struct fl_json *

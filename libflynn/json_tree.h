@@ -29,7 +29,4 @@ struct fl_json_members {
 	uint32_t *index; /* positions sorted by key; NULL in small objects */
 };
 
-/* Free what v holds, not v. */
-void fl_json_release(struct fl_json *v);
-
 #endif

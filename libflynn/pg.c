@@ -19,6 +19,8 @@
 #define MIN_RETRY_MS 100
 #define MAX_RETRY_MS 1000
 
+static void dispatch(struct fl_pg *pg);
+
 void
 pg_request_free(struct pg_request *r)
 {
@@ -139,7 +141,7 @@ on_result(const PGresult *res, const struct fl_err *err, void *arg)
 			pg_tx_lost(slot->tx, err);
 	}
 	if (request_end(r, res, err))
-		pg_dispatch(pg);
+		dispatch(pg);
 }
 
 void
@@ -161,7 +163,7 @@ on_ready(void *arg)
 		fl_log_info("postgres is there");
 	pg->last = (struct fl_err){ 0 };
 	fl_retry_reset(&pg->retry);
-	pg_dispatch(pg);
+	dispatch(pg);
 }
 
 static void
@@ -187,7 +189,7 @@ on_lost(const struct fl_err *err, void *arg)
 	if (!slot->ready)
 		back_off(pg, err);
 	slot_free(slot);
-	pg_dispatch(pg);
+	dispatch(pg);
 }
 
 static void
@@ -250,8 +252,9 @@ set_deadline(struct fl_pg *pg)
 	evtimer_add(pg->deadline, &tv);
 }
 
-void
-pg_dispatch(struct fl_pg *pg)
+/* Give connections to those that wait. */
+static void
+dispatch(struct fl_pg *pg)
 {
 	struct pg_slot *slot;
 
@@ -292,7 +295,7 @@ on_retry(void *arg)
 	struct fl_pg *pg = arg;
 
 	pg->backing_off = false;
-	pg_dispatch(pg);
+	dispatch(pg);
 }
 
 struct fl_pg *
@@ -355,7 +358,7 @@ pg_request_wait(struct pg_request *r)
 	r->deadline_ms = fl_clock_ms() + pg->opts.wait_ms;
 	TAILQ_INSERT_TAIL(&pg->waiting, r, link);
 	pg->n_waiting++;
-	pg_dispatch(pg);
+	dispatch(pg);
 }
 
 void

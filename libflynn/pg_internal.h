@@ -107,8 +107,6 @@ void pg_request_wait(struct pg_request *r);
 void pg_request_fail(struct pg_request *r, const struct fl_err *err);
 /* Send it. */
 void pg_slot_run(struct pg_slot *slot, struct pg_request *r);
-/* Give connections to those that wait. */
-void pg_dispatch(struct fl_pg *pg);
 
 /* pg_tx.c */
 /* The transaction got its connection, or will not get one. */

@@ -14,7 +14,6 @@
 
 struct acme;
 struct event_base;
-struct fl_buf;
 struct fl_err;
 struct fl_etcd;
 struct plane;

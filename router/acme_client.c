@@ -49,7 +49,6 @@ struct acme_client {
 	char *account;				   /* its URL, the "kid"; NULL: not known */
 	TAILQ_HEAD(, acme_call) calls;
 	struct event *next; /* the queue is looked at from the loop */
-	uint64_t n_requests;
 };
 
 static void
@@ -262,7 +261,6 @@ send_request(struct acme_client *c, enum doing doing, const char *method, const 
 	};
 
 	c->doing = doing;
-	c->n_requests++;
 	c->under_way = fl_http_client_start(c->http, &opts, on_answer, c);
 }
 
@@ -450,8 +448,3 @@ acme_client_key(const struct acme_client *c)
 	return c->key;
 }
 
-uint64_t
-acme_client_requests(const struct acme_client *c)
-{
-	return c->n_requests;
-}

@@ -50,7 +50,4 @@ typedef void (*acme_call_cb)(const struct acme_reply *reply, const struct fl_err
 struct acme_call *acme_client_post(struct acme_client *c, const char *url, const char *payload, acme_call_cb cb, void *arg);
 void acme_call_cancel(struct acme_call *call);
 
-/* Requests sent to the server so far, of any kind. */
-uint64_t acme_client_requests(const struct acme_client *c);
-
 #endif

@@ -15,12 +15,6 @@ static const char *const state_names[ACME_STATES] = {
 	[ACME_FAILED] = "failed",
 };
 
-const char *
-acme_state_name(enum acme_state state)
-{
-	return state_names[state];
-}
-
 void
 acme_status_write(const struct acme_status *s, struct fl_buf *b)
 {

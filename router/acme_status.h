@@ -9,7 +9,6 @@
 #include "router/acme_decide.h"
 
 struct fl_buf;
-struct fl_json;
 
 struct acme_status {
 	enum acme_state state;
@@ -18,8 +17,6 @@ struct acme_status {
 	char error[512]; /* of the last one that failed; "": none */
 };
 
-/* "waiting", "ordering", "valid", "failed". */
-const char *acme_state_name(enum acme_state state);
 /* {"state","failures","next_try","error"}, appended. */
 void acme_status_write(const struct acme_status *s, struct fl_buf *b);
 /* -1: it is none. */

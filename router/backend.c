@@ -108,8 +108,8 @@ set_addr(struct backend *b, const char *host, int port)
 	return -1;
 }
 
-int
-backend_parse_addr(struct backend *b, const char *text, struct fl_err *err)
+static int
+parse_addr(struct backend *b, const char *text, struct fl_err *err)
 {
 	char *host = NULL;
 	int port = 0, ret = -1;
@@ -136,7 +136,7 @@ backend_new(const struct service *s, const char *addr, struct fl_err *err)
 		abort();
 	memset(b, 0, size);
 	b->n_slots = s->n_slots;
-	if (backend_parse_addr(b, addr, err) == -1) {
+	if (parse_addr(b, addr, err) == -1) {
 		free(b);
 		return NULL;
 	}

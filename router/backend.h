@@ -121,7 +121,4 @@ void service_unhold(struct service *s, size_t worker);
 void backend_failed(struct backend *b, int64_t now_ms);
 void backend_works(struct backend *b);
 
-/* Parse "ip:port" or "[ip6]:port" into b's address and name. */
-int backend_parse_addr(struct backend *b, const char *text, struct fl_err *err);
-
 #endif

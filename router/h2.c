@@ -288,8 +288,8 @@ mem_free(void *p, FL_UNUSED void *arg)
 	free(p);
 }
 
-struct h2_pool *
-h2_pool_new(void)
+static struct h2_pool *
+pool_new(void)
 {
 	struct h2_pool *p = fl_xcalloc(1, sizeof(*p));
 
@@ -557,7 +557,7 @@ h2_begin(struct client *c, const char *data, size_t len)
 	struct h2 *h2 = fl_xcalloc(1, sizeof(*h2));
 
 	if (w->h2 == NULL)
-		w->h2 = h2_pool_new();
+		w->h2 = pool_new();
 	h2->c = c;
 	h2->w = w;
 	h2->frames.since_ms = h2->bytes.since_ms = h2->resets.since_ms = w->now_ms;

@@ -22,9 +22,7 @@ struct h2;
 struct h2_pool;
 struct worker;
 
-/* What the connections of one worker share. */
-struct h2_pool *h2_pool_new(void);
-/* After the last connection has gone; NULL is fine. */
+/* What the connections of one worker share: after the last has gone; NULL is fine. */
 void h2_pool_free(struct h2_pool *pool);
 
 /* The first bytes of a plain connection: 1 is HTTP/2's preface (RFC 9113 3.4), 0 may become it, -1 is not. */

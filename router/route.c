@@ -22,12 +22,6 @@
 
 static const char *const type_names[] = { [ROUTE_HTTP] = "http", [ROUTE_TCP] = "tcp" };
 
-const char *
-route_type_name(enum route_type type)
-{
-	return type_names[type];
-}
-
 static void
 set_id(struct route *r, const char *text)
 {

@@ -51,7 +51,6 @@ void route_write_status(const struct route *r, struct fl_buf *b, const char *aut
 /* Choose the port of a TCP route; sets the id. */
 void route_set_port(struct route *r, int port);
 /* The type's name, "http" or "tcp". */
-const char *route_type_name(enum route_type type);
 /* "www.example.com" or ":2222": what workers look up, beside the path. The caller frees. */
 char *route_key(const struct route *r);
 /* Replace both times: created_at may be NULL for "now". */

@@ -13,7 +13,6 @@
 struct event_base;
 struct fl_discoverd;
 struct fl_etcd;
-struct fl_map;
 struct plane;
 struct route;
 struct sockets;

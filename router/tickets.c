@@ -60,8 +60,8 @@ struct tickets {
 
 /* ---- policy ---------------------------------------------------------------------------------- */
 
-void
-ticket_keys_remove(struct ticket_keys *k, struct ticket_key *key)
+static void
+remove_key(struct ticket_keys *k, struct ticket_key *key)
 {
 	*key = k->items[--k->n];
 	explicit_bzero(&k->items[k->n], sizeof(k->items[k->n]));
@@ -72,7 +72,7 @@ ticket_keys_expire(struct ticket_keys *k, int64_t now)
 {
 	for (size_t i = k->n; i > 0; i--)
 		if (k->items[i - 1].epoch < now - OPENS_LATER || k->items[i - 1].epoch > now + AHEAD_MAX)
-			ticket_keys_remove(k, &k->items[i - 1]);
+			remove_key(k, &k->items[i - 1]);
 }
 
 static struct ticket_key *
@@ -374,7 +374,7 @@ on_delete(const char *name, void *arg)
 
 	if (key == NULL)
 		return;
-	ticket_keys_remove(&t->keys, key);
+	remove_key(&t->keys, key);
 	publish(t);
 	tick_in_ms(t, fl_random_below(RETRY_MS));
 }

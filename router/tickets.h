@@ -21,7 +21,6 @@
 struct event_base;
 struct fl_etcd;
 struct plane;
-struct ticket_ring;
 struct tickets;
 
 #define TICKETS_PREFIX "/router-tls/tickets/"
@@ -52,7 +51,6 @@ const struct ticket_key *ticket_keys_sealer(const struct ticket_keys *k, int64_t
 struct ticket_key *ticket_keys_shared(struct ticket_keys *k, int64_t epoch);
 /* Take a key in, in place of the one of its kind and epoch. False: there is no room, or it is of no use in epoch now. */
 bool ticket_keys_add(struct ticket_keys *k, const struct ticket_key *key, int64_t now);
-void ticket_keys_remove(struct ticket_keys *k, struct ticket_key *key);
 /* The epoch of the next shared key to make in epoch now, or -1: all are there. */
 int64_t ticket_keys_missing(struct ticket_keys *k, int64_t now);
 /* Read a key's text of etcd; -1: it is none. */

@@ -4,7 +4,6 @@
 #ifndef SLUGBUILDER_SLUGBUILDER_H
 #define SLUGBUILDER_SLUGBUILDER_H
 
-struct fl_err;
 
 struct slugbuilder_config {
 	char *output;	     /* file for the slug, when there is no slug_put_url */

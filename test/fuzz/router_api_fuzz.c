@@ -80,7 +80,7 @@ out:
 static void
 check_query(struct fl_span target)
 {
-	char *text = fl_span_dup(target), *query = strchr(text, '?');
+	char *text = fl_xstrndup(target.p, target.len), *query = strchr(text, '?');
 	char *host = NULL, *status = NULL, *slow = NULL;
 	struct filter f = { 0 };
 	struct fl_err err = { 0 };
