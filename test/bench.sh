@@ -8,13 +8,7 @@ if [ -z "${TEST_NETNS:-}" ]; then
 	cd "$(dirname "$0")/.." || exit
 	./packages.sh build run test || exit
 	make --no-print-directory -s -j"$(nproc)" all || exit
-	test/engine.sh start >&2 || exit
-	eval "$(test/engine.sh env)"
-	docker/images.sh >&2 || exit
-	test/bench.sh
-	rc=$?
-	test/engine.sh stop
-	exit $rc
+	exec test/engine.sh with test/bench.sh
 fi
 . "$(dirname "$0")/lib_cluster.sh"
 # shellcheck source=test/lib_bench.sh
@@ -56,13 +50,9 @@ answering() {
 	[ "$(sort -u <<<"$seen" | grep -c Hello)" -ge "$1" ]
 }
 
-# The processes of the app's workers, as the machine sees them.
+# Their processes, as the machine sees them.
 worker_pids() {
-	local id
-
-	for id in $(docker ps -q --filter label=flynn.host); do
-		docker inspect -f '{{.State.Pid}} {{json .Config.Env}}' "$id"
-	done | awk '/SLUG_URL/ { print $1 }'
+	worker_containers | xargs -r docker inspect -f '{{.State.Pid}}'
 }
 
 workers() {
@@ -138,14 +128,7 @@ row --- --- ---
 bootstrap=$(rounds one_bootstrap) || exit 1
 row "bootstrap, images present, until its last line" "$(seconds <<<"$bootstrap")" "5 s"
 
-cluster_start
-_cleanups=()
-developer
-flynn key-add >/dev/null
-new_app procfile bench
-flynn create bench >/dev/null
-git push -q flynn master >"$TMP/push.log" 2>&1 || { cat "$TMP/push.log" >&2; die "the first push failed"; }
-flynn route-add-http bench.localhost >/dev/null
+bench_app
 wait_until 20 "the app to answer" answering 1 || die "the app does not answer"
 
 push=$(rounds one_push) || exit 1

@@ -4,13 +4,7 @@
 
 if [ -z "${TEST_NETNS:-}" ]; then
 	cd "$(dirname "$0")/.." || exit
-	test/engine.sh start >&2 || exit
-	eval "$(test/engine.sh env)"
-	docker/images.sh >&2 || exit
-	test/bench_deploy.sh
-	rc=$?
-	test/engine.sh stop
-	exit $rc
+	exec test/engine.sh with test/bench_deploy.sh
 fi
 # shellcheck source=test/lib_cluster.sh
 . "$(dirname "$0")/lib_cluster.sh"
@@ -18,10 +12,6 @@ fi
 . "$(dirname "$0")/lib_bench.sh"
 # A benchmark asserts nothing: no plan.
 _tests=-1
-
-api() {
-	curl -fsSk -u ":$KEY" "https://$DOMAIN$1"
-}
 
 # ms TIME: of RFC 3339, since 1970.
 ms() {
@@ -58,9 +48,7 @@ own_start() {
 }
 
 newest_worker() {
-	docker ps -q --filter label=flynn.host --no-trunc | while read -r id; do
-		! docker inspect -f '{{json .Config.Env}}' "$id" | grep -q SLUG_URL || { echo "$id"; break; }
-	done
+	worker_containers | head -n 1
 }
 
 # From the release's making to the end of its deployment, less what the app takes to listen.
@@ -69,8 +57,8 @@ one_push() {
 
 	git commit -q --allow-empty -m again
 	git push -q flynn master >"$TMP/push.log" 2>&1 || { cat "$TMP/push.log" >&2; return 1; }
-	deployment=$(api /apps/bench/deployments)
-	release=$(api "/releases/$(member new_release <<<"$deployment")")
+	deployment=$(api GET /apps/bench/deployments)
+	release=$(api GET "/releases/$(member new_release <<<"$deployment")")
 	echo $(($(ms "$(member finished_at <<<"$deployment")") - $(ms "$(member created_at <<<"$release")") - $(own_start "$(newest_worker)")))
 }
 
@@ -88,16 +76,9 @@ one_event() {
 	echo $(($(head -n 1 "$TMP/events") - $(ms "${log%% *}")))
 }
 
-cluster_start
-_cleanups=()
-developer
-flynn key-add >/dev/null
-new_app procfile bench
-flynn create bench >/dev/null
-git push -q flynn master >"$TMP/push.log" 2>&1 || { cat "$TMP/push.log" >&2; die "the first push failed"; }
+bench_app
 flynn env set WHICH=1 >/dev/null 2>&1 || die "no environment can be set"
 flynn env set WHICH=2 >/dev/null 2>&1
-flynn route-add-http bench.localhost >/dev/null
 wait_until 20 "the app to answer" serves 2 || die "the app does not answer"
 
 row "rollback of a small app, from the command to the first answer" "$(rounds one_rollback | seconds)" "2 s"

@@ -7,6 +7,7 @@
 #   engine.sh kill     SIGKILL to the engine alone
 #   engine.sh crash    SIGKILL to it and to all that it runs, as when the power goes
 #   engine.sh again    start it on what rest or crash left
+#   engine.sh with COMMAND...  start, the images made on it, COMMAND, stop; ends with its exit status
 #   engine.sh env      the variables by which it is reached, for a shell to eval
 #
 # It shares no address, port, socket or folder with an engine of this machine. The namespace has
@@ -158,9 +159,25 @@ again() {
 	engine start
 }
 
+# Whoever runs on it finds it by these.
+variables() {
+	printf 'export DOCKER_HOST=%s TEST_NETNS=%s TEST_ADDRESS=%s\n' "$DOCKER_HOST" "$netns" "$inside"
+}
+
+with() {
+	local rc=0
+
+	start >&2
+	eval "$(variables)"
+	{ "$here/../docker/images.sh" >&2 && "$@"; } || rc=$?
+	stop
+	return $rc
+}
+
 case ${1:-} in
 kill) end_engine ;;
 start | stop | rest | crash | again) "$1" ;;
-env) printf 'export DOCKER_HOST=%s TEST_NETNS=%s TEST_ADDRESS=%s\n' "$DOCKER_HOST" "$netns" "$inside" ;;
-*) die "usage: engine.sh start|stop|rest|kill|crash|again|env" ;;
+with) "$@" ;;
+env) variables ;;
+*) die "usage: engine.sh start|stop|rest|kill|crash|again|with|env" ;;
 esac

@@ -23,3 +23,24 @@ rounds() {
 		"$1" "$i" || die "$1 failed in round $((i + 1))"
 	done | median
 }
+
+# ---- a small app, for who has a cluster -------------------------------------------------------
+
+# A new cluster with the app of test/apps/procfile, which a developer has pushed and which is at bench.localhost.
+bench_app() {
+	cluster_start
+	_cleanups=()
+	developer
+	flynn key-add >/dev/null
+	new_app procfile bench
+	flynn create bench >/dev/null
+	git push -q flynn master >"$TMP/push.log" 2>&1 || { cat "$TMP/push.log" >&2; die "the first push failed"; }
+	flynn route-add-http bench.localhost >/dev/null
+}
+
+# The containers of its workers, the newest first.
+worker_containers() {
+	docker ps -q --no-trunc --filter label=flynn.host | while read -r id; do
+		! docker inspect -f '{{json .Config.Env}}' "$id" | grep -q SLUG_URL || echo "$id"
+	done
+}

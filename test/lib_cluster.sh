@@ -89,6 +89,15 @@ cluster_start() {
 	at_end check_sanitizers
 }
 
+# part NAME: the container of a system job.
+part() {
+	docker ps -q --filter "name=^flynn-$1"
+}
+
+controller_answers() {
+	flynn apps >/dev/null
+}
+
 # cluster_line LINE: take KEY and PIN from the line that bootstrap ends with.
 # shellcheck disable=SC2034 # for the tests
 cluster_line() {
@@ -132,6 +141,11 @@ new_app() {
 # get NAME [PATH]: what the app's route answers, through the router.
 get() {
 	curl -fsS --max-time 5 "http://$1${2:-/}"
+}
+
+# greets NAME: the app does, as those of test/apps do.
+greets() {
+	get "$1.localhost" | grep -q Hello
 }
 
 # api METHOD PATH [JSON]: what the controller answers.

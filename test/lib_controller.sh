@@ -1,12 +1,8 @@
 # lib_controller.sh - a PostgreSQL of the test's own, and small stand-ins for host, router and discoverd, and
 # flynn-shelf: all that flynn-controller lives on, without an engine.
 # shellcheck shell=bash
-# shellcheck source=test/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-
-[ "$(id -u)" -eq 0 ] || skip_all "PostgreSQL is started as its own user, which only root can"
-PG_BIN=$(echo /usr/lib/postgresql/*/bin)
-[ -x "$PG_BIN/initdb" ] || skip_all "there is no PostgreSQL"
+# shellcheck source=test/lib_postgres.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib_postgres.sh"
 
 AUTH=5e5e5e5e00000000000000000000aaaa
 CLUSTER=c1c1c1c100000000000000000000bbbb
@@ -14,34 +10,9 @@ HOST_ID=host0
 
 # ---- what the controller lives on -----------------------------------------------------------
 
-pg_port=$(free_port) discoverd_port=$(free_port)
+discoverd_port=$(free_port)
 # shellcheck disable=SC2034 # a_port and b_port are for the controllers of who sources this
 host_port=$(free_port) router_port=$(free_port) a_port=$(free_port) b_port=$(free_port)
-PG=$(mktemp -d /tmp/flynn-test-pg.XXXXXX)
-chown postgres "$PG"
-at_end rm -rf "$PG"
-
-as_postgres() {
-	setpriv --reuid postgres --regid postgres --init-groups "$@"
-}
-
-pg_start() {
-	as_postgres "$PG_BIN/pg_ctl" -D "$PG/data" -l "$PG/log" -w start >/dev/null
-}
-
-pg_stop() {
-	as_postgres "$PG_BIN/pg_ctl" -D "$PG/data" -m immediate stop >/dev/null
-}
-
-as_postgres "$PG_BIN/initdb" -D "$PG/data" -A trust -U flynn >/dev/null || die "no database"
-cat >>"$PG/data/postgresql.conf" <<-CONF
-	port = $pg_port
-	listen_addresses = '127.0.0.1'
-	unix_socket_directories = ''
-	fsync = off
-CONF
-pg_start || die "PostgreSQL does not start"
-at_end pg_stop
 
 start_daemon host "$ROOT/test/fake_host.pl" "$host_port" $CLUSTER
 start_daemon router "$ROOT/test/fake_router.pl" "$router_port" $CLUSTER

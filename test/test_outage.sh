@@ -7,18 +7,6 @@ cluster_start
 developer
 flynn key-add 2>/dev/null
 
-part() {
-	docker ps -q --filter "name=^flynn-$1"
-}
-
-serves() {
-	get "$1.localhost" | grep -q Hello
-}
-
-controller_answers() {
-	flynn apps >/dev/null
-}
-
 # ---- no disk ----------------------------------------------------------------------------------
 
 # A small file system in place of shelf's volume; it takes its place when shelf is started again.
@@ -52,7 +40,7 @@ mount -o remount,size=400m "$DISK"
 out=$(git push flynn master 2>&1)
 is "with room again the same push goes through" $? 0 || { note "$out"; show_logs; }
 flynn route-add-http big.localhost >/dev/null
-ok "and the app serves" wait_until 10 "the app" serves big
+ok "and the app serves" wait_until 10 "the app" greets big
 
 # ---- etcd ---------------------------------------------------------------------------------------
 
@@ -60,7 +48,7 @@ etcd=$(part etcd)
 docker pause "$etcd" >/dev/null
 fails_with "a route while etcd is away says so" 1 'cannot store the route in etcd' flynn route-add-http other.localhost
 ok "a scale does not need it" flynn scale web=2
-ok "and the app serves" serves big
+ok "and the app serves" greets big
 docker unpause "$etcd" >/dev/null
 ok "etcd back: the route can be added" wait_until 20 "the route" bash -c 'flynn route | grep -q other.localhost || flynn route-add-http other.localhost'
 
@@ -68,9 +56,9 @@ ok "etcd back: the route can be added" wait_until 20 "the route" bash -c 'flynn 
 
 "$ROOT/test/engine.sh" kill
 fails_with "without an engine a scale says what is away" 1 '^flynn: .+' timeout 60 flynn scale web=3
-ok "the app serves" serves big
+ok "the app serves" greets big
 "$ROOT/test/engine.sh" again >/dev/null
 docker start flynn-host >/dev/null 2>&1
-ok "the engine back: the app serves" wait_until 60 "the app" serves big
+ok "the engine back: the app serves" wait_until 60 "the app" greets big
 ok "the controller answers" wait_until 60 "the controller" controller_answers
 ok "and a scale is done" flynn scale web=3

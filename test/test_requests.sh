@@ -1,11 +1,9 @@
 #!/bin/bash
 # test_requests.sh - flynn requests: from two routers, by the controller, to the command line. PostgreSQL and etcd are
 # real, discoverd is a stand-in, the app's instance answers with the status that its path asks for.
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=test/lib_postgres.sh
+. "$(dirname "$0")/lib_postgres.sh"
 
-[ "$(id -u)" -eq 0 ] || skip_all "PostgreSQL is started as its own user, which only root can"
-PG_BIN=$(echo /usr/lib/postgresql/*/bin)
-[ -x "$PG_BIN/initdb" ] || skip_all "there is no PostgreSQL"
 for tool in etcd python3 jq; do
 	command -v $tool >/dev/null || skip_all "$tool is not installed"
 done
@@ -15,29 +13,8 @@ CLUSTER=c1c1c1c100000000000000000000bbbb
 
 # ---- the parts ------------------------------------------------------------------------------
 
-pg_port=$(free_port) discoverd_port=$(free_port) etcd_port=$(free_port) peer_port=$(free_port) web_port=$(free_port)
+discoverd_port=$(free_port) etcd_port=$(free_port) peer_port=$(free_port) web_port=$(free_port)
 api_port=$(free_port) a_http=$(free_port) a_https=$(free_port) a_api=$(free_port) b_http=$(free_port) b_https=$(free_port) b_api=$(free_port)
-PG=$(mktemp -d /tmp/flynn-test-pg.XXXXXX)
-chown postgres "$PG"
-at_end rm -rf "$PG"
-
-as_postgres() {
-	setpriv --reuid postgres --regid postgres --init-groups "$@"
-}
-
-pg_stop() {
-	as_postgres "$PG_BIN/pg_ctl" -D "$PG/data" -m immediate stop >/dev/null
-}
-
-as_postgres "$PG_BIN/initdb" -D "$PG/data" -A trust -U flynn >/dev/null || die "no database"
-cat >>"$PG/data/postgresql.conf" <<-CONF
-	port = $pg_port
-	listen_addresses = '127.0.0.1'
-	unix_socket_directories = ''
-	fsync = off
-CONF
-as_postgres "$PG_BIN/pg_ctl" -D "$PG/data" -l "$PG/log" -w start >/dev/null || die "PostgreSQL does not start"
-at_end pg_stop
 
 cat >"$TMP/web.py" <<'PY'
 import http.server, sys, time
