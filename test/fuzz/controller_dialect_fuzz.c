@@ -7,25 +7,17 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "controller/dialect.h"
 #include "libflynn/clock.h"
+#include "test/fuzz/expect.h"
 
 #define END_MS 20000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-expect(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 on_end(void *arg)

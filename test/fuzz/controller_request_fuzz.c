@@ -29,17 +29,11 @@
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"
 #include "libflynn/pg.h"
+#include "test/fuzz/expect.h"
 
 #define ANSWER_MS 10000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-expect(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static char *
 no_database(FL_UNUSED void *arg)

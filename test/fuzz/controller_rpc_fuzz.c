@@ -3,9 +3,7 @@
  *
  * The first byte: whether it speaks JSON, and how long the pieces are.
  */
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "controller/formation_gob.h"
@@ -13,15 +11,9 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "test/fuzz/expect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-expect(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 /* What the requests are, up to the first that is none. */
 static void

@@ -17,15 +17,9 @@
 #include "router/path.h"
 #include "router/route.h"
 #include "router/table.h"
+#include "test/fuzz/expect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-expect(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 check_reply(const struct route *r)

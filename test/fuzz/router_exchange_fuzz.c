@@ -7,11 +7,7 @@
  * or becomes a tunnel. Nothing is left when they have gone. Input is a list of steps, each a byte that says which,
  * and two with the length of what belongs to it.
  */
-#include <event2/event.h>
-#include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -26,14 +22,13 @@
 #include "router/client.h"
 #include "router/exchange.h"
 #include "router/listener.h"
-#include "router/journal.h"
 #include "router/plane.h"
-#include "router/reclaim.h"
-#include "router/seen.h"
 #include "router/table.h"
 #include "router/tally.h"
 #include "router/upstream.h"
 #include "router/worker.h"
+#include "test/fuzz/expect.h"
+#include "test/fuzz/router_world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,13 +48,7 @@ struct reader {
 	size_t n_messages;
 };
 
-static struct world {
-	struct plane plane;
-	struct worker *w;
-	struct service *service;
-	struct tally *tally; /* of the one route */
-	int listen_fd;
-} world;
+static struct router_world world;
 
 struct talker {
 	int fd; /* -1: has gone */
@@ -81,53 +70,12 @@ static struct run {
 } run;
 
 static void
-expect(int truth)
-{
-	if (!truth)
-		abort();
-}
-
-/* One instance, at a socket without a name in any file system. */
-static void
-listen_as_instance(void)
-{
-	static const char *const addrs[] = { "127.0.0.1:1" };
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct backend *b;
-	int n = snprintf(addr.sun_path + 1, 20, "xfuzz%d", (int)getpid());
-	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
-
-	world.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	expect(bind(world.listen_fd, (struct sockaddr *)&addr, len) == 0 && listen(world.listen_fd, 1024) == 0);
-	service_update(world.service, addrs, NULL, 1, NULL, world.plane.reclaim);
-	b = atomic_load(&world.service->set)->items[0];
-	expect(len <= sizeof(b->addr));
-	memcpy(&b->addr, &addr, len);
-	b->addr_len = len;
-}
-
-static void
 set_up(void)
 {
-	struct event_base *base = event_base_new();
-	struct table *table = table_new(1, 7);
-
-	signal(SIGPIPE, SIG_IGN);
-	world.plane.n_workers = 1;
 	world.plane.admission = admission_new(1000, 0);
 	world.plane.buffer_bytes = 64 << 20;
-	world.plane.reclaim = reclaim_new(base, 1);
 	world.plane.head_timeout_ms = world.plane.answer_timeout_ms = 60000;
-	world.plane.seen = SEEN_JOURNAL | SEEN_TALLY;
-	world.plane.journal = journal_new(1, 1000);
-	world.tally = tally_new(1, 1);
-	world.service = service_new("a-web", 1);
-	table_add(table, target_new(&(struct target_spec){ .key = "a", .service = world.service, .tally = world.tally }));
-	atomic_store(&world.plane.table, table);
-	atomic_store(&world.plane.is_synced, true);
-	world.w = worker_new(&world.plane, 0, NULL);
-	expect(world.w != NULL);
-	listen_as_instance();
+	router_world_open(&world);
 }
 
 static void

@@ -10,18 +10,12 @@
 #include "libflynn/xmalloc.h"
 #include "router/head.h"
 #include "router/table.h"
+#include "test/fuzz/expect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct head_origin origin = { .peer = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", .is_tls = true, .port = 65535,
 	.start_ms = INT64_MAX, .new_id = "0123456789abcdef0123456789abcdef" };
-
-static void
-expect(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static int
 same(struct fl_span a, struct fl_span b)

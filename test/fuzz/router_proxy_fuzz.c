@@ -8,15 +8,9 @@
 
 #include "libflynn/xmalloc.h"
 #include "router/proxy_protocol.h"
+#include "test/fuzz/expect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-expect(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 /* Of memory of exactly that size, so that a byte beyond it is found. */
 static enum proxy_result

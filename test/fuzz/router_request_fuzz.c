@@ -17,6 +17,7 @@
 #include "router/path.h"
 #include "router/sticky.h"
 #include "router/table.h"
+#include "test/fuzz/expect.h"
 
 #define NOW_S INT64_C(1800000000)
 
@@ -36,13 +37,6 @@ static const struct {
 
 static struct table *table;
 static EVP_MAC_CTX *mac;
-
-static void
-expect(int truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 set_up(void)
