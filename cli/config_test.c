@@ -12,20 +12,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "libflynn/assert_test.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 
 #define PIN "KGCENkp53YF5OvOKkZIry71+czFRkSw2ZdMszZ/0ljs="
-
-static void
-assert_same(const char *got, const char *want)
-{
-	if (want == NULL)
-		assert_null(got);
-	else
-		assert_string_equal(got, want);
-}
 
 static void
 assert_cluster(const struct cluster *c, const char *name, const char *git_host, const char *url, const char *key, const char *pin)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "controller/gob_time.h"
+#include "libflynn/assert_test.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -29,14 +30,6 @@ write_text(struct gob_writer *w, struct fl_buf *out, const struct gob_type *type
 	fl_json_free(v);
 }
 
-static void
-expect(struct fl_buf *got, const char *want, size_t len)
-{
-	assert_int_equal(got->len, len);
-	assert_memory_equal(got->data, want, len);
-	fl_buf_release(got);
-}
-
 /* What Go's own encoder wrote of equal values. */
 static void
 bytes_are_those_of_the_real_encoder(FL_UNUSED void **state)
@@ -53,10 +46,10 @@ bytes_are_those_of_the_real_encoder(FL_UNUSED void **state)
 
 	write_text(&w, &out, &request, "{\"method\":\"Agent.Register\",\"seq\":0}");
 	write_text(&w, &out, &args, "{\"name\":\"web\",\"addr\":\":80\",\"attrs\":{},\"more\":1}");
-	expect(&out, described, sizeof(described) - 1);
+	assert_wrote(&out, described, sizeof(described) - 1);
 	write_text(&w, &out, &request, "{\"method\":\"Agent.Register\",\"seq\":1}");
 	gob_write(&w, &out, &args, NULL);
-	expect(&out, again, sizeof(again) - 1);
+	assert_wrote(&out, again, sizeof(again) - 1);
 }
 
 static void
@@ -79,11 +72,11 @@ numbers_are_as_short_as_they_can_be(FL_UNUSED void **state)
 
 	for (size_t i = 0; i < fl_nitems(uints); i++) {
 		gob_put_uint(&b, uints[i].n);
-		expect(&b, uints[i].want, uints[i].len);
+		assert_wrote(&b, uints[i].want, uints[i].len);
 	}
 	for (size_t i = 0; i < fl_nitems(ints); i++) {
 		gob_put_int(&b, ints[i].n);
-		expect(&b, ints[i].want, ints[i].len);
+		assert_wrote(&b, ints[i].want, ints[i].len);
 	}
 }
 
@@ -98,7 +91,7 @@ elements_that_are_zero_are_written(FL_UNUSED void **state)
 	gob_write(&w, &out, &args, NULL);
 	fl_buf_release(&out);
 	write_text(&w, &out, &args, "{\"attrs\":{\"A\":\"\"}}");
-	expect(&out, want, sizeof(want) - 1);
+	assert_wrote(&out, want, sizeof(want) - 1);
 }
 
 static void

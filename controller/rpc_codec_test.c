@@ -8,17 +8,10 @@
 #include <cmocka.h>
 
 #include "controller/formation_gob.h"
+#include "libflynn/assert_test.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
-
-static void
-expect(struct fl_buf *got, const char *want, size_t len)
-{
-	assert_int_equal(got->len, len);
-	assert_memory_equal(got->data, want, len);
-	fl_buf_release(got);
-}
 
 /* What is described first: what a Response is, and the struct without a name or fields that stands for a result. */
 static void
@@ -34,7 +27,7 @@ an_error_has_an_empty_result_by_gob(FL_UNUSED void **state)
 	struct fl_buf out = { 0 };
 
 	rpc_codec_write(&codec, &out, &req, &formation_gob, NULL, "EOS");
-	expect(&out, want, sizeof(want) - 1);
+	assert_wrote(&out, want, sizeof(want) - 1);
 }
 
 /* The sign that all were told. */
@@ -49,7 +42,7 @@ an_empty_formation_has_no_fields_by_gob(FL_UNUSED void **state)
 	rpc_codec_write(&codec, &out, &req, &formation_gob, "{\"app\":{\"id\":\"a\"}}", NULL);
 	fl_buf_release(&out);
 	rpc_codec_write(&codec, &out, &req, &formation_gob, "{\"updated_at\":\"0001-01-01T00:00:00Z\"}", NULL);
-	expect(&out, want, sizeof(want) - 1);
+	assert_wrote(&out, want, sizeof(want) - 1);
 }
 
 static void
@@ -62,7 +55,7 @@ replies_are_lines_by_json(FL_UNUSED void **state)
 
 	rpc_codec_write(&codec, &out, &req, &formation_gob, "{\"x\":1}", NULL);
 	rpc_codec_write(&codec, &out, &req, &formation_gob, NULL, "EOS");
-	expect(&out, want, sizeof(want) - 1);
+	assert_wrote(&out, want, sizeof(want) - 1);
 }
 
 static void

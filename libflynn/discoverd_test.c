@@ -29,7 +29,6 @@ struct world {
 	bool has_service, away; /* away: answers 503 to everything */
 	bool has_all;	/* the stream of all services */
 	struct fl_buf log;	/* of what it was told */
-	const char *want;
 	size_t n_streams;
 
 	int changes; /* heard by a watch */
@@ -106,8 +105,8 @@ put_instance(struct fl_http_req *req, void *arg)
 
 	if (refused(w, req, FL_ERR_NOT_FOUND, !w->has_service || session == NULL || strcmp(session, w->session) != 0))
 		return;
-	assert_string_equal(fl_json_str(fl_json_get(v, "id"), ""), fl_http_param(req, "id"));
-	fl_buf_addf(&w->log, "+%s %s;", fl_json_str(fl_json_get(v, "addr"), ""), fl_json_str(fl_json_get(meta, "k"), "-"));
+	assert_string_equal(fl_json_text(v, "id"), fl_http_param(req, "id"));
+	fl_buf_addf(&w->log, "+%s %s;", fl_json_text(v, "addr"), fl_json_str(fl_json_get(meta, "k"), "-"));
 	ok(req, 200);
 }
 
@@ -181,21 +180,11 @@ world_close(struct world *w)
 	loop_settle(w->base);
 }
 
-static bool
-has_log(void *arg)
-{
-	const struct world *w = arg;
-
-	return strcmp(fl_buf_cstr(&w->log), w->want) == 0;
-}
-
 static void
 await_log(struct world *w, const char *want)
 {
-	w->want = want;
-	if (!loop_until(w->base, has_log, w))
+	if (!loop_until_written(w->base, &w->log, want, LOOP_LIMIT_MS))
 		fail_msg("told %s, wanted %s", fl_buf_cstr(&w->log), want);
-	fl_buf_clear(&w->log);
 }
 
 static bool

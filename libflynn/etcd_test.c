@@ -319,7 +319,6 @@ nobody_there_is_unavailable(void **state)
 struct shown {
 	struct fl_buf log;
 	int synced;
-	const char *want;
 	struct fl_etcd_mirror *free_me;
 };
 
@@ -354,21 +353,11 @@ on_synced(void *arg)
 
 static const struct fl_etcd_mirror_ops mirror_ops = { on_put, on_delete, on_synced };
 
-static bool
-is_shown(void *arg)
-{
-	const struct shown *s = arg;
-
-	return strcmp(fl_buf_cstr(&s->log), s->want) == 0;
-}
-
 static void
 await_shown(struct world *w, struct shown *s, const char *want)
 {
-	s->want = want;
-	if (!loop_until(w->base, is_shown, s))
+	if (!loop_until_written(w->base, &s->log, want, LOOP_LIMIT_MS))
 		fail_msg("shown is %s, wanted %s", fl_buf_cstr(&s->log), want);
-	fl_buf_clear(&s->log);
 }
 
 static void

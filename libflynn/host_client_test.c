@@ -31,7 +31,6 @@ struct world {
 	char asked[128];
 	struct fl_http_req *stream;
 	struct fl_buf log;
-	const char *want;
 };
 
 static void
@@ -243,21 +242,11 @@ has_stream(void *arg)
 	return w->stream != NULL;
 }
 
-static bool
-has_log(void *arg)
-{
-	const struct world *w = arg;
-
-	return strcmp(fl_buf_cstr(&w->log), w->want) == 0;
-}
-
 static void
 await_log(struct world *w, const char *want)
 {
-	w->want = want;
-	if (!loop_until(w->base, has_log, w))
+	if (!loop_until_written(w->base, &w->log, want, LOOP_LIMIT_MS))
 		fail_msg("heard %s, wanted %s", fl_buf_cstr(&w->log), want);
-	fl_buf_clear(&w->log);
 }
 
 static void

@@ -63,7 +63,7 @@ member(struct fl_http_req *req, FL_UNUSED void *arg)
 {
 	struct fl_err err = { 0 };
 	const struct fl_json *v = fl_http_json(req, &err);
-	const char *name = fl_json_str(fl_json_get(v, "name"), "");
+	const char *name = fl_json_text(v, "name");
 
 	if (v == NULL)
 		fl_http_reply_err(req, &err);

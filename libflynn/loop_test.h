@@ -69,6 +69,31 @@ loop_is_set(void *arg)
 	return *(bool *)arg;
 }
 
+struct loop_written {
+	const struct fl_buf *b;
+	const char *want;
+};
+
+FL_UNUSED static bool
+loop_has_written(void *arg)
+{
+	const struct loop_written *l = arg;
+
+	return strcmp(fl_buf_cstr(l->b), l->want) == 0;
+}
+
+/* Run the loop until b holds want and nothing else, at most limit_ms, then empty it. Returns whether it did. */
+FL_UNUSED static bool
+loop_until_written(struct event_base *base, struct fl_buf *b, const char *want, int limit_ms)
+{
+	struct loop_written l = { b, want };
+
+	if (!loop_until_ms(base, loop_has_written, &l, limit_ms))
+		return false;
+	fl_buf_clear(b);
+	return true;
+}
+
 /* What is due now, and nothing that has to be waited for. */
 FL_UNUSED static void
 loop_settle(struct event_base *base)

@@ -361,7 +361,6 @@ transactions_are_all_or_nothing(void **state)
 /* What a channel heard. */
 struct heard {
 	struct fl_buf log;
-	const char *want;
 };
 
 static void
@@ -372,21 +371,11 @@ on_notify(const char *payload, void *arg)
 	fl_buf_addf(&h->log, "%s;", payload != NULL ? payload : "(anew)");
 }
 
-static bool
-has_heard(void *arg)
-{
-	const struct heard *h = arg;
-
-	return strcmp(fl_buf_cstr(&h->log), h->want) == 0;
-}
-
 static void
 await_heard(struct world *w, struct heard *h, const char *want)
 {
-	h->want = want;
-	if (!loop_until_ms(w->base, has_heard, h, 30000))
+	if (!loop_until_written(w->base, &h->log, want, 30000))
 		fail_msg("heard %s, wanted %s", fl_buf_cstr(&h->log), want);
-	fl_buf_clear(&h->log);
 }
 
 static void

@@ -8,18 +8,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "libflynn/assert_test.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
-
-static void
-assert_same(const char *got, const char *want)
-{
-	if (want == NULL)
-		assert_null(got);
-	else
-		assert_string_equal(got, want);
-}
 
 static void
 urls_come_apart(FL_UNUSED void **state)
