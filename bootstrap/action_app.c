@@ -78,7 +78,7 @@ is_ours(const struct step *s, const struct fl_job *job)
 	const char *app = fl_map_get(job->metadata, FL_JOB_META_APP), *release = fl_map_get(job->metadata, FL_JOB_META_RELEASE);
 
 	return app != NULL && strcmp(app, s->app->id) == 0 && release != NULL &&
-	    strcmp(release, fl_json_str(fl_json_get(s->app->release, "id"), "")) == 0;
+	    strcmp(release, fl_json_text(s->app->release, "id")) == 0;
 }
 
 static void
@@ -162,7 +162,7 @@ action_scale_app(struct step *s)
 	fl_jsonw_value(&w, "processes", fl_json_get(s->spec, "processes"));
 	fl_jsonw_close(&w, '}');
 	path = fl_xasprintf("/apps/%s/formations/%s", of->app->id,
-	    fl_json_str(fl_json_get(of->app->release, "id"), ""));
+	    fl_json_text(of->app->release, "id"));
 	s->waiting_for = "the controller";
 	controller_call(s, "PUT", path, text.data, on_scaled);
 	free(path);

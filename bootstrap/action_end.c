@@ -39,5 +39,5 @@ action_complete_claim(struct step *s)
 void
 action_log(struct step *s)
 {
-	step_done(s, fl_json_str(fl_json_get(s->spec, "output"), ""));
+	step_done(s, fl_json_text(s->spec, "output"));
 }

@@ -48,7 +48,7 @@ write_route(struct fl_buf *b, const struct fl_json *spec, const struct step *cer
 void
 action_add_route(struct step *s)
 {
-	const char *cert_id = fl_json_str(fl_json_get(s->spec, "cert_step"), "");
+	const char *cert_id = fl_json_text(s->spec, "cert_step");
 	struct fl_buf text = { 0 };
 	struct step *of;
 	struct fl_err err;

@@ -189,7 +189,7 @@ static bool
 set_release(struct step *s, struct creation *c)
 {
 	char *path = fl_xasprintf("/apps/%s/release", c->app->id);
-	char *body = fl_xasprintf("{\"id\":\"%s\"}", fl_json_str(fl_json_get(c->app->release, "id"), ""));
+	char *body = fl_xasprintf("{\"id\":\"%s\"}", fl_json_text(c->app->release, "id"));
 
 	controller_call(s, "PUT", path, body, on_created);
 	free(path);
@@ -200,7 +200,7 @@ set_release(struct step *s, struct creation *c)
 static bool
 put_formation(struct step *s, struct creation *c)
 {
-	char *path = fl_xasprintf("/apps/%s/formations/%s", c->app->id, fl_json_str(fl_json_get(c->app->release, "id"), ""));
+	char *path = fl_xasprintf("/apps/%s/formations/%s", c->app->id, fl_json_text(c->app->release, "id"));
 	struct fl_buf text = { 0 };
 	struct fl_jsonw w = fl_jsonw(&text);
 

@@ -83,7 +83,7 @@ on_provisioned(struct step *s, const struct fl_http_result *res, const struct fl
 		step_fail(s, &why);
 		return;
 	}
-	r->external_id = fl_xstrdup(fl_json_str(fl_json_get(answer, "id"), ""));
+	r->external_id = fl_xstrdup(fl_json_text(answer, "id"));
 	r->env = fl_json_dup(fl_json_get(answer, "env"));
 	fl_json_free(answer);
 	p->next++;

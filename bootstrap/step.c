@@ -139,7 +139,7 @@ step_set_data(struct step *s, const char *name, const char *value)
 struct step *
 step_app_step(struct step *s, const char *member, struct fl_err *err)
 {
-	const char *id = fl_json_str(fl_json_get(s->spec, member), "");
+	const char *id = fl_json_text(s->spec, member);
 	struct step *other = manifest_find(s->bootstrap->manifest, id);
 
 	if (other == NULL || other->app == NULL) {

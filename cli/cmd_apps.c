@@ -24,8 +24,8 @@ print_apps(const struct fl_json *apps, FL_UNUSED const void *arg)
 	struct table *t = table_new(heads);
 
 	for (size_t i = 0; i < fl_json_len(apps); i++)
-		table_row(t, fl_json_str(fl_json_get(fl_json_at(apps, i), "id"), ""),
-		    fl_json_str(fl_json_get(fl_json_at(apps, i), "name"), ""));
+		table_row(t, fl_json_text(fl_json_at(apps, i), "id"),
+		    fl_json_text(fl_json_at(apps, i), "name"));
 	table_print(t);
 }
 
@@ -82,7 +82,7 @@ cmd_create(struct cli *cli, int argc, char **argv)
 	fl_buf_release(&body);
 	if (app == NULL)
 		return cli_fail(&err);
-	name = fl_json_str(fl_json_get(app, "name"), "");
+	name = fl_json_text(app, "name");
 	fprintf(stderr, "Created %s\n", name);
 	if (*remote != '\0')
 		add_remote(cli->cluster, remote, name);

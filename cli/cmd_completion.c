@@ -54,7 +54,7 @@ static void
 add_members(struct complete *c, struct fl_json *list, const char *member)
 {
 	for (size_t i = 0; i < fl_json_len(list); i++)
-		complete_add(c, fl_json_str(fl_json_get(fl_json_at(list, i), member), ""), "");
+		complete_add(c, fl_json_text(fl_json_at(list, i), member), "");
 	fl_json_free(list);
 }
 
@@ -115,8 +115,8 @@ add_jobs(struct complete *c, struct cli *cli, FL_UNUSED const char *end)
 	struct fl_json *jobs = ask_app(cli, "/jobs");
 
 	for (size_t i = 0; i < fl_json_len(jobs); i++)
-		if (strcmp(fl_json_str(fl_json_get(fl_json_at(jobs, i), "state"), ""), "up") == 0)
-			complete_add(c, fl_json_str(fl_json_get(fl_json_at(jobs, i), "id"), ""), "");
+		if (strcmp(fl_json_text(fl_json_at(jobs, i), "state"), "up") == 0)
+			complete_add(c, fl_json_text(fl_json_at(jobs, i), "id"), "");
 	fl_json_free(jobs);
 }
 

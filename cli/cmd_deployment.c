@@ -12,31 +12,23 @@
 #include "list.h"
 #include "table.h"
 
-static const char *
-text(const struct fl_json *v, const char *key)
+static void
+add_deployment(struct table *t, const struct fl_json *d, FL_UNUSED const void *arg)
 {
-	return fl_json_str(fl_json_get(v, key), "");
+	const char *error = fl_json_text(d, "error");
+	char age[32], why[256];
+
+	snprintf(why, sizeof(why), "%.*s", (int)strcspn(error, "\n"), error);
+	table_row(t, fl_json_text(d, "id"), fl_json_text(d, "status"), table_age(fl_json_text(d, "created_at"), age, sizeof(age)),
+	    fl_json_text(d, "new_release"), why);
 }
 
 static void
 print_deployments(const struct fl_json *list, FL_UNUSED const void *arg)
 {
 	static const char *const heads[] = { "ID", "STATUS", "AGE", "RELEASE", "REASON", NULL };
-	struct table *t;
-	char age[32], why[256];
 
-	if (fl_json_len(list) == 0)
-		return;
-	t = table_new(heads);
-	for (size_t i = 0; i < fl_json_len(list); i++) {
-		const struct fl_json *d = fl_json_at(list, i);
-		const char *error = text(d, "error");
-
-		snprintf(why, sizeof(why), "%.*s", (int)strcspn(error, "\n"), error);
-		table_row(t, text(d, "id"), text(d, "status"), table_age(text(d, "created_at"), age, sizeof(age)), text(d, "new_release"),
-		    why);
-	}
-	table_print(t);
+	list_print_table(list, heads, add_deployment, NULL);
 }
 
 int
@@ -75,15 +67,15 @@ print_line(const char *name, const char *value)
 static void
 print_deployment(const struct fl_json *d, FL_UNUSED const void *arg)
 {
-	print_line("id:", text(d, "id"));
-	print_line("status:", text(d, "status"));
-	print_line("reason:", text(d, "error"));
-	print_line("behind:", text(d, "behind"));
-	print_line("strategy:", text(d, "strategy"));
-	print_line("old release:", text(d, "old_release"));
-	print_line("new release:", text(d, "new_release"));
-	print_line("created:", text(d, "created_at"));
-	print_line("finished:", text(d, "finished_at"));
+	print_line("id:", fl_json_text(d, "id"));
+	print_line("status:", fl_json_text(d, "status"));
+	print_line("reason:", fl_json_text(d, "error"));
+	print_line("behind:", fl_json_text(d, "behind"));
+	print_line("strategy:", fl_json_text(d, "strategy"));
+	print_line("old release:", fl_json_text(d, "old_release"));
+	print_line("new release:", fl_json_text(d, "new_release"));
+	print_line("created:", fl_json_text(d, "created_at"));
+	print_line("finished:", fl_json_text(d, "finished_at"));
 }
 
 int
@@ -108,7 +100,7 @@ open_deployment(struct cli *cli, struct fl_err *err)
 		return NULL;
 	for (size_t i = fl_json_len(list); i > 0 && id == NULL; i--)
 		if (fl_json_is_null(fl_json_get(fl_json_at(list, i - 1), "finished_at")))
-			id = fl_xstrdup(text(fl_json_at(list, i - 1), "id"));
+			id = fl_xstrdup(fl_json_text(fl_json_at(list, i - 1), "id"));
 	if (id == NULL)
 		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s is not being deployed", app);
 	fl_json_free(list);

@@ -79,7 +79,7 @@ print_sorted(const struct fl_json *env)
 	const char **names = sorted_names(env);
 
 	for (size_t i = 0; names[i] != NULL; i++)
-		printf("%s=%s\n", names[i], fl_json_str(fl_json_get(env, names[i]), ""));
+		printf("%s=%s\n", names[i], fl_json_text(env, names[i]));
 	free(names);
 }
 
@@ -271,7 +271,7 @@ write_file(struct fl_buf *b, const struct fl_json *env)
 
 	for (size_t i = 0; names[i] != NULL; i++)
 		if (strcmp(names[i], "SLUG_URL") != 0)
-			env_file_write(b, names[i], fl_json_str(fl_json_get(env, names[i]), ""));
+			env_file_write(b, names[i], fl_json_text(env, names[i]));
 	free(names);
 }
 

@@ -19,12 +19,6 @@ struct info {
 	struct fl_json *app, *release, *releases, *formations, *routes, *resources, *providers, *volumes;
 };
 
-static const char *
-text(const struct fl_json *v, const char *key)
-{
-	return fl_json_str(fl_json_get(v, key), "");
-}
-
 static void
 info_release(struct info *i)
 {
@@ -56,7 +50,7 @@ info_read(struct cli *cli, const char *name, struct info *i, struct fl_err *err)
 	if ((i->release = client_app_release(cli, name, err)) == NULL ||
 	    (i->providers = client_get(cli, "/providers", "the list of providers", err)) == NULL)
 		return -1;
-	i->git_url = fl_xasprintf("ssh://git@%s/%s.git", cli->cluster->git_host, text(i->app, "name"));
+	i->git_url = fl_xasprintf("ssh://git@%s/%s.git", cli->cluster->git_host, fl_json_text(i->app, "name"));
 	return 0;
 }
 
@@ -65,7 +59,7 @@ static const struct fl_json *
 find(const struct fl_json *list, const char *member, const char *value)
 {
 	for (size_t i = 0; i < fl_json_len(list); i++)
-		if (strcmp(text(fl_json_at(list, i), member), value) == 0)
+		if (strcmp(fl_json_text(fl_json_at(list, i), member), value) == 0)
 			return fl_json_at(list, i);
 	return NULL;
 }
@@ -73,14 +67,14 @@ find(const struct fl_json *list, const char *member, const char *value)
 static int64_t
 version_of(const struct info *i)
 {
-	return fl_json_int(fl_json_get(find(i->releases, "id", text(i->release, "id")), "version"), 0);
+	return fl_json_int(fl_json_get(find(i->releases, "id", fl_json_text(i->release, "id")), "version"), 0);
 }
 
 /* How many jobs of a process type of the release are asked for. */
 static int64_t
 count_of(const struct info *i, const char *type)
 {
-	const struct fl_json *formation = find(i->formations, "release", text(i->release, "id"));
+	const struct fl_json *formation = find(i->formations, "release", fl_json_text(i->release, "id"));
 
 	return fl_json_int(fl_json_get(fl_json_get(formation, "processes"), type), 0);
 }
@@ -97,7 +91,7 @@ print_json(const struct info *i)
 		fl_jsonw_value(&w, fl_json_key_at(i->app, k), fl_json_at(i->app, k));
 	fl_jsonw_str(&w, "git_url", i->git_url);
 	if (!fl_json_is_null(i->release)) {
-		fl_jsonw_str(&w, "release", text(i->release, "id"));
+		fl_jsonw_str(&w, "release", fl_json_text(i->release, "id"));
 		fl_jsonw_int(&w, "version", version_of(i));
 	}
 	fl_jsonw_open(&w, "processes", '{');
@@ -129,7 +123,7 @@ print_list(const char *head, const struct fl_json *list, const struct info *i, c
 static char *
 describe_route(const struct fl_json *route, FL_UNUSED const struct info *i)
 {
-	char *name = route_options_name(route), *line = fl_xasprintf("%s to %s", name, text(fl_json_get(route, "config"), "service"));
+	char *name = route_options_name(route), *line = fl_xasprintf("%s to %s", name, fl_json_text(fl_json_get(route, "config"), "service"));
 
 	free(name);
 	return line;
@@ -138,13 +132,15 @@ describe_route(const struct fl_json *route, FL_UNUSED const struct info *i)
 static char *
 describe_resource(const struct fl_json *resource, const struct info *i)
 {
-	return fl_xasprintf("%s %s", text(find(i->providers, "id", text(resource, "provider")), "name"), text(resource, "id"));
+	const struct fl_json *provider = find(i->providers, "id", fl_json_text(resource, "provider"));
+
+	return fl_xasprintf("%s %s", fl_json_text(provider, "name"), fl_json_text(resource, "id"));
 }
 
 static char *
 describe_volume(const struct fl_json *volume, FL_UNUSED const struct info *i)
 {
-	return fl_xasprintf("%s of %s on %s", text(volume, "path"), text(volume, "job_type"), text(volume, "host_id"));
+	return fl_xasprintf("%s of %s on %s", fl_json_text(volume, "path"), fl_json_text(volume, "job_type"), fl_json_text(volume, "host_id"));
 }
 
 static void
@@ -153,13 +149,13 @@ print_text(const struct info *i)
 	const struct fl_json *types = fl_json_get(i->release, "processes");
 	char age[32];
 
-	printf("name:       %s\nid:         %s\ngit:        %s\n", text(i->app, "name"), text(i->app, "id"), i->git_url);
-	printf("created:    %s\n", text(i->app, "created_at"));
+	printf("name:       %s\nid:         %s\ngit:        %s\n", fl_json_text(i->app, "name"), fl_json_text(i->app, "id"), i->git_url);
+	printf("created:    %s\n", fl_json_text(i->app, "created_at"));
 	if (fl_json_is_null(i->release))
 		printf("release:    none yet: git push flynn master makes one\n");
 	else
-		printf("release:    v%lld, %s, %s old\n", (long long)version_of(i), text(i->release, "id"),
-		    table_age(text(i->release, "created_at"), age, sizeof(age)));
+		printf("release:    v%lld, %s, %s old\n", (long long)version_of(i), fl_json_text(i->release, "id"),
+		    table_age(fl_json_text(i->release, "created_at"), age, sizeof(age)));
 	for (size_t k = 0; k < fl_json_len(types); k++)
 		printf("%-11s %s=%lld\n", k == 0 ? "processes:" : "", fl_json_key_at(types, k), (long long)count_of(i, fl_json_key_at(types, k)));
 	print_list("routes:", i->routes, i, describe_route);

@@ -39,9 +39,9 @@ print_keys(const struct fl_json *keys, FL_UNUSED const void *arg)
 {
 	for (size_t i = 0; i < fl_json_len(keys); i++) {
 		const struct fl_json *k = fl_json_at(keys, i);
-		char *fingerprint = with_colons(fl_json_str(fl_json_get(k, "fingerprint"), ""));
+		char *fingerprint = with_colons(fl_json_text(k, "fingerprint"));
 
-		printf("%s  %s\n", fingerprint, fl_json_str(fl_json_get(k, "comment"), ""));
+		printf("%s  %s\n", fingerprint, fl_json_text(k, "comment"));
 		free(fingerprint);
 	}
 }
@@ -158,7 +158,7 @@ add_line(struct cli *cli, const char *line, struct fl_err *err)
 	fl_buf_release(&body);
 	if (key == NULL)
 		return -1;
-	fingerprint = with_colons(fl_json_str(fl_json_get(key, "fingerprint"), ""));
+	fingerprint = with_colons(fl_json_text(key, "fingerprint"));
 	fprintf(stderr, "Key %s added.\n", fingerprint);
 	free(fingerprint);
 	fl_json_free(key);

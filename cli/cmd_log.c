@@ -128,22 +128,16 @@ colour_of(const char *job_id)
 	return *job_id != '\0' ? colours[hash % fl_nitems(colours)] : "\033[2m";
 }
 
-static const char *
-text(const struct fl_json *line, const char *key)
-{
-	return fl_json_str(fl_json_get(line, key), "");
-}
-
 /* "2006-01-02T15:04:05.123Z app[web.1a2b3c4d]: " */
 static void
 print_head(const struct fl_json *line, FILE *to)
 {
-	const char *id = text(line, "job_id"), *type = text(line, "process_type"), *stamp = text(line, "timestamp");
+	const char *id = fl_json_text(line, "job_id"), *type = fl_json_text(line, "process_type"), *stamp = fl_json_text(line, "timestamp");
 	const char *rest = strchr(id, '-'), *colour = to == stdout ? colour_of(id) : NULL;
 	int seconds = (int)strcspn(stamp, ".Z");
 
 	fprintf(to, "%.*s", seconds, stamp);
-	fprintf(to, "%.4sZ %s%s", stamp[seconds] == '.' ? stamp + seconds : ".000", colour != NULL ? colour : "", text(line, "source"));
+	fprintf(to, "%.4sZ %s%s", stamp[seconds] == '.' ? stamp + seconds : ".000", colour != NULL ? colour : "", fl_json_text(line, "source"));
 	if (*id != '\0')
 		fprintf(to, "[%s.%.8s]", *type != '\0' ? type : "run", rest != NULL ? rest + 1 : id);
 	fprintf(to, ":%s ", colour != NULL ? "\033[0m" : "");
@@ -152,8 +146,8 @@ print_head(const struct fl_json *line, FILE *to)
 static void
 print_line(struct log_lines *l, const struct fl_json *line)
 {
-	FILE *to = l->options->split && strcmp(text(line, "stream"), "stderr") == 0 ? stderr : stdout;
-	const char *stamp = text(line, "timestamp");
+	FILE *to = l->options->split && strcmp(fl_json_text(line, "stream"), "stderr") == 0 ? stderr : stdout;
+	const char *stamp = fl_json_text(line, "timestamp");
 
 	if (*stamp != '\0' && strcmp(stamp, l->told) <= 0)
 		return;
@@ -165,7 +159,7 @@ print_line(struct log_lines *l, const struct fl_json *line)
 	}
 	if (!l->options->raw)
 		print_head(line, to);
-	fprintf(to, "%s\n", text(line, "msg"));
+	fprintf(to, "%s\n", fl_json_text(line, "msg"));
 }
 
 static void
@@ -173,7 +167,7 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 {
 	struct log_lines *l = arg;
 	struct fl_json *v = fl_json_parse(data, len, NULL);
-	const char *what = text(v, "event");
+	const char *what = fl_json_text(v, "event");
 
 	if (strcmp(what, "message") == 0)
 		print_line(l, fl_json_get(v, "data"));

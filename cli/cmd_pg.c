@@ -76,7 +76,7 @@ run_program(struct cli *cli, const char *program, struct attached_command *c)
 		service = "postgres";
 	if ((appliance = client_app_release(cli, service, &err)) == NULL)
 		goto out;
-	write_job(&body, fl_json_str(fl_json_get(appliance, "id"), ""), program, c);
+	write_job(&body, fl_json_text(appliance, "id"), program, c);
 	path = fl_xasprintf("/apps/%s/jobs", service);
 	status = attached_run(cli, path, fl_buf_cstr(&body), c->tty);
 out:

@@ -11,16 +11,10 @@
 
 #define MB 1048576.0
 
-static const char *
-text(const struct fl_json *job, const char *key)
-{
-	return fl_json_str(fl_json_get(job, key), "");
-}
-
 static bool
 is_alive(const struct fl_json *job)
 {
-	return strcmp(text(job, "state"), "up") == 0 || strcmp(text(job, "state"), "starting") == 0;
+	return strcmp(fl_json_text(job, "state"), "up") == 0 || strcmp(fl_json_text(job, "state"), "starting") == 0;
 }
 
 /* Why it ended, in a few words. */
@@ -28,7 +22,7 @@ static const char *
 reason(const struct fl_json *job, char *buf, size_t size)
 {
 	const struct fl_json *status = fl_json_get(job, "exit_status");
-	const char *error = text(job, "host_error");
+	const char *error = fl_json_text(job, "host_error");
 
 	if (*error != '\0')
 		snprintf(buf, size, "%.*s", (int)strcspn(error, "\n"), error);
@@ -73,33 +67,28 @@ number(const struct fl_json *job, const char *key, const char *prefix, char *buf
 	return buf;
 }
 
+/* arg: whether those that ended are shown, too (const bool *). */
 static void
-add_row(struct table *t, const struct fl_json *job)
+add_job(struct table *t, const struct fl_json *job, const void *arg)
 {
-	const char *type = text(job, "type");
+	const char *type = fl_json_text(job, "type");
 	char age[32], restarts[32], percent[32], used[64], version[32], why[512];
 
-	table_row(t, text(job, "id"), *type != '\0' ? type : "run", text(job, "state"), table_age(text(job, "created_at"), age, sizeof(age)),
-	    number(job, "restarts", "", restarts, sizeof(restarts)), cpu(job, percent, sizeof(percent)), memory(job, used, sizeof(used)),
-	    text(job, "host_id"), number(job, "version", "v", version, sizeof(version)), reason(job, why, sizeof(why)));
+	if (!*(const bool *)arg && !is_alive(job))
+		return;
+	table_row(t, fl_json_text(job, "id"), *type != '\0' ? type : "run", fl_json_text(job, "state"),
+	    table_age(fl_json_text(job, "created_at"), age, sizeof(age)), number(job, "restarts", "", restarts, sizeof(restarts)),
+	    cpu(job, percent, sizeof(percent)), memory(job, used, sizeof(used)),
+	    fl_json_text(job, "host_id"), number(job, "version", "v", version, sizeof(version)), reason(job, why, sizeof(why)));
 }
 
-/* arg: whether those that ended are shown, too (const bool *). */
 static void
 print_jobs(const struct fl_json *jobs, const void *arg)
 {
 	static const char *const heads[] = { "ID", "TYPE", "STATE", "AGE", "RESTARTS", "CPU", "MEMORY", "HOST", "RELEASE", NULL };
 	static const char *const all_heads[] = { "ID", "TYPE", "STATE", "AGE", "RESTARTS", "CPU", "MEMORY", "HOST", "RELEASE", "REASON", NULL };
-	bool all = *(const bool *)arg;
-	struct table *t;
 
-	if (fl_json_len(jobs) == 0)
-		return;
-	t = table_new(all ? all_heads : heads);
-	for (size_t i = 0; i < fl_json_len(jobs); i++)
-		if (all || is_alive(fl_json_at(jobs, i)))
-			add_row(t, fl_json_at(jobs, i));
-	table_print(t);
+	list_print_table(jobs, *(const bool *)arg ? all_heads : heads, add_job, arg);
 }
 
 int

@@ -12,12 +12,6 @@
 #include "release.h"
 #include "table.h"
 
-static const char *
-text(const struct fl_json *v, const char *key)
-{
-	return fl_json_str(fl_json_get(v, key), "");
-}
-
 static int64_t
 version_of(const struct fl_json *release)
 {
@@ -50,7 +44,7 @@ releases_release(struct releases *r)
 static bool
 is_current(const struct releases *r, const struct fl_json *release)
 {
-	return strcmp(text(release, "id"), text(r->current, "id")) == 0;
+	return strcmp(fl_json_text(release, "id"), fl_json_text(r->current, "id")) == 0;
 }
 
 /* The numbered release with the highest number below that of before; NULL: any. */
@@ -79,7 +73,7 @@ find(const struct releases *r, const char *word, struct fl_err *err)
 		const struct fl_json *release = fl_json_at(r->all, i);
 
 		snprintf(number, sizeof(number), "%lld", (long long)version_of(release));
-		if (strcmp(text(release, "id"), word) == 0 || (version_of(release) > 0 && strcmp(number, digits) == 0))
+		if (strcmp(fl_json_text(release, "id"), word) == 0 || (version_of(release) > 0 && strcmp(number, digits) == 0))
 			return release;
 	}
 	fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no release %s: flynn releases lists them", r->app, word);
@@ -99,7 +93,7 @@ print_releases(FL_UNUSED const struct fl_json *list, const void *arg)
 		return;
 	for (t = table_new(heads); release != NULL; release = newest(r, version_of(release))) {
 		snprintf(version, sizeof(version), "v%lld", (long long)version_of(release));
-		table_row(t, version, text(release, "id"), table_age(text(release, "created_at"), age, sizeof(age)),
+		table_row(t, version, fl_json_text(release, "id"), table_age(fl_json_text(release, "created_at"), age, sizeof(age)),
 		    is_current(r, release) ? "current" : "");
 	}
 	table_print(t);
@@ -130,9 +124,9 @@ print_release(const struct fl_json *release, const void *arg)
 	const struct fl_json *processes = fl_json_get(release, "processes"), *env = fl_json_get(release, "env");
 
 	printf("version:   v%lld%s\n", (long long)version_of(release), is_current(arg, release) ? ", current" : "");
-	printf("id:        %s\n", text(release, "id"));
-	printf("artifact:  %s\n", text(release, "artifact"));
-	printf("created:   %s\n", text(release, "created_at"));
+	printf("id:        %s\n", fl_json_text(release, "id"));
+	printf("artifact:  %s\n", fl_json_text(release, "artifact"));
+	printf("created:   %s\n", fl_json_text(release, "created_at"));
 	for (size_t i = 0; i < fl_json_len(processes); i++)
 		printf("%s %s\n", i == 0 ? "types:    " : "          ", fl_json_key_at(processes, i));
 	/* Their values are secrets more often than not: flynn env shows them. */
@@ -154,7 +148,7 @@ cmd_release_show(struct cli *cli, int argc, char **argv)
 		if (argc < 2 && fl_json_is_null(r.current))
 			fl_err_set(&err, FL_ERR_NOT_FOUND, "app %s has no release yet: git push flynn master makes one", r.app);
 		else
-			release = find(&r, argc == 2 ? argv[1] : text(r.current, "id"), &err);
+			release = find(&r, argc == 2 ? argv[1] : fl_json_text(r.current, "id"), &err);
 	}
 	if (release == NULL)
 		status = cli_fail(&err);
@@ -174,7 +168,7 @@ rollback_target(const struct releases *r, const char *word, struct fl_err *err)
 
 	if (word != NULL)
 		return find(r, word, err);
-	if (fl_json_is_null(r->current) || (current = find(r, text(r->current, "id"), err)) == NULL ||
+	if (fl_json_is_null(r->current) || (current = find(r, fl_json_text(r->current, "id"), err)) == NULL ||
 	    (target = newest(r, version_of(current))) == NULL) {
 		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no release to go back to", r->app);
 		return NULL;
@@ -196,10 +190,10 @@ cmd_rollback(struct cli *cli, int argc, char **argv)
 		target = rollback_target(&r, argc == 2 ? argv[1] : NULL, &err);
 	if (target != NULL && is_current(&r, target))
 		fl_err_set(&err, FL_ERR_CONFLICT, "app %s has release v%lld already", r.app, (long long)version_of(target));
-	if (err.kind != FL_ERR_NONE || release_deploy(cli, r.app, text(target, "id"), &err) == -1)
+	if (err.kind != FL_ERR_NONE || release_deploy(cli, r.app, fl_json_text(target, "id"), &err) == -1)
 		status = cli_fail(&err);
 	else
-		fprintf(stderr, "Rolled back to v%lld, release %s.\n", (long long)version_of(target), text(target, "id"));
+		fprintf(stderr, "Rolled back to v%lld, release %s.\n", (long long)version_of(target), fl_json_text(target, "id"));
 	releases_release(&r);
 	return status;
 }

@@ -48,7 +48,7 @@ time_text(const struct fl_json *r, char *out, size_t size)
 	struct tm tm;
 	char text[32];
 
-	if (fl_clock_parse(fl_json_str(fl_json_get(r, "time"), ""), &us) == -1)
+	if (fl_clock_parse(fl_json_text(r, "time"), &us) == -1)
 		return "-";
 	s = (time_t)(us / 1000000);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&s, &tm));
@@ -97,7 +97,7 @@ print_request(const struct fl_json *r)
 	    colour != NULL ? "\033[0m" : "", fl_json_double(fl_json_get(r, "total_ms"), 0),
 	    (long long)fl_json_int(fl_json_get(r, "bytes_down"), 0), fl_json_str(fl_json_get(r, "instance"), "-"),
 	    fl_json_str(fl_json_get(r, "method"), "-"));
-	print_safely(fl_json_str(fl_json_get(r, "host"), ""));
+	print_safely(fl_json_text(r, "host"));
 	print_safely(fl_json_str(path, ""));
 	printf("%s\n", fl_json_bool(fl_json_get(r, "whole"), true) ? "" : "  (broke off)");
 }

@@ -17,26 +17,18 @@
 #include "release.h"
 #include "table.h"
 
-static const char *
-text(const struct fl_json *v, const char *key)
+static void
+add_provider(struct table *t, const struct fl_json *p, FL_UNUSED const void *arg)
 {
-	return fl_json_str(fl_json_get(v, key), "");
+	table_row(t, fl_json_text(p, "id"), fl_json_text(p, "name"), fl_json_text(p, "url"));
 }
 
 static void
 print_providers(const struct fl_json *list, FL_UNUSED const void *arg)
 {
 	static const char *const heads[] = { "ID", "NAME", "URL", NULL };
-	struct table *t;
 
-	if (fl_json_len(list) == 0)
-		return;
-	t = table_new(heads);
-	for (size_t i = 0; i < fl_json_len(list); i++)
-		table_row(t, fl_json_str(fl_json_get(fl_json_at(list, i), "id"), ""),
-		    fl_json_str(fl_json_get(fl_json_at(list, i), "name"), ""),
-		    fl_json_str(fl_json_get(fl_json_at(list, i), "url"), ""));
-	table_print(t);
+	list_print_table(list, heads, add_provider, NULL);
 }
 
 int
@@ -85,7 +77,7 @@ cmd_resource_add(struct cli *cli, int argc, char **argv)
 	if ((resource = client_call(cli, "POST", path, &body, what, &err)) != NULL)
 		id = adopt_env(cli, app, resource, &err);
 	if (id != NULL)
-		fprintf(stderr, "Created resource %s and release %s.\n", fl_json_str(fl_json_get(resource, "id"), ""), id);
+		fprintf(stderr, "Created resource %s and release %s.\n", fl_json_text(resource, "id"), id);
 	fl_json_free(resource);
 	fl_buf_release(&body);
 	free(provider);
@@ -102,29 +94,27 @@ provider_of(const struct fl_json *providers, const char *ref)
 	for (size_t i = 0; i < fl_json_len(providers); i++) {
 		const struct fl_json *p = fl_json_at(providers, i);
 
-		if (strcmp(text(p, "name"), ref) == 0 || strcmp(text(p, "id"), ref) == 0)
+		if (strcmp(fl_json_text(p, "name"), ref) == 0 || strcmp(fl_json_text(p, "id"), ref) == 0)
 			return p;
 	}
 	return NULL;
 }
 
 static void
+add_resource(struct table *t, const struct fl_json *r, const void *providers)
+{
+	char age[32];
+
+	table_row(t, fl_json_text(r, "id"), fl_json_text(provider_of(providers, fl_json_text(r, "provider_id")), "name"),
+	    table_age(fl_json_text(r, "created_at"), age, sizeof(age)));
+}
+
+static void
 print_resources(const struct fl_json *list, const void *providers)
 {
 	static const char *const heads[] = { "ID", "PROVIDER", "AGE", NULL };
-	struct table *t;
-	char age[32];
 
-	if (fl_json_len(list) == 0)
-		return;
-	t = table_new(heads);
-	for (size_t i = 0; i < fl_json_len(list); i++) {
-		const struct fl_json *r = fl_json_at(list, i);
-
-		table_row(t, text(r, "id"), text(provider_of(providers, text(r, "provider_id")), "name"),
-		    table_age(text(r, "created_at"), age, sizeof(age)));
-	}
-	table_print(t);
+	list_print_table(list, heads, add_resource, providers);
 }
 
 int
@@ -155,18 +145,18 @@ choose(const struct fl_json *list, const char *app, const struct fl_json *provid
 	for (size_t i = 0; i < fl_json_len(list); i++) {
 		const struct fl_json *r = fl_json_at(list, i);
 
-		if (strcmp(text(r, "provider_id"), text(provider, "id")) != 0 || (id != NULL && strcmp(text(r, "id"), id) != 0))
+		if (strcmp(fl_json_text(r, "provider_id"), fl_json_text(provider, "id")) != 0 || (id != NULL && strcmp(fl_json_text(r, "id"), id) != 0))
 			continue;
 		if (found != NULL) {
 			fl_err_set(err, FL_ERR_INVALID, "app %s has several resources of %s: say which, flynn resource lists them", app,
-			    text(provider, "name"));
+			    fl_json_text(provider, "name"));
 			return NULL;
 		}
 		found = r;
 	}
 	if (found == NULL)
 		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no such resource of %s: flynn resource lists those it has", app,
-		    text(provider, "name"));
+		    fl_json_text(provider, "name"));
 	return found;
 }
 
@@ -184,7 +174,7 @@ drop_env(struct cli *cli, const char *app, const struct fl_json *resource, struc
 	for (size_t i = 0; i < fl_json_len(had); i++) {
 		const char *name = fl_json_key_at(had, i);
 
-		if (strcmp(text(has, name), fl_json_str(fl_json_at(had, i), "")) == 0 && fl_json_get(has, name) != NULL)
+		if (strcmp(fl_json_text(has, name), fl_json_str(fl_json_at(had, i), "")) == 0 && fl_json_get(has, name) != NULL)
 			changes[n++] = (struct release_change){ (char *)name, NULL };
 	}
 	ok = release != NULL && (n == 0 || (id = release_with_env(cli, app, NULL, changes, n, err)) != NULL);
@@ -198,7 +188,7 @@ drop_env(struct cli *cli, const char *app, const struct fl_json *resource, struc
 static int
 give_back(struct cli *cli, const char *app, const struct fl_json *resource, bool shared, struct fl_err *err)
 {
-	char *path = fl_xasprintf("/providers/%s/resources/%s%s%s", text(resource, "provider_id"), text(resource, "id"),
+	char *path = fl_xasprintf("/providers/%s/resources/%s%s%s", fl_json_text(resource, "provider_id"), fl_json_text(resource, "id"),
 	    shared ? "/apps/" : "", shared ? app : "");
 	struct fl_json *v = client_call(cli, "DELETE", path, NULL, "the resource", err);
 	bool ok = v != NULL;
@@ -211,7 +201,7 @@ give_back(struct cli *cli, const char *app, const struct fl_json *resource, bool
 static bool
 is_meant(const struct fl_json *resource)
 {
-	const char *id = text(resource, "id");
+	const char *id = fl_json_text(resource, "id");
 	char *question = fl_xasprintf("Resource %s is given back, and all data in it is lost. Type %s: ", id, id);
 	bool is = confirm(question, id);
 
@@ -238,7 +228,7 @@ remove_resource(struct cli *cli, const char *app, const char *ref, const char *i
 			done = true;
 	}
 	if (done)
-		fprintf(stderr, "Resource %s removed.\n", text(resource, "id"));
+		fprintf(stderr, "Resource %s removed.\n", fl_json_text(resource, "id"));
 	fl_json_free(list);
 	fl_json_free(providers);
 	return done ? 0 : -1;

@@ -88,7 +88,7 @@ ask(void *arg, struct fl_err *err)
 	fl_jsonw_close(&w, '}');
 	if ((answer = client_app_call(r->cli, "POST", r->app, "/restart", &body, NULL, err)) != NULL) {
 		read_answer(r, answer);
-		release = fl_xstrdup(fl_json_str(fl_json_get(answer, "release"), ""));
+		release = fl_xstrdup(fl_json_text(answer, "release"));
 	}
 	fl_json_free(answer);
 	fl_buf_release(&body);

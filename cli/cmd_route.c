@@ -25,7 +25,7 @@ print_routes(const struct fl_json *routes, FL_UNUSED const void *arg)
 		const struct fl_json *config = fl_json_get(r, "config");
 		char *name = route_options_name(r), *options = route_options_describe(config);
 
-		table_row(t, name, fl_json_str(fl_json_get(config, "service"), ""), fl_json_str(fl_json_get(r, "id"), ""), options);
+		table_row(t, name, fl_json_text(config, "service"), fl_json_text(r, "id"), options);
 		free(name);
 		free(options);
 	}
@@ -54,9 +54,9 @@ post_route(struct cli *cli, const char *app, const struct fl_buf *body, struct f
 	int r = route != NULL ? 0 : -1;
 
 	if (r == 0 && !fl_json_is_null(port))
-		printf("%s listening on port %lld\n", fl_json_str(fl_json_get(route, "id"), ""), (long long)fl_json_int(port, 0));
+		printf("%s listening on port %lld\n", fl_json_text(route, "id"), (long long)fl_json_int(port, 0));
 	else if (r == 0)
-		printf("%s\n", fl_json_str(fl_json_get(route, "id"), ""));
+		printf("%s\n", fl_json_text(route, "id"));
 	fl_json_free(route);
 	return r;
 }

@@ -44,7 +44,7 @@ run_detached(struct cli *cli, const char *app, const struct fl_buf *body)
 
 	if (job == NULL)
 		return cli_fail(&err);
-	fprintf(stderr, "%s\n", fl_json_str(fl_json_get(job, "id"), ""));
+	fprintf(stderr, "%s\n", fl_json_text(job, "id"));
 	fl_json_free(job);
 	return 0;
 }

@@ -17,12 +17,6 @@
 #include "release.h"
 #include "table.h"
 
-static const char *
-text(const struct fl_json *v, const char *key)
-{
-	return fl_json_str(fl_json_get(v, key), "");
-}
-
 /* Where a volume of a process type's list is. */
 static const char *
 path_of(const struct fl_json *volume)
@@ -45,23 +39,22 @@ has_volume(const struct fl_json *type, const char *path)
 }
 
 static void
+add_volume(struct table *t, const struct fl_json *v, const void *release)
+{
+	const char *type = fl_json_text(v, "job_type"), *path = fl_json_text(v, "path");
+	bool is_attached = has_volume(fl_json_get(fl_json_get(release, "processes"), type), path);
+	char age[32];
+
+	table_row(t, fl_json_text(v, "id"), type, path, fl_json_text(v, "host_id"),
+	    table_age(fl_json_text(v, "created_at"), age, sizeof(age)), is_attached ? "attached" : "detached");
+}
+
+static void
 print_volumes(const struct fl_json *list, const void *release)
 {
 	static const char *const heads[] = { "ID", "TYPE", "PATH", "HOST", "AGE", "STATE", NULL };
-	struct table *t;
-	char age[32];
 
-	if (fl_json_len(list) == 0)
-		return;
-	t = table_new(heads);
-	for (size_t i = 0; i < fl_json_len(list); i++) {
-		const struct fl_json *v = fl_json_at(list, i);
-		const struct fl_json *type = fl_json_get(fl_json_get(release, "processes"), text(v, "job_type"));
-
-		table_row(t, text(v, "id"), text(v, "job_type"), text(v, "path"), text(v, "host_id"),
-		    table_age(text(v, "created_at"), age, sizeof(age)), has_volume(type, text(v, "path")) ? "attached" : "detached");
-	}
-	table_print(t);
+	list_print_table(list, heads, add_volume, release);
 }
 
 int

@@ -9,16 +9,10 @@
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 
-static const char *
-text(const struct fl_json *job, const char *key)
-{
-	return fl_json_str(fl_json_get(job, key), "");
-}
-
 static bool
 is_live(const struct fl_json *job)
 {
-	const char *state = text(job, "state");
+	const char *state = fl_json_text(job, "state");
 
 	return strcmp(state, "up") == 0 || strcmp(state, "starting") == 0;
 }
@@ -41,9 +35,9 @@ find(const struct fl_json *jobs, const char *app, const char *word, struct fl_er
 		const struct fl_json *job = fl_json_at(jobs, i);
 		bool live = is_live(job);
 
-		if (strcmp(text(job, "id"), word) == 0)
+		if (strcmp(fl_json_text(job, "id"), word) == 0)
 			return job;
-		if (!begins(text(job, "id"), word))
+		if (!begins(fl_json_text(job, "id"), word))
 			continue;
 		found[live] = job;
 		n[live]++;
@@ -67,7 +61,7 @@ newest_of_type(const struct fl_json *jobs, const char *type)
 	for (size_t i = 0; i < fl_json_len(jobs); i++) { /* the newest first */
 		const struct fl_json *job = fl_json_at(jobs, i);
 
-		if (strcmp(text(job, "type"), type) == 0 && strcmp(text(job, "state"), "up") == 0)
+		if (strcmp(fl_json_text(job, "type"), type) == 0 && strcmp(fl_json_text(job, "state"), "up") == 0)
 			return job;
 	}
 	return NULL;
@@ -87,7 +81,7 @@ jobs_resolve(struct cli *cli, const char *app, const char *word, bool types, str
 	if (job == NULL)
 		job = find(jobs, app, word, err);
 	if (job != NULL) {
-		id = fl_xstrdup(text(job, "id"));
+		id = fl_xstrdup(fl_json_text(job, "id"));
 	} else if ((host = fl_job_id_host(word)) != NULL) {
 		id = fl_xstrdup(word); /* so new that it is not listed yet, or so old: its host knows */
 		free(host);

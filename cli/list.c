@@ -4,6 +4,7 @@
 #include "libflynn/buf.h"
 #include "libflynn/json.h"
 #include "list.h"
+#include "table.h"
 
 void
 list_print_json(const struct fl_json *v)
@@ -17,6 +18,20 @@ list_print_json(const struct fl_json *v)
 		fl_jsonw_value(&w, NULL, v);
 	printf("%s\n", fl_buf_cstr(&b));
 	fl_buf_release(&b);
+}
+
+void
+list_print_table(const struct fl_json *v, const char *const *heads,
+    void (*add)(struct table *t, const struct fl_json *item, const void *arg), const void *arg)
+{
+	struct table *t;
+
+	if (fl_json_len(v) == 0)
+		return;
+	t = table_new(heads);
+	for (size_t i = 0; i < fl_json_len(v); i++)
+		add(t, fl_json_at(v, i), arg);
+	table_print(t);
 }
 
 int

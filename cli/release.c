@@ -30,7 +30,7 @@ release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_e
 	fl_jsonw_str_oe(&w, "uri", uri);
 	fl_jsonw_close(&w, '}');
 	if ((artifact = client_call(cli, "POST", "/artifacts", &body, "the artifact", err)) != NULL)
-		id = fl_xstrdup(fl_json_str(fl_json_get(artifact, "id"), ""));
+		id = fl_xstrdup(fl_json_text(artifact, "id"));
 	fl_json_free(artifact);
 	fl_buf_release(&body);
 	return id;
@@ -77,7 +77,7 @@ release_set(struct cli *cli, const char *app, const char *release_json, struct f
 
 	fl_buf_addstr(&body, release_json);
 	if ((release = client_call(cli, "POST", "/releases", &body, "the release", err)) != NULL)
-		id = fl_xstrdup(fl_json_str(fl_json_get(release, "id"), ""));
+		id = fl_xstrdup(fl_json_text(release, "id"));
 	if (id != NULL && release_deploy(cli, app, id, err) == -1) {
 		free(id);
 		id = NULL;

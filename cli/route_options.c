@@ -218,18 +218,18 @@ char *
 route_options_name(const struct fl_json *route)
 {
 	const struct fl_json *config = fl_json_get(route, "config");
-	const char *cert = fl_json_str(fl_json_get(config, "tls_cert"), "");
+	const char *cert = fl_json_text(config, "tls_cert");
 
-	if (strcmp(fl_json_str(fl_json_get(route, "type"), ""), "tcp") == 0)
+	if (strcmp(fl_json_text(route, "type"), "tcp") == 0)
 		return fl_xasprintf("tcp:%lld", (long long)fl_json_int(fl_json_get(config, "port"), 0));
-	return fl_xasprintf("%s:%s%s", *cert != '\0' ? "https" : "http", fl_json_str(fl_json_get(config, "domain"), ""),
-	    fl_json_str(fl_json_get(config, "path"), ""));
+	return fl_xasprintf("%s:%s%s", *cert != '\0' ? "https" : "http", fl_json_text(config, "domain"),
+	    fl_json_text(config, "path"));
 }
 
 char *
 route_options_describe(const struct fl_json *config)
 {
-	const char *state = fl_json_str(fl_json_get(fl_json_get(config, "auto_tls_status"), "state"), "");
+	const char *state = fl_json_text(fl_json_get(config, "auto_tls_status"), "state");
 	struct fl_buf b = { 0 };
 
 	for (size_t i = 0; i < ROUTE_FLAG_MAX; i++) {

@@ -124,7 +124,7 @@ url_of(const struct tap *t, size_t limit)
 static int64_t
 time_of_next(const struct tap *t)
 {
-	const char *text = fl_json_str(fl_json_get(fl_json_at(t->list, t->at), "time"), "");
+	const char *text = fl_json_text(fl_json_at(t->list, t->at), "time");
 	int64_t us = 0;
 
 	if (t->at >= fl_json_len(t->list))

@@ -179,7 +179,7 @@ static const struct tx_step create_steps[] = {
 static bool
 is_system(const struct fl_json *meta)
 {
-	return strcmp(fl_json_str(fl_json_get(meta, FL_APP_META_SYSTEM), ""), "true") == 0;
+	return strcmp(fl_json_text(meta, FL_APP_META_SYSTEM), "true") == 0;
 }
 
 static void

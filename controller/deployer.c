@@ -194,7 +194,7 @@ picture_type(struct picture *p, const char *name)
 static void
 picture_count(struct picture *p, const struct fl_json *jobs)
 {
-	struct deploy_type *t = picture_type(p, fl_json_str(fl_json_get(jobs, "type"), ""));
+	struct deploy_type *t = picture_type(p, fl_json_text(jobs, "type"));
 	int n = (int)fl_json_int(fl_json_get(jobs, "n"), 0);
 
 	if (!fl_json_bool(fl_json_get(jobs, "new"), false))

@@ -266,20 +266,6 @@ set_env(struct fl_job *job, const struct fl_json *env)
 		fl_job_set_env(job, fl_json_key_at(env, i), fl_json_str(fl_json_at(env, i), ""));
 }
 
-static char **
-words(const struct fl_json *v)
-{
-	size_t n = fl_json_len(v);
-	const char **list = fl_xcalloc(n + 1, sizeof(*list));
-	char **copy;
-
-	for (size_t i = 0; i < n; i++)
-		list[i] = fl_json_str(fl_json_at(v, i), "");
-	copy = fl_job_words(list, n);
-	free(list);
-	return copy;
-}
-
 /* What the database knew, by column. */
 enum { APP_ID, APP_NAME, IS_SYSTEM, RELEASE_ID, ENV, IMAGE_TYPE, IMAGE_URI, N_JOBS };
 
@@ -298,8 +284,8 @@ make_job(const struct run *r, const PGresult *res, const char *host_id)
 	free(job->artifact_uri);
 	job->artifact_type = fl_xstrdup(*kind != '\0' ? kind : "docker");
 	job->artifact_uri = fl_xstrdup(fl_pg_str(res, 0, IMAGE_URI, ""));
-	job->cmd = words(fl_json_get(in, fl_json_is_null(fl_json_get(in, "args")) ? "cmd" : "args"));
-	job->entrypoint = words(fl_json_get(in, "entrypoint"));
+	job->cmd = fl_job_words_of(fl_json_get(in, fl_json_is_null(fl_json_get(in, "args")) ? "cmd" : "args"));
+	job->entrypoint = fl_job_words_of(fl_json_get(in, "entrypoint"));
 	if (fl_json_bool(fl_json_get(in, "release_env"), true))
 		set_env(job, env);
 	set_env(job, fl_json_get(in, "env"));

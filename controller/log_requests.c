@@ -62,7 +62,7 @@ add_safely(struct fl_buf *b, const char *text)
 static int
 end_of(const struct fl_json *record, int64_t *us)
 {
-	if (fl_clock_parse(fl_json_str(fl_json_get(record, "time"), ""), us) == -1 || *us < 0)
+	if (fl_clock_parse(fl_json_text(record, "time"), us) == -1 || *us < 0)
 		return -1;
 	*us += (int64_t)(fl_json_double(fl_json_get(record, "total_ms"), 0) * 1000);
 	return 0;
@@ -80,8 +80,8 @@ log_requests_format(const struct fl_json *record, struct fl_buf *text, char stam
 	format_stamp(us, stamp);
 	add_safely(text, fl_json_str(fl_json_get(record, "method"), "-"));
 	fl_buf_addc(text, ' ');
-	add_safely(text, fl_json_str(fl_json_get(record, "host"), ""));
-	add_safely(text, fl_json_str(fl_json_get(record, "path"), ""));
+	add_safely(text, fl_json_text(record, "host"));
+	add_safely(text, fl_json_text(record, "path"));
 	if (status != 0)
 		fl_buf_addf(text, " %lld", status);
 	else

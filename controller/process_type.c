@@ -218,7 +218,7 @@ store_port(struct fl_jsonw *w, const struct fl_json *port)
 {
 	fl_jsonw_open(w, NULL, '{');
 	fl_jsonw_int(w, "port", fl_json_int(fl_json_get(port, "port"), 0));
-	fl_jsonw_str(w, "proto", fl_json_str(fl_json_get(port, "proto"), ""));
+	fl_jsonw_str(w, "proto", fl_json_text(port, "proto"));
 	fl_jsonw_int(w, "range_end", fl_json_int(fl_json_get(port, "range_end"), 0));
 	for (size_t i = 0; i < fl_json_len(port); i++) {
 		const char *key = fl_json_key_at(port, i);

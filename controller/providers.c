@@ -47,7 +47,7 @@ providers_explain(struct fl_http_req *req, struct fl_err *err)
 
 	if (err->kind == FL_ERR_CONFLICT)
 		fl_err_set(err, FL_ERR_CONFLICT, "a provider called \"%s\", or one with the URL %s, exists already",
-		    fl_json_str(fl_json_get(in, "name"), ""), fl_json_str(fl_json_get(in, "url"), ""));
+		    fl_json_text(in, "name"), fl_json_text(in, "url"));
 	return NULL;
 }
 

@@ -67,7 +67,7 @@ call_end(struct call *call, const struct fl_json *resource, const struct fl_err 
 static int
 check_resource(const struct fl_json *v, struct fl_err *err)
 {
-	const char *id = fl_json_str(fl_json_get(v, "id"), "");
+	const char *id = fl_json_text(v, "id");
 	struct fl_err why = { 0 };
 
 	if (*id == '\0')

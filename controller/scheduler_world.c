@@ -78,8 +78,8 @@ world_remove_formation(struct world *w, struct formation *f)
 struct formation *
 world_set_formation(struct world *w, struct fl_json *expanded)
 {
-	const char *app = fl_json_str(fl_json_get(fl_json_get(expanded, "app"), "id"), "");
-	const char *release = fl_json_str(fl_json_get(fl_json_get(expanded, "release"), "id"), "");
+	const char *app = fl_json_text(fl_json_get(expanded, "app"), "id");
+	const char *release = fl_json_text(fl_json_get(expanded, "release"), "id");
 	struct formation *f = world_formation(w, app, release);
 	char *key;
 
@@ -143,7 +143,7 @@ formation_volume_host(const struct formation *f, const char *type)
 	for (size_t i = 0; i < fl_json_len(volumes); i++) {
 		const struct fl_json *v = fl_json_at(volumes, i);
 
-		if (strcmp(fl_json_str(fl_json_get(v, "type"), ""), type) == 0)
+		if (strcmp(fl_json_text(v, "type"), type) == 0)
 			return fl_json_str(fl_json_get(v, "host_id"), NULL);
 	}
 	return NULL;

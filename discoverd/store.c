@@ -61,7 +61,7 @@ show_meta(struct store *st, const char *name, FL_UNUSED const struct fl_json *v,
 static void
 show_session(struct store *st, const char *id, const struct fl_json *v, const struct fl_etcd_kv *kv)
 {
-	const char *life = fl_json_str(fl_json_get(v, "life"), "");
+	const char *life = fl_json_text(v, "life");
 	int64_t ttl_s = SESSION_TTL_S;
 
 	fl_json_member_int(v, "ttl_s", 1, SESSION_TTL_MAX_S, &ttl_s, NULL);
@@ -80,7 +80,7 @@ show_record(struct store *st, const char *rest, const struct fl_json *v, const s
 		fl_log_warn("ignored a record in etcd", fl_str("service", service), fl_str("err", err.msg));
 	} else {
 		i->index = (uint64_t)fl_json_int(fl_json_get(v, "index"), kv->create_rev);
-		roster_put_record(st->roster, service, fl_json_str(fl_json_get(v, "session"), ""), fl_json_str(fl_json_get(v, "life"), ""),
+		roster_put_record(st->roster, service, fl_json_text(v, "session"), fl_json_text(v, "life"),
 		    i, kv->mod_rev);
 	}
 	free(service);

@@ -87,7 +87,7 @@ static char *
 create(const struct cluster *c, const char *path, const char *body, struct fl_err *err)
 {
 	struct fl_json *answer = cluster_call(c, "POST", path, body, err);
-	char *id = answer != NULL ? fl_xstrdup(fl_json_str(fl_json_get(answer, "id"), "")) : NULL;
+	char *id = answer != NULL ? fl_xstrdup(fl_json_text(answer, "id")) : NULL;
 
 	fl_json_free(answer);
 	return id;

@@ -41,7 +41,7 @@ app_id(const struct cluster *c, const char *app, struct fl_err *err)
 	struct fl_json *record = cluster_call(c, "GET", path, NULL, err);
 
 	if (record != NULL)
-		id = fl_xstrdup(fl_json_str(fl_json_get(record, "id"), ""));
+		id = fl_xstrdup(fl_json_text(record, "id"));
 	fl_json_free(record);
 	free(path);
 	return id;

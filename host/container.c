@@ -140,17 +140,6 @@ write_env(struct fl_jsonw *w, const struct job *j)
 /* ---- the body ---- */
 
 static void
-write_words(struct fl_jsonw *w, const char *key, char *const *words)
-{
-	if (words == NULL)
-		return;
-	fl_jsonw_open(w, key, '[');
-	for (; *words != NULL; words++)
-		fl_jsonw_str(w, NULL, *words);
-	fl_jsonw_close(w, ']');
-}
-
-static void
 write_labels(struct fl_jsonw *w, const struct job *j)
 {
 	struct fl_buf text = { 0 };
@@ -315,8 +304,8 @@ container_write(const struct job *j, const char *image, struct fl_buf *out)
 
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_str(&w, "Image", image);
-	write_words(&w, "Entrypoint", spec->entrypoint);
-	write_words(&w, "Cmd", spec->cmd);
+	fl_jsonw_words(&w, "Entrypoint", spec->entrypoint);
+	fl_jsonw_words(&w, "Cmd", spec->cmd);
 	write_env(&w, j);
 	write_labels(&w, j);
 	fl_jsonw_str_oe(&w, "WorkingDir", spec->working_dir);
@@ -352,11 +341,11 @@ static const char *
 find_ip(const struct fl_json *settings)
 {
 	const struct fl_json *networks = fl_json_get(settings, "Networks");
-	const char *ip = fl_json_str(fl_json_get(settings, "IPAddress"), "");
+	const char *ip = fl_json_text(settings, "IPAddress");
 
 	/* The top-level address is deprecated and gone from the newest engines. */
 	for (size_t i = 0; i < fl_json_len(networks) && *ip == '\0'; i++)
-		ip = fl_json_str(fl_json_get(fl_json_at(networks, i), "IPAddress"), "");
+		ip = fl_json_text(fl_json_at(networks, i), "IPAddress");
 	return *ip != '\0' ? ip : NULL;
 }
 

@@ -92,10 +92,10 @@ the_port_is_the_same_inside_and_outside(void **state)
 	body = body_of(j);
 	shared = body_of(grid);
 	binding = fl_json_at(fl_json_get(fl_json_get(fl_json_get(body, "HostConfig"), "PortBindings"), "55000/tcp"), 0);
-	assert_string_equal(fl_json_str(fl_json_get(binding, "HostPort"), ""), "55000");
+	assert_string_equal(fl_json_text(binding, "HostPort"), "55000");
 	assert_non_null(fl_json_get(fl_json_get(body, "ExposedPorts"), "55000/tcp"));
 	assert_null(fl_json_get(fl_json_get(shared, "HostConfig"), "PortBindings"));
-	assert_string_equal(fl_json_str(fl_json_get(fl_json_get(shared, "HostConfig"), "NetworkMode"), ""), "host");
+	assert_string_equal(fl_json_text(fl_json_get(shared, "HostConfig"), "NetworkMode"), "host");
 	fl_json_free(body);
 	fl_json_free(shared);
 }
@@ -113,13 +113,13 @@ labels_tell_of_the_whole_job(void **state)
 	ports_take(f->host.ports, j, NULL);
 	body = body_of(j);
 	labels = fl_json_get(body, "Labels");
-	text = fl_json_str(fl_json_get(labels, HOST_LABEL_SPEC), "");
+	text = fl_json_text(labels, HOST_LABEL_SPEC);
 	spec = fl_json_parse(text, strlen(text), NULL);
 	again = fl_job_parse(spec, NULL);
 	assert_string_equal(again->id, job_id(j));
 	assert_string_equal(again->cmd[1], "b");
-	assert_string_equal(fl_json_str(fl_json_get(labels, HOST_LABEL), ""), "h1");
-	assert_string_equal(fl_json_str(fl_json_get(labels, HOST_LABEL_PORTS), ""), "55000,7");
+	assert_string_equal(fl_json_text(labels, HOST_LABEL), "h1");
+	assert_string_equal(fl_json_text(labels, HOST_LABEL_PORTS), "55000,7");
 	fl_job_free(again);
 	fl_json_free(spec);
 	fl_json_free(body);

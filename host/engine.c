@@ -252,7 +252,7 @@ engine_take_version(struct engine *e, const struct fl_http_result *res, struct f
 	free(e->version);
 	free(e->api_version);
 	free(e->arch);
-	e->arch = fl_xstrdup(fl_json_str(fl_json_get(v, "Arch"), ""));
+	e->arch = fl_xstrdup(fl_json_text(v, "Arch"));
 	e->version = fl_xstrdup(fl_json_str(fl_json_get(v, "Version"), "unknown"));
 	e->api_version = fl_xasprintf("1.%d", minor);
 	status = 0;

@@ -32,10 +32,10 @@ take_line(struct engine_events *s)
 	struct fl_json *v = fl_json_parse(s->line.data, s->line.len, NULL);
 	const struct fl_json *actor = fl_json_get(v, "Actor"), *labels = fl_json_get(actor, "Attributes");
 	struct engine_event ev = {
-		.action = fl_json_str(fl_json_get(v, "Action"), ""),
-		.container_id = fl_json_str(fl_json_get(actor, "ID"), ""),
-		.host_id = fl_json_str(fl_json_get(labels, HOST_LABEL), ""),
-		.job_id = fl_json_str(fl_json_get(labels, HOST_LABEL_JOB), ""),
+		.action = fl_json_text(v, "Action"),
+		.container_id = fl_json_text(actor, "ID"),
+		.host_id = fl_json_text(labels, HOST_LABEL),
+		.job_id = fl_json_text(labels, HOST_LABEL_JOB),
 		.time_us = fl_json_int(fl_json_get(v, "timeNano"), 0) / 1000,
 	};
 

@@ -109,7 +109,7 @@ on_self(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 	struct identify *i = arg;
 	struct host *h = i->host;
 	struct fl_json *v = call_err == NULL && res->status == 200 ? fl_json_parse(res->body, res->len, NULL) : NULL;
-	const char *hostname = fl_json_str(fl_json_get(fl_json_get(v, "Config"), "Hostname"), "");
+	const char *hostname = fl_json_text(fl_json_get(v, "Config"), "Hostname");
 	bool running = fl_json_bool(fl_json_get(fl_json_get(v, "State"), "Running"), false);
 
 	i->call = NULL;
@@ -146,7 +146,7 @@ on_bridge(const struct fl_http_result *res, const struct fl_err *call_err, void 
 		if (gateway != NULL && strchr(gateway, ':') == NULL)
 			h->bridge_ip = fl_xstrndup(gateway, strcspn(gateway, "/"));
 		else if (gateway == NULL)
-			h->bridge_ip = identify_first_address(fl_json_str(fl_json_get(c, "Subnet"), ""));
+			h->bridge_ip = identify_first_address(fl_json_text(c, "Subnet"));
 	}
 	fl_json_free(v);
 	i->call = engine_start(h->engine, NULL, on_self, i, "/containers/%s/json", i->hostname);
@@ -161,7 +161,7 @@ on_info(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 
 	i->call = NULL;
 	if (h->id == NULL)
-		h->id = identify_id(fl_json_str(fl_json_get(v, "Name"), ""));
+		h->id = identify_id(fl_json_text(v, "Name"));
 	fl_json_free(v);
 	i->call = engine_start(h->engine, NULL, on_bridge, i, "/networks/bridge");
 }

@@ -61,7 +61,7 @@ has_word(const struct fl_json *list, const char *word)
 static bool
 is_marked(const struct fl_json *inspected)
 {
-	char *mark = pull_mark(fl_json_str(fl_json_get(inspected, "Id"), ""));
+	char *mark = pull_mark(fl_json_text(inspected, "Id"));
 	bool marked = has_word(fl_json_get(inspected, "RepoTags"), mark);
 
 	free(mark);
@@ -93,15 +93,15 @@ reply_resolved(struct request *r, const struct fl_json *inspected)
 	const char *digest = digest_of(inspected, r->image.name);
 	struct fl_buf body = { 0 };
 	struct fl_jsonw w = fl_jsonw(&body);
-	char *uri = fl_xasprintf("docker:///%s?tag=%s&id=%s%s%s", r->image.name, r->image.tag, fl_json_str(fl_json_get(inspected, "Id"), ""),
+	char *uri = fl_xasprintf("docker:///%s?tag=%s&id=%s%s%s", r->image.name, r->image.tag, fl_json_text(inspected, "Id"),
 	    digest != NULL ? "&digest=" : "", digest != NULL ? digest : "");
 
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_str(&w, "uri", uri);
 	fl_jsonw_value(&w, "cmd", fl_json_get(config, "Cmd"));
 	fl_jsonw_value(&w, "entrypoint", fl_json_get(config, "Entrypoint"));
-	fl_jsonw_str(&w, "architecture", fl_json_str(fl_json_get(inspected, "Architecture"), ""));
-	fl_jsonw_str(&w, "os", fl_json_str(fl_json_get(inspected, "Os"), ""));
+	fl_jsonw_str(&w, "architecture", fl_json_text(inspected, "Architecture"));
+	fl_jsonw_str(&w, "os", fl_json_text(inspected, "Os"));
 	fl_jsonw_close(&w, '}');
 	fl_http_reply_json(r->req, 200, &body);
 	fl_buf_release(&body);
@@ -195,7 +195,7 @@ static bool
 is_otherwise_unnamed(const struct request *r, const struct fl_json *inspected)
 {
 	const struct fl_json *tags = fl_json_get(inspected, "RepoTags");
-	char *mark = pull_mark(fl_json_str(fl_json_get(inspected, "Id"), "")), *own = fl_xasprintf("%s:%s", r->image.name, r->image.tag);
+	char *mark = pull_mark(fl_json_text(inspected, "Id")), *own = fl_xasprintf("%s:%s", r->image.name, r->image.tag);
 	bool unnamed = true;
 
 	for (size_t i = 0; i < fl_json_len(tags); i++) {
@@ -219,7 +219,7 @@ remove_image(struct request *r, const struct fl_json *inspected)
 		fl_http_reply(r->req, 200, "application/json", "{}", 2);
 		request_free(r);
 	} else if (is_otherwise_unnamed(r, inspected)) {
-		engine_start(r->host->engine, &call, on_removed, r, "/images/%s?force=1", fl_json_str(fl_json_get(inspected, "Id"), ""));
+		engine_start(r->host->engine, &call, on_removed, r, "/images/%s?force=1", fl_json_text(inspected, "Id"));
 	} else if (has_word(fl_json_get(inspected, "RepoTags"), own)) {
 		engine_start(r->host->engine, &call, on_removed, r, "/images/%s", quoted);
 	} else {

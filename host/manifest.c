@@ -43,7 +43,7 @@ manifest_parse(const char *text, size_t len, struct fl_err *err)
 		return NULL;
 	}
 	for (size_t i = 0; i < fl_json_len(root); i++) {
-		const char *id = fl_json_str(fl_json_get(fl_json_at(root, i), "id"), "");
+		const char *id = fl_json_text(fl_json_at(root, i), "id");
 
 		if (*id == '\0' || strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(id)) {
 			fl_err_set(err, FL_ERR_INVALID, "entry %zu needs an \"id\" of a-z, 0-9 and \"-\"", i);
@@ -101,7 +101,7 @@ manifest_count(const struct manifest *m)
 const char *
 manifest_id(const struct manifest *m, size_t i)
 {
-	return fl_json_str(fl_json_get(fl_json_at(m->root, i), "id"), "");
+	return fl_json_text(fl_json_at(m->root, i), "id");
 }
 
 /* ---- one entry ---- */
@@ -145,7 +145,7 @@ add_ports(struct fl_job *job, const struct fl_json *entry, const struct template
 
 		if (i > 0 || strcmp(type, "none") == 0)
 			continue;
-		p->service = fl_xstrdup(fl_json_str(fl_json_get(entry, "id"), ""));
+		p->service = fl_xstrdup(fl_json_text(entry, "id"));
 		free(p->check);
 		p->check = fl_xstrdup(type);
 		p->check_path = fl_xstrdup_null(path);
@@ -227,7 +227,7 @@ add_volumes(struct fl_job *job, const struct fl_json *entry, struct fl_err *err)
 static int
 set_artifact(struct fl_job *job, const struct fl_json *entry, struct fl_err *err)
 {
-	const char *id = fl_json_str(fl_json_get(entry, "id"), ""), *image = NULL, *image_id = NULL;
+	const char *id = fl_json_text(entry, "id"), *image = NULL, *image_id = NULL;
 	char *default_image = fl_xasprintf("https://registry.hub.docker.com/flynn/%s", id);
 	int status = -1;
 
@@ -256,7 +256,7 @@ fill_job(struct fl_job *job, const struct fl_json *entry, const struct template_
 	    add_volumes(job, entry, err) == -1 || fl_json_member_bool(entry, "host_network", &job->host_network, err) == -1)
 		return -1;
 	job->system = true;
-	fl_job_set_meta(job, MANIFEST_META, fl_json_str(fl_json_get(entry, "id"), ""));
+	fl_job_set_meta(job, MANIFEST_META, fl_json_text(entry, "id"));
 	return 0;
 }
 

@@ -37,7 +37,7 @@ struct recover {
 static const char *
 label(const struct fl_json *container, const char *name)
 {
-	return fl_json_str(fl_json_get(fl_json_get(container, "Labels"), name), "");
+	return fl_json_text(fl_json_get(container, "Labels"), name);
 }
 
 /* ---- jobs ---- */
@@ -166,7 +166,7 @@ ask_next(struct recover *r)
 		if (!may_have_key(h, c))
 			continue;
 		r->next++;
-		r->call = engine_start(h->engine, NULL, on_inspected, r, "/containers/%s/json", fl_json_str(fl_json_get(c, "Id"), ""));
+		r->call = engine_start(h->engine, NULL, on_inspected, r, "/containers/%s/json", fl_json_text(c, "Id"));
 		return;
 	}
 	h->key = fl_random_hex(KEY_BYTES);

@@ -130,14 +130,14 @@ look_at(struct job *j, const struct found *found)
 static const char *
 label(const struct fl_json *container, const char *name)
 {
-	return fl_json_str(fl_json_get(fl_json_get(container, "Labels"), name), "");
+	return fl_json_text(fl_json_get(container, "Labels"), name);
 }
 
 static void
 remove_leftover(struct host *h, const struct fl_json *container, const char *why)
 {
 	static const struct engine_call call = { .method = "DELETE" };
-	const char *id = fl_json_str(fl_json_get(container, "Id"), "");
+	const char *id = fl_json_text(container, "Id");
 	const char *name = fl_json_str(fl_json_at(fl_json_get(container, "Names"), 0), id);
 
 	if (!h->cfg->force) {
@@ -151,7 +151,7 @@ remove_leftover(struct host *h, const struct fl_json *container, const char *why
 static bool
 is_running(const struct fl_json *container)
 {
-	const char *state = fl_json_str(fl_json_get(container, "State"), "");
+	const char *state = fl_json_text(container, "State");
 
 	return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0 || strcmp(state, "restarting") == 0;
 }
@@ -168,7 +168,7 @@ belongs(struct job *j, const char *container_id)
 static void
 sort_out(struct host *h, const struct fl_json *container, struct fl_map *found)
 {
-	const char *id = fl_json_str(fl_json_get(container, "Id"), "");
+	const char *id = fl_json_text(container, "Id");
 	struct job *j = job_find(h, label(container, HOST_LABEL_JOB));
 	struct found *f = NULL;
 

@@ -84,7 +84,7 @@ static void
 wipe_remove(struct wipe *w, const struct fl_json *item)
 {
 	static const struct engine_call call = { .method = "DELETE" };
-	const char *name = fl_json_str(fl_json_get(item, w->volumes ? "Name" : "Id"), "");
+	const char *name = fl_json_text(item, w->volumes ? "Name" : "Id");
 	struct removal *r = fl_xcalloc(1, sizeof(*r));
 	char *encoded = fl_url_encode(name);
 

@@ -2,9 +2,8 @@
  * args - a daemon's options from one table: flag beats environment beats default.
  *
  * Flags are written -name value, -name=value or with two dashes. -h prints usage and
- * -version the version; both exit 0. A bad flag is an error sentence; the caller
- * exits 2. Secrets come from the environment only: give
- * them a NULL flag name.
+ * -version the version; both exit 0. A bad flag is an error sentence; the caller exits 2.
+ * Secrets come from the environment only: give them a NULL flag name.
  */
 #ifndef FL_ARGS_H
 #define FL_ARGS_H

@@ -140,7 +140,7 @@ tell(struct deploy *d, const struct fl_json *v, const char *status)
 	const char *job = fl_json_str(fl_json_get(v, "release_job"), NULL);
 
 	if (job == NULL)
-		tell_status(d, status, fl_json_str(fl_json_get(v, "behind"), ""));
+		tell_status(d, status, fl_json_text(v, "behind"));
 	else
 		output_begin(d, job);
 }
@@ -156,7 +156,7 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 {
 	struct deploy *d = arg;
 	struct fl_json *v = fl_json_parse(data, len, NULL);
-	const char *status = fl_json_str(fl_json_get(v, "status"), "");
+	const char *status = fl_json_text(v, "status");
 
 	d->lost.kind = FL_ERR_NONE;
 	if (strcmp(status, "complete") == 0) {
@@ -220,7 +220,7 @@ begin(const struct fl_deploy *opts, struct fl_err *err)
 	call.body = fl_buf_cstr(&body);
 	call.body_len = body.len;
 	if ((answer = fl_http_fetch_json(&call, "the deployment", err)) != NULL)
-		id = fl_xstrdup(fl_json_str(fl_json_get(answer, "id"), ""));
+		id = fl_xstrdup(fl_json_text(answer, "id"));
 	fl_json_free(answer);
 	fl_buf_release(&body);
 	free(url);

@@ -146,7 +146,7 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 {
 	struct fl_discoverd *d = arg;
 	struct fl_json *v = fl_json_parse(data, len, NULL);
-	const char *kind = fl_json_str(fl_json_get(v, "kind"), ""), *name = fl_json_str(fl_json_get(v, "service"), "");
+	const char *kind = fl_json_text(v, "kind"), *name = fl_json_text(v, "service");
 
 	if (*name != '\0')
 		on_change(d, name, kind, fl_json_get(v, "instance"));

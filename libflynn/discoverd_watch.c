@@ -48,7 +48,7 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 {
 	struct fl_discoverd_service *s = arg;
 	struct fl_json *v = fl_json_parse(data, len, NULL);
-	const char *kind = fl_json_str(fl_json_get(v, "kind"), "");
+	const char *kind = fl_json_text(v, "kind");
 	bool changed = false;
 
 	if (strcmp(kind, "current") == 0 && s->drawing) {

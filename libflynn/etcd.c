@@ -278,7 +278,7 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 		return;
 	}
 	json = fl_json_parse(res->len > 0 ? res->body : "{}", res->len > 0 ? res->len : 2, &why);
-	message = fl_json_str(fl_json_get(json, "message"), fl_json_str(fl_json_get(json, "error"), ""));
+	message = fl_json_str(fl_json_get(json, "message"), fl_json_text(json, "error"));
 	if (e->key != NULL && res->status / 100 != 2 && token_is_stale(res->status, message) &&
 	    op->token_tries++ < MAX_TOKEN_TRIES) {
 		free(e->token);

@@ -68,7 +68,7 @@ static void
 on_authenticated(struct fl_etcd *e, int status, const struct fl_json *json)
 {
 	const char *token = fl_json_str(fl_json_get(json, "token"), NULL);
-	const char *message = fl_json_str(fl_json_get(json, "message"), fl_json_str(fl_json_get(json, "error"), ""));
+	const char *message = fl_json_str(fl_json_get(json, "message"), fl_json_text(json, "error"));
 	struct fl_err why = { 0 };
 
 	if (status == 200 && token != NULL) {

@@ -73,7 +73,7 @@ etcd_write_prefix(struct fl_jsonw *w, const char *prefix)
 int
 etcd_read_kv(const struct fl_json *v, struct fl_etcd_kv *kv, struct fl_err *err)
 {
-	const char *key = fl_json_str(fl_json_get(v, "key"), ""), *value = fl_json_str(fl_json_get(v, "value"), "");
+	const char *key = fl_json_text(v, "key"), *value = fl_json_text(v, "value");
 	size_t key_len = 0;
 
 	*kv = (struct fl_etcd_kv){

@@ -138,7 +138,7 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 	struct fl_host_events *e = arg;
 	struct fl_err err = { 0 };
 	struct fl_json *v = fl_json_parse(data, len, &err);
-	const char *kind = fl_json_str(fl_json_get(v, "event"), "");
+	const char *kind = fl_json_text(v, "event");
 
 	if (v == NULL)
 		report(e, &err);

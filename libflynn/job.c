@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libflynn/job_json.h"
+#include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
@@ -144,6 +145,17 @@ fl_job_words(const char *const *words, size_t n)
 	for (size_t i = 0; i < n; i++)
 		copy[i] = fl_xstrdup(words[i]);
 	return copy;
+}
+
+char **
+fl_job_words_of(const struct fl_json *list)
+{
+	size_t n = fl_json_len(list);
+	char **words = n > 0 ? fl_xcalloc(n + 1, sizeof(*words)) : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		words[i] = fl_xstrdup(fl_json_str(fl_json_at(list, i), ""));
+	return words;
 }
 
 void

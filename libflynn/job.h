@@ -94,6 +94,8 @@ struct fl_job_port *fl_job_add_port(struct fl_job *j, int port);
 void fl_job_add_volume(struct fl_job *j, const char *name, const char *target);
 /* NULL-terminated copy of n words; n 0 gives NULL. Free with fl_job_words_free(). */
 char **fl_job_words(const char *const *words, size_t n);
+/* The same of a JSON array; what is no string becomes "". */
+char **fl_job_words_of(const struct fl_json *list);
 void fl_job_words_free(char **words);
 
 #endif

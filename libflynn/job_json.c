@@ -327,17 +327,6 @@ write_map(struct fl_jsonw *w, const char *key, const struct fl_map *m)
 }
 
 static void
-write_words(struct fl_jsonw *w, const char *key, char *const *words)
-{
-	if (words == NULL)
-		return;
-	fl_jsonw_open(w, key, '[');
-	for (; *words != NULL; words++)
-		fl_jsonw_str(w, NULL, *words);
-	fl_jsonw_close(w, ']');
-}
-
-static void
 write_flag(struct fl_jsonw *w, const char *key, bool set)
 {
 	if (set)
@@ -395,8 +384,8 @@ static void
 write_config(struct fl_jsonw *w, const struct fl_job *j)
 {
 	fl_jsonw_open(w, "config", '{');
-	write_words(w, "entrypoint", j->entrypoint);
-	write_words(w, "cmd", j->cmd);
+	fl_jsonw_words(w, "entrypoint", j->entrypoint);
+	fl_jsonw_words(w, "cmd", j->cmd);
 	write_map(w, "env", j->env);
 	write_flag(w, "tty", j->tty);
 	write_flag(w, "stdin", j->stdin_open);

@@ -501,6 +501,12 @@ fl_json_str(const struct fl_json *v, const char *def)
 	return fl_json_type(v) == FL_JSON_STRING ? v->str : def;
 }
 
+const char *
+fl_json_text(const struct fl_json *obj, const char *key)
+{
+	return fl_json_str(fl_json_get(obj, key), "");
+}
+
 int64_t
 fl_json_int(const struct fl_json *v, int64_t def)
 {

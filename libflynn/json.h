@@ -44,6 +44,8 @@ const struct fl_json *fl_json_at(const struct fl_json *v, size_t i);
 const char *fl_json_key_at(const struct fl_json *obj, size_t i);
 /* The value when it has the type, else the default. Strings are borrowed. */
 const char *fl_json_str(const struct fl_json *v, const char *def);
+/* The string that is a member of an object, borrowed; "" when there is none. */
+const char *fl_json_text(const struct fl_json *obj, const char *key);
 int64_t fl_json_int(const struct fl_json *v, int64_t def);
 double fl_json_double(const struct fl_json *v, double def); /* any number, whole or not */
 bool fl_json_bool(const struct fl_json *v, bool def);
@@ -85,6 +87,8 @@ void fl_jsonw_int(struct fl_jsonw *w, const char *key, int64_t n);
 void fl_jsonw_double(struct fl_jsonw *w, const char *key, double n);
 void fl_jsonw_bool(struct fl_jsonw *w, const char *key, bool b);
 void fl_jsonw_null(struct fl_jsonw *w, const char *key);
+/* An array of strings, the last of which is followed by NULL; nothing at all for NULL. */
+void fl_jsonw_words(struct fl_jsonw *w, const char *key, char *const *words);
 /* A parsed value again; text that is JSON already. */
 void fl_jsonw_value(struct fl_jsonw *w, const char *key, const struct fl_json *v);
 void fl_jsonw_raw(struct fl_jsonw *w, const char *key, const char *json);

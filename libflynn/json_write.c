@@ -154,6 +154,17 @@ fl_jsonw_null(struct fl_jsonw *w, const char *key)
 	fl_jsonw_raw(w, key, "null");
 }
 
+void
+fl_jsonw_words(struct fl_jsonw *w, const char *key, char *const *words)
+{
+	if (words == NULL)
+		return;
+	fl_jsonw_open(w, key, '[');
+	for (; *words != NULL; words++)
+		fl_jsonw_str(w, NULL, *words);
+	fl_jsonw_close(w, ']');
+}
+
 static void
 write_members(struct fl_jsonw *w, const char *key, const struct fl_json *v)
 {

@@ -25,20 +25,6 @@ add_env(struct fl_job *job, const struct fl_json *env, const char *whose, struct
 	return 0;
 }
 
-static char **
-words_of(const struct fl_json *array)
-{
-	size_t n = fl_json_len(array);
-	const char **words = fl_xcalloc(n + 1, sizeof(*words));
-	char **copy;
-
-	for (size_t i = 0; i < n; i++)
-		words[i] = fl_json_str(fl_json_at(array, i), "");
-	copy = fl_job_words(words, n);
-	free(words);
-	return copy;
-}
-
 static void
 set_service(struct fl_job_port *port, const struct fl_json *service)
 {
@@ -202,9 +188,9 @@ fl_process_write_ports(struct fl_jsonw *w, const char *app, const char *type)
 static void
 set_meta(struct fl_job *job, const struct fl_json *app, const struct fl_json *release, const char *type)
 {
-	const char *app_id = fl_json_str(fl_json_get(app, "id"), "");
-	const char *app_name = fl_json_str(fl_json_get(app, "name"), "");
-	const char *release_id = fl_json_str(fl_json_get(release, "id"), "");
+	const char *app_id = fl_json_text(app, "id");
+	const char *app_name = fl_json_text(app, "name");
+	const char *release_id = fl_json_text(release, "id");
 
 	fl_job_set_meta(job, FL_JOB_META_APP, app_id);
 	fl_job_set_meta(job, FL_JOB_META_APP_NAME, app_name);
@@ -219,10 +205,10 @@ set_meta(struct fl_job *job, const struct fl_json *app, const struct fl_json *re
 static void
 set_artifact(struct fl_job *job, const struct fl_json *artifact)
 {
-	const char *kind = fl_json_str(fl_json_get(artifact, "type"), "");
+	const char *kind = fl_json_text(artifact, "type");
 
 	job->artifact_type = fl_xstrdup(*kind != '\0' ? kind : "docker");
-	job->artifact_uri = fl_xstrdup(fl_json_str(fl_json_get(artifact, "uri"), ""));
+	job->artifact_uri = fl_xstrdup(fl_json_text(artifact, "uri"));
 }
 
 struct fl_job *
@@ -247,13 +233,13 @@ fl_process_job(const struct fl_json *app, const struct fl_json *release,
 	    add_ports(job, fl_json_get(type, "ports"), err) == -1)
 		goto out;
 	set_meta(job, app, release, type_name);
-	job->system = strcmp(fl_json_str(fl_json_get(meta, FL_APP_META_SYSTEM), ""), "true") == 0;
+	job->system = strcmp(fl_json_text(meta, FL_APP_META_SYSTEM), "true") == 0;
 	name_first_port(job, type);
-	add_volumes(job, type, fl_json_str(fl_json_get(app, "id"), ""), type_name);
+	add_volumes(job, type, fl_json_text(app, "id"), type_name);
 	name_volumes(job);
 	cmd = fl_json_get(type, fl_json_is_null(fl_json_get(type, "args")) ? "cmd" : "args");
-	job->cmd = words_of(cmd);
-	job->entrypoint = words_of(fl_json_get(type, "entrypoint"));
+	job->cmd = fl_job_words_of(cmd);
+	job->entrypoint = fl_job_words_of(fl_json_get(type, "entrypoint"));
 	job->host_network = fl_json_bool(fl_json_get(type, "host_network"), false);
 	job->memory_bytes = fl_process_limit(type, "memory");
 	job->cpu_millis = (int)fl_process_limit(type, "cpu");

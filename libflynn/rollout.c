@@ -113,7 +113,7 @@ goal_of(const struct rollout *r, const char *type)
 static void
 job_failed(struct rollout *r, const struct fl_json *job, const char *id, const char *type)
 {
-	const char *why = fl_json_str(fl_json_get(job, "host_error"), "");
+	const char *why = fl_json_text(job, "host_error");
 	int64_t status = fl_json_int(fl_json_get(job, "exit_status"), -1);
 
 	if (*why != '\0')
@@ -135,12 +135,12 @@ arm(struct rollout *r)
 static void
 job_seen(struct rollout *r, const struct fl_json *job, const char *id, bool is_event)
 {
-	const char *type = fl_json_str(fl_json_get(job, "type"), "");
-	const char *state = fl_json_str(fl_json_get(job, "state"), "");
+	const char *type = fl_json_text(job, "type");
+	const char *state = fl_json_text(job, "state");
 	const struct fl_rollout_goal *goal = goal_of(r, type);
 	struct watched_job *j = fl_map_get(r->jobs, id);
 
-	if (strcmp(fl_json_str(fl_json_get(job, "release"), ""), r->release) != 0 || goal == NULL)
+	if (strcmp(fl_json_text(job, "release"), r->release) != 0 || goal == NULL)
 		return;
 	if (j == NULL) {
 		j = fl_xcalloc(1, sizeof(*j));
@@ -172,7 +172,7 @@ list_jobs(struct rollout *r, bool again, struct fl_err *err)
 	if (jobs == NULL)
 		return -1;
 	for (size_t i = 0; i < fl_json_len(jobs) && r->err.kind == FL_ERR_NONE; i++)
-		job_seen(r, fl_json_at(jobs, i), fl_json_str(fl_json_get(fl_json_at(jobs, i), "id"), ""), again);
+		job_seen(r, fl_json_at(jobs, i), fl_json_text(fl_json_at(jobs, i), "id"), again);
 	fl_json_free(jobs);
 	return 0;
 }

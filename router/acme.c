@@ -515,7 +515,7 @@ take_challenge(struct acme *a, const char *domain, const struct fl_etcd_kv *kv)
 {
 	struct fl_err err = { 0 };
 	struct fl_json *v = fl_json_parse(kv->value, kv->value_len, &err);
-	const char *token = fl_json_str(fl_json_get(v, "token"), ""), *key_auth = fl_json_str(fl_json_get(v, "key_auth"), "");
+	const char *token = fl_json_text(v, "token"), *key_auth = fl_json_text(v, "key_auth");
 	struct challenge *c = NULL;
 
 	if (v != NULL && fl_map_count(a->challenges) >= CHALLENGES_MAX && fl_map_get(a->challenges, domain) == NULL)

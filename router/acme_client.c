@@ -94,7 +94,7 @@ take_nonce(struct acme_client *c, const struct fl_http_result *res)
 static int
 take_url(const struct acme_client *c, const struct fl_json *v, const char *name, char **out, struct fl_err *err)
 {
-	const char *url = fl_json_str(fl_json_get(v, name), "");
+	const char *url = fl_json_text(v, name);
 	bool is_https = strncmp(url, "https://", 8) == 0;
 
 	if ((!is_https && (strncmp(c->cfg.directory, "https://", 8) == 0 || strncmp(url, "http://", 7) != 0)) ||

@@ -38,9 +38,9 @@ acme_challenge_of(const char *name)
 bool
 acme_problem(const struct fl_json *v, const char **type, char *text, size_t size)
 {
-	const char *urn = fl_json_str(fl_json_get(v, "type"), ""), *detail = fl_json_str(fl_json_get(v, "detail"), "");
+	const char *urn = fl_json_text(v, "type"), *detail = fl_json_text(v, "detail");
 	const struct fl_json *sub = fl_json_at(fl_json_get(v, "subproblems"), 0);
-	const char *more = fl_json_str(fl_json_get(sub, "detail"), "");
+	const char *more = fl_json_text(sub, "detail");
 	size_t prefix = sizeof(ERROR_PREFIX) - 1;
 
 	*type = strncmp(urn, ERROR_PREFIX, prefix) == 0 ? urn + prefix : "";
@@ -114,7 +114,7 @@ is(const char *status, const char *what)
 static int
 follow_order(struct acme_progress *p, const struct acme_reply *reply, int *wait_ms, struct fl_err *err)
 {
-	const char *status = fl_json_str(fl_json_get(reply->json, "status"), "");
+	const char *status = fl_json_text(reply->json, "status");
 
 	if (is(status, "ready") && !p->is_finalized)
 		return go(p, ACME_FINALIZE);
@@ -140,7 +140,7 @@ ordered(struct acme_progress *p, const struct acme_reply *reply, int *wait_ms, s
 	if (set_url(&p->order_url, reply->location, "order", err) == -1 ||
 	    set_url(&p->finalize_url, fl_json_str(fl_json_get(reply->json, "finalize"), NULL), "order's end", err) == -1)
 		return -1;
-	if (!is(fl_json_str(fl_json_get(reply->json, "status"), ""), "pending"))
+	if (!is(fl_json_text(reply->json, "status"), "pending"))
 		return follow_order(p, reply, wait_ms, err);
 	if (fl_json_len(authzs) != 1)
 		return bad(err, "an order for one name has not one authorisation");
@@ -165,7 +165,7 @@ find_challenge(const struct fl_json *list, enum acme_challenge c)
 	for (size_t i = 0; i < fl_json_len(list); i++) {
 		const struct fl_json *v = fl_json_at(list, i);
 
-		if (is(fl_json_str(fl_json_get(v, "type"), ""), challenge_names[c]))
+		if (is(fl_json_text(v, "type"), challenge_names[c]))
 			return v;
 	}
 	return NULL;
@@ -184,7 +184,7 @@ choose(struct acme_progress *p, const struct fl_json *list, struct fl_err *err)
 	}
 	if (found == NULL)
 		return fl_err_set(err, FL_ERR_INVALID, "the server offers neither http-01 nor tls-alpn-01");
-	token = fl_json_str(fl_json_get(found, "token"), "");
+	token = fl_json_text(found, "token");
 	if (!is_token(token))
 		return bad(err, "the challenge has no token");
 	if (set_url(&p->challenge_url, fl_json_str(fl_json_get(found, "url"), NULL), "challenge", err) == -1)
@@ -208,7 +208,7 @@ challenge_problem(const struct fl_json *authz)
 static int
 follow_authz(struct acme_progress *p, const struct acme_reply *reply, int *wait_ms, struct fl_err *err)
 {
-	const char *status = fl_json_str(fl_json_get(reply->json, "status"), "");
+	const char *status = fl_json_text(reply->json, "status");
 	char what[64];
 
 	if (is(status, "valid"))

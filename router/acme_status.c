@@ -36,7 +36,7 @@ acme_status_write(const struct acme_status *s, struct fl_buf *b)
 static int
 take(const struct fl_json *v, struct acme_status *s)
 {
-	const char *state = fl_json_str(fl_json_get(v, "state"), ""), *next = fl_json_str(fl_json_get(v, "next_try"), NULL);
+	const char *state = fl_json_text(v, "state"), *next = fl_json_str(fl_json_get(v, "next_try"), NULL);
 	int64_t failures = fl_json_int(fl_json_get(v, "failures"), 0), us = 0;
 	size_t i = 0;
 
@@ -45,7 +45,7 @@ take(const struct fl_json *v, struct acme_status *s)
 	if (i == ACME_STATES || failures < 0 || failures > INT_MAX || (next != NULL && fl_clock_parse(next, &us) == -1))
 		return -1;
 	*s = (struct acme_status){ .state = (enum acme_state)i, .failures = (int)failures, .next_s = us / 1000000 };
-	snprintf(s->error, sizeof(s->error), "%s", fl_json_str(fl_json_get(v, "error"), ""));
+	snprintf(s->error, sizeof(s->error), "%s", fl_json_text(v, "error"));
 	return 0;
 }
 

@@ -37,7 +37,7 @@ static char *
 answer_message(const struct fl_buf *answer)
 {
 	struct fl_json *json = fl_json_parse(fl_buf_cstr(answer), answer->len, NULL);
-	char *message = fl_xstrdup(fl_json_str(fl_json_get(json, "message"), ""));
+	char *message = fl_xstrdup(fl_json_text(json, "message"));
 
 	fl_json_free(json);
 	return message;
