@@ -32,7 +32,6 @@ static enum tx_next
 on_locked(struct tx *tx, const PGresult *res)
 {
 	struct fl_jsonw w = fl_jsonw(&tx->answer);
-	char app[FL_UUID_LEN + 1];
 
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
@@ -40,8 +39,7 @@ on_locked(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_INVALID, NULL, "there is no release %s", tx->params[RELEASE]);
 	if (row_bool(res, 0, PQfnumber(res, "deployed")))
 		return tx_fail(tx, FL_ERR_CONFLICT, NULL, DEPLOYMENTS_IN_THE_WAY);
-	row_get_id(res, 0, 0, app);
-	tx_set(tx, APP, app);
+	tx_set_id(tx, APP, res, 0, 0);
 	releases_write_at(&w, NULL, res, 0, 1);
 	return TX_GO_ON;
 }

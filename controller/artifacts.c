@@ -1,8 +1,8 @@
 #include "controller/artifacts.h"
 
-#include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/path_id.h"
 #include "controller/query.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
@@ -64,16 +64,13 @@ artifacts_create(struct fl_http_req *req, void *arg)
 	    (const char *[]){ *id == '\0' ? NULL : id, type, uri }, 3, artifacts_write, artifacts_explain);
 }
 
-/* An id in a path that is none names nothing. */
 void
 artifacts_get(struct fl_http_req *req, void *arg)
 {
 	char id[FL_UUID_LEN + 1];
 
-	if (!fl_uuid_parse(fl_http_param(req, "artifact"), id)) {
-		answer_not_found(req);
+	if (path_id(req, "artifact", id) == -1)
 		return;
-	}
 	query_one(arg, req, "SELECT " ARTIFACT_COLUMNS("a") " FROM artifacts a"
 			    " WHERE a.artifact_id = $1 AND a.deleted_at IS NULL",
 	    (const char *[]){ id }, 1, artifacts_write);

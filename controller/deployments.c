@@ -9,6 +9,7 @@
 #include "controller/body.h"
 #include "controller/controller.h"
 #include "controller/deploy_decide.h"
+#include "controller/path_id.h"
 #include "controller/process_type.h"
 #include "controller/query.h"
 #include "controller/subscriber.h"
@@ -88,7 +89,7 @@ enum { APP, RELEASE, STRATEGY, TIMEOUT, BATCH, PROCESSES, DEPLOYMENT };
 static void
 wish_number(struct tx *tx, size_t param, const struct fl_json *meta, const char *key, int max, const char *def)
 {
-	const char *text = fl_json_str(fl_json_get(meta, key), "");
+	const char *text = fl_json_text(meta, key);
 	size_t digits = strspn(text, "0123456789");
 
 	if (tx->params[param] != NULL)
@@ -103,7 +104,7 @@ static void
 wish(struct tx *tx, const PGresult *res)
 {
 	struct fl_json *meta = row_parse(res, 0, 3);
-	const char *strategy = fl_json_str(fl_json_get(meta, DEPLOYMENTS_META_STRATEGY), "");
+	const char *strategy = fl_json_text(meta, DEPLOYMENTS_META_STRATEGY);
 	enum deploy_strategy known;
 
 	if (tx->params[STRATEGY] == NULL)
@@ -132,14 +133,11 @@ check_processes(struct tx *tx, const PGresult *res)
 static enum tx_next
 on_locked(struct tx *tx, const PGresult *res)
 {
-	char app[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
 	if (row_is_null(res, 0, 1))
 		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
-	row_get_id(res, 0, 0, app);
-	tx_set(tx, APP, app);
+	tx_set_id(tx, APP, res, 0, 0);
 	wish(tx, res);
 	return check_processes(tx, res);
 }
@@ -147,12 +145,9 @@ on_locked(struct tx *tx, const PGresult *res)
 static enum tx_next
 on_inserted(struct tx *tx, const PGresult *res)
 {
-	char id[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
-	row_get_id(res, 0, 0, id);
-	tx_set(tx, DEPLOYMENT, id);
+	tx_set_id(tx, DEPLOYMENT, res, 0, 0);
 	return TX_GO_ON;
 }
 
@@ -303,10 +298,8 @@ deployments_get(struct fl_http_req *req, void *arg)
 	char id[FL_UUID_LEN + 1];
 	struct follower *f;
 
-	if (!fl_uuid_parse(fl_http_param(req, "deployment"), id)) {
-		answer_not_found(req);
+	if (path_id(req, "deployment", id) == -1)
 		return;
-	}
 	if (!fl_http_accepts(req, "text/event-stream")) {
 		query_one(c, req, "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", (const char *[]){ id }, 1,
 		    deployments_write);
@@ -375,10 +368,8 @@ deployments_cancel(struct fl_http_req *req, void *arg)
 	char id[FL_UUID_LEN + 1];
 	struct tx *tx;
 
-	if (!fl_uuid_parse(fl_http_param(req, "deployment"), id)) {
-		answer_not_found(req);
+	if (path_id(req, "deployment", id) == -1)
 		return;
-	}
 	tx = tx_new(arg, req, cancel_steps, fl_nitems(cancel_steps));
 	tx_set(tx, ID, id);
 	tx_set(tx, STATUS, "cancelled");

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/deployments.h"
 #include "controller/expanded_formation.h"
 #include "controller/formation_events.h"
+#include "controller/path_id.h"
 #include "controller/process_type.h"
 #include "controller/query.h"
 #include "controller/tx.h"
@@ -77,10 +77,8 @@ formations_get(struct fl_http_req *req, void *arg)
 {
 	char release[FL_UUID_LEN + 1];
 
-	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
-		answer_not_found(req);
+	if (path_id(req, "release", release) == -1)
 		return;
-	}
 	if (fl_http_query(req, "expand") != NULL && strcmp(fl_http_query(req, "expand"), "true") == 0)
 		query_one(arg, req, "SELECT " EXPANDED_COLUMNS " FROM " EXPANDED_TABLES WHERE_MINE,
 		    (const char *[]){ fl_http_param(req, "app"), release }, 2, expanded_formation_write);
@@ -120,7 +118,6 @@ formations_may_put(struct tx *tx, const PGresult *res, const char *field)
 {
 	const struct fl_json *counts = fl_json_get(fl_http_json(tx->req, NULL), field);
 	struct fl_json *types;
-	char app[FL_UUID_LEN + 1];
 
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
@@ -134,8 +131,7 @@ formations_may_put(struct tx *tx, const PGresult *res, const char *field)
 	fl_json_free(types);
 	if (tx->err.kind != FL_ERR_NONE)
 		return TX_FAIL;
-	row_get_id(res, 0, 0, app);
-	tx_set(tx, APP, app);
+	tx_set_id(tx, APP, res, 0, 0);
 	return refuse_deployed(tx, res);
 }
 
@@ -170,12 +166,8 @@ formations_put(struct fl_http_req *req, void *arg)
 	char release[FL_UUID_LEN + 1], *counts;
 	struct tx *tx;
 
-	if (body_bind(req, &in) == -1)
+	if (body_bind(req, &in) == -1 || path_id(req, "release", release) == -1)
 		return;
-	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
-		answer_not_found(req);
-		return;
-	}
 	counts = body_text(fl_json_get(in, "processes"), "{}");
 	tx = tx_new(arg, req, put_steps, fl_nitems(put_steps));
 	tx_set(tx, APP, fl_http_param(req, "app"));
@@ -188,14 +180,11 @@ formations_put(struct fl_http_req *req, void *arg)
 static enum tx_next
 on_locked_to_delete(struct tx *tx, const PGresult *res)
 {
-	char app[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
 	if (row_bool(res, 0, 1))
 		return tx_fail(tx, FL_ERR_INVALID, NULL, "the app is protected, so its formation cannot be deleted");
-	row_get_id(res, 0, 0, app);
-	tx_set(tx, APP, app);
+	tx_set_id(tx, APP, res, 0, 0);
 	return refuse_deployed(tx, res);
 }
 

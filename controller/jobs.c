@@ -91,8 +91,6 @@ enum { APP, JOB, RELEASE, HOST, TYPE, STATE, CMD, EXIT_STATUS, HOST_ERROR, RESTA
 static enum tx_next
 on_locked(struct tx *tx, const PGresult *res)
 {
-	char id[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
 	if (!row_is_null(res, 0, 2) && !row_bool(res, 0, 2))
@@ -101,10 +99,8 @@ on_locked(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_INVALID, "release", "there is no release %s", tx->params[RELEASE]);
 	if (row_is_null(res, 0, 1))
 		return tx_fail(tx, FL_ERR_INVALID, "release", "is missing");
-	row_get_id(res, 0, 0, id);
-	tx_set(tx, APP, id);
-	row_get_id(res, 0, 1, id);
-	tx_set(tx, RELEASE, id);
+	tx_set_id(tx, APP, res, 0, 0);
+	tx_set_id(tx, RELEASE, res, 0, 1);
 	return TX_GO_ON;
 }
 

@@ -7,6 +7,7 @@
 #include "controller/app_name.h"
 #include "controller/body.h"
 #include "controller/deployments.h"
+#include "controller/path_id.h"
 #include "controller/process_type.h"
 #include "controller/query.h"
 #include "controller/tx.h"
@@ -81,10 +82,8 @@ releases_get(struct fl_http_req *req, void *arg)
 {
 	char id[FL_UUID_LEN + 1];
 
-	if (!fl_uuid_parse(fl_http_param(req, "release"), id)) {
-		answer_not_found(req);
+	if (path_id(req, "release", id) == -1)
 		return;
-	}
 	query_one(arg, req, "SELECT " RELEASE_COLUMNS("r") " FROM releases r"
 			    " WHERE r.release_id = $1 AND r.deleted_at IS NULL",
 	    (const char *[]){ id }, 1, releases_write);
@@ -94,7 +93,7 @@ static const char *
 releases_explain(struct fl_http_req *req, struct fl_err *err)
 {
 	const struct fl_json *in = fl_http_json(req, NULL);
-	const char *artifact = fl_json_str(fl_json_get(in, "artifact"), "");
+	const char *artifact = fl_json_text(in, "artifact");
 
 	if (err->kind == FL_ERR_INVALID && fl_json_len(fl_json_get(in, "artifacts")) > 0) {
 		fl_err_set(err, FL_ERR_INVALID, "one of them is not there: post it to /artifacts first");
@@ -223,8 +222,6 @@ enum { APP, RELEASE };
 static enum tx_next
 on_locked(struct tx *tx, const PGresult *res)
 {
-	char app[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0 || row_is_null(res, 0, 1))
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "the app has no such release");
 	if (row_bool(res, 0, 2))
@@ -233,8 +230,7 @@ on_locked(struct tx *tx, const PGresult *res)
 		return tx_fail(tx, FL_ERR_INVALID, NULL, "the release has jobs still: scale it to none first");
 	if (row_bool(res, 0, 4))
 		return tx_fail(tx, FL_ERR_CONFLICT, NULL, DEPLOYMENTS_IN_THE_WAY);
-	row_get_id(res, 0, 0, app);
-	tx_set(tx, APP, app);
+	tx_set_id(tx, APP, res, 0, 0);
 	return TX_GO_ON;
 }
 

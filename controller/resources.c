@@ -7,6 +7,7 @@
 #include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/path_id.h"
 #include "controller/provision.h"
 #include "controller/query.h"
 #include "controller/tx.h"
@@ -72,10 +73,8 @@ resources_get(struct fl_http_req *req, void *arg)
 {
 	char id[FL_UUID_LEN + 1];
 
-	if (!fl_uuid_parse(fl_http_param(req, "resource"), id)) {
-		answer_not_found(req);
+	if (path_id(req, "resource", id) == -1)
 		return;
-	}
 	query_one(arg, req, "SELECT " COLUMNS " FROM resources r"
 			    " WHERE r.resource_id = $2 AND r.provider_id = find_provider($1) AND r.deleted_at IS NULL",
 	    (const char *[]){ fl_http_param(req, "provider"), id }, 2, resources_write);
@@ -96,12 +95,9 @@ on_known(struct tx *tx, const PGresult *res)
 static enum tx_next
 on_inserted(struct tx *tx, const PGresult *res)
 {
-	char id[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_CONFLICT, NULL, "the provider has this resource already");
-	row_get_id(res, 0, 0, id);
-	tx_set(tx, ID, id);
+	tx_set_id(tx, ID, res, 0, 0);
 	return TX_GO_ON;
 }
 
@@ -154,12 +150,9 @@ resources_put(struct fl_http_req *req, void *arg)
 	struct fl_err err = { 0 };
 	struct tx *tx;
 
-	if (body_bind(req, &in) == -1 || body_str(req, in, "external_id", EXTERNAL_ID_MAX, &external_id) == -1)
+	if (body_bind(req, &in) == -1 || body_str(req, in, "external_id", EXTERNAL_ID_MAX, &external_id) == -1 ||
+	    path_id(req, "resource", id) == -1)
 		return;
-	if (!fl_uuid_parse(fl_http_param(req, "resource"), id)) {
-		answer_not_found(req);
-		return;
-	}
 	if (body_check_strings(fl_json_get(in, "env"), "env", &err) == -1) {
 		answer_err(req, "env", &err);
 		return;
@@ -206,11 +199,11 @@ on_provisioned(const struct fl_json *resource, const struct fl_err *err, void *a
 	}
 	env = body_text(fl_json_get(resource, "env"), "{}");
 	fl_log_info("resource made", fl_str("provider", fl_http_param(cr->req, "provider")),
-	    fl_str("resource", fl_json_str(fl_json_get(resource, "id"), "")));
+	    fl_str("resource", fl_json_text(resource, "id")));
 	tx = tx_new(cr->c, cr->req, record_steps, fl_nitems(record_steps));
 	tx_set(tx, PROVIDER, fl_http_param(cr->req, "provider"));
 	tx_set(tx, APPS, cr->apps);
-	tx_set(tx, EXTERNAL_ID, fl_json_str(fl_json_get(resource, "id"), ""));
+	tx_set(tx, EXTERNAL_ID, fl_json_text(resource, "id"));
 	tx_set(tx, ENV, env);
 	tx_run(tx);
 	free(env);
@@ -315,15 +308,15 @@ void
 resources_delete(struct fl_http_req *req, void *arg)
 {
 	struct controller *c = arg;
-	struct removal *r = fl_xcalloc(1, sizeof(*r));
+	struct removal *r;
+	char id[FL_UUID_LEN + 1];
 
+	if (path_id(req, "resource", id) == -1)
+		return;
+	r = fl_xcalloc(1, sizeof(*r));
 	r->c = c;
 	r->req = req;
-	if (!fl_uuid_parse(fl_http_param(req, "resource"), r->id)) {
-		answer_not_found(req);
-		free(r);
-		return;
-	}
+	memcpy(r->id, id, sizeof(id));
 	fl_pg_query(c->pg, "SELECT r.external_id, p.url FROM resources r JOIN providers p USING (provider_id)"
 			   " WHERE r.resource_id = $2 AND r.provider_id = find_provider($1) AND r.deleted_at IS NULL",
 	    (const char *[]){ fl_http_param(req, "provider"), r->id }, 2, on_found, r);
@@ -334,12 +327,9 @@ resources_delete(struct fl_http_req *req, void *arg)
 static enum tx_next
 on_link_locked(struct tx *tx, const PGresult *res)
 {
-	char app[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0 || row_is_null(res, 0, 0))
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app or resource");
-	row_get_id(res, 0, 0, app);
-	tx_set(tx, APPS, app);
+	tx_set_id(tx, APPS, res, 0, 0);
 	return TX_GO_ON;
 }
 
@@ -365,10 +355,8 @@ change_apps(struct fl_http_req *req, struct controller *c, const struct tx_step 
 	char id[FL_UUID_LEN + 1];
 	struct tx *tx;
 
-	if (!fl_uuid_parse(fl_http_param(req, "resource"), id)) {
-		answer_not_found(req);
+	if (path_id(req, "resource", id) == -1)
 		return;
-	}
 	tx = tx_new(c, req, steps, n_steps);
 	tx_set(tx, PROVIDER, fl_http_param(req, "provider"));
 	tx_set(tx, APPS, fl_http_param(req, "app"));

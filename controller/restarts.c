@@ -20,18 +20,14 @@ enum { APP, TYPE, JOB, RELEASE };
 static enum tx_next
 on_locked(struct tx *tx, const PGresult *res)
 {
-	char id[FL_UUID_LEN + 1];
-
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
 	if (row_is_null(res, 0, 1))
 		return tx_fail(tx, FL_ERR_INVALID, NULL, "the app has no release yet, so nothing of it runs");
 	if (row_bool(res, 0, 2))
 		return tx_fail(tx, FL_ERR_CONFLICT, NULL, DEPLOYMENTS_IN_THE_WAY);
-	row_get_id(res, 0, 0, id);
-	tx_set(tx, APP, id);
-	row_get_id(res, 0, 1, id);
-	tx_set(tx, RELEASE, id);
+	tx_set_id(tx, APP, res, 0, 0);
+	tx_set_id(tx, RELEASE, res, 0, 1);
 	return TX_GO_ON;
 }
 

@@ -6,6 +6,7 @@
 #include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/formations.h"
+#include "controller/path_id.h"
 #include "controller/query.h"
 #include "controller/tx.h"
 #include "libflynn/attr.h"
@@ -50,10 +51,7 @@ on_before(struct tx *tx, const PGresult *res)
 static enum tx_next
 on_inserted(struct tx *tx, const PGresult *res)
 {
-	char id[FL_UUID_LEN + 1];
-
-	row_get_id(res, 0, 0, id);
-	tx_set(tx, REQUEST, id);
+	tx_set_id(tx, REQUEST, res, 0, 0);
 	return TX_GO_ON;
 }
 
@@ -100,12 +98,9 @@ scale_requests_put(struct fl_http_req *req, void *arg)
 	const char *state = "";
 	struct tx *tx;
 
-	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "state", STATE_MAX, &state) == -1)
+	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "state", STATE_MAX, &state) == -1 ||
+	    path_id(req, "release", release) == -1)
 		return;
-	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
-		answer_not_found(req);
-		return;
-	}
 	if (*state != '\0' && strcmp(state, "pending") != 0) {
 		end_request(req, arg, id, state);
 		return;

@@ -8,6 +8,8 @@
 
 #include "controller/answer.h"
 #include "controller/controller.h"
+#include "controller/path_id.h"
+#include "controller/row.h"
 #include "libflynn/http_server.h"
 #include "libflynn/pg.h"
 #include "libflynn/uuid.h"
@@ -48,6 +50,15 @@ tx_set(struct tx *tx, size_t param, const char *value)
 	assert(param < TX_MAX_PARAMS);
 	free(tx->params[param]);
 	tx->params[param] = copy;
+}
+
+void
+tx_set_id(struct tx *tx, size_t param, const PGresult *res, int row, int col)
+{
+	char id[FL_UUID_LEN + 1];
+
+	row_get_id(res, row, col, id);
+	tx_set(tx, param, id);
 }
 
 enum tx_next
@@ -240,10 +251,8 @@ tx_run_for_release(struct controller *c, struct fl_http_req *req, const struct t
 	char release[FL_UUID_LEN + 1];
 	struct tx *tx;
 
-	if (!fl_uuid_parse(fl_http_param(req, "release"), release)) {
-		answer_not_found(req);
+	if (path_id(req, "release", release) == -1)
 		return;
-	}
 	tx = tx_new(c, req, steps, n_steps);
 	tx_set(tx, 0, fl_http_param(req, "app"));
 	tx_set(tx, 1, release);

@@ -58,6 +58,8 @@ struct tx {
 struct tx *tx_new(struct controller *c, struct fl_http_req *req, const struct tx_step *steps, size_t n_steps);
 /* Copies value; NULL is SQL NULL. */
 void tx_set(struct tx *tx, size_t param, const char *value);
+/* The same with the uuid in a column of a row. */
+void tx_set_id(struct tx *tx, size_t param, const PGresult *res, int row, int col);
 /* Runs the steps and answers; tx is freed by it. */
 void tx_run(struct tx *tx);
 /* The same at once, with the request's :app and :release as the first two parameters; what is no id is not found. */
