@@ -1,5 +1,5 @@
 /*
- * json_tree - how a parsed value lies in memory: for json.c, which reads, and json_write.c.
+ * json_tree - how a parsed value lies in memory: for json.c, json_parse.c and json_write.c.
  */
 #ifndef FL_JSON_TREE_H
 #define FL_JSON_TREE_H
@@ -28,5 +28,12 @@ struct fl_json_members {
 	char **keys;
 	uint32_t *index; /* positions sorted by key; NULL in small objects */
 };
+
+/* Free what v holds, not v. */
+void json_release(struct fl_json *v);
+/* Free them, and what they hold. */
+void json_members_free(struct fl_json_members *m);
+/* The position of a key among the first n members, or -1. By the index, if there is one, which is of all of them. */
+int64_t json_find(const struct fl_json_members *m, size_t n, const char *key);
 
 #endif
