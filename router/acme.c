@@ -1,9 +1,7 @@
-#include "router/acme.h"
+#include "router/acme_internal.h"
 
 #include <event2/event.h>
 #include <openssl/evp.h>
-#include <openssl/ssl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +14,6 @@
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/map.h"
-#include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
 #include "router/acme_client.h"
 #include "router/acme_jws.h"
@@ -28,7 +25,6 @@
 #include "router/reclaim.h"
 #include "router/route.h"
 #include "router/sync.h"
-#include "router/tls_cert.h"
 
 #define LEADER_KEY ACME_PREFIX "leader"
 #define ACCOUNT_PREFIX ACME_PREFIX "accounts/"
@@ -36,60 +32,19 @@
 
 /* Orders under way at one time. */
 #define MAX_RUNNING 4
-/* Orders an hour: for one domain, and by this router. */
-#define DOMAIN_ORDERS 5
-#define ALL_ORDERS 100
-#define BOUND_WAIT_S 900
-/* How often storing a certificate is tried, and how long apart. */
-#define MAX_STORES 30
-#define STORE_AGAIN_MS 300
 /* The timer looks at the clock so often, as that may be set. */
 #define MAX_SLEEP_S 600
 
-/* A domain of routes with auto_tls. */
-struct task {
-	struct acme *acme;
-	char *domain;
-	char *route_id; /* that the certificate is stored with; NULL: there is none any more */
-	int64_t rev;	/* of it */
-	bool is_seen;	/* in this look at all routes */
-	struct acme_facts facts; /* but for state and next_s */
-	struct acme_order *order;
-	char *cert_pem, *key_pem; /* got, and to be stored */
-	struct event *store_again;
-	int n_stores;
-	bool is_storing; /* etcd's answer is awaited: the task must stay */
-	int64_t times[DOMAIN_ORDERS]; /* of the last orders */
-};
-
-struct acme {
-	struct acme_config cfg;
-	struct fl_etcd *etcd;
-	struct sync *sync;
-	struct fl_etcd_mirror *mirror;
-	struct lead *lead;
-	struct acme_client *client; /* NULL until the account's key is known */
-	char *account_key;	    /* its name in etcd */
-	struct fl_map *tasks, *statuses, *challenges; /* by domain */
-	struct event *timer;
-	bool is_synced, is_leader, is_stopping;
-	bool has_key, is_making_key; /* in etcd */
-	size_t n_running;
-	int64_t times[ALL_ORDERS];
-	uint64_t n_done, n_failed;
-};
-
 static void ensure_key(struct acme *a);
-static void schedule(struct acme *a);
 
-static int64_t
-now_s(void)
+int64_t
+acme_now_s(void)
 {
 	return fl_clock_wall_us() / 1000000;
 }
 
-static void
-wipe_free(char *secret)
+void
+acme_wipe_free(char *secret)
 {
 	if (secret != NULL)
 		explicit_bzero(secret, strlen(secret));
@@ -103,8 +58,8 @@ on_nothing(FL_UNUSED int64_t rev, FL_UNUSED const struct fl_err *err, FL_UNUSED 
 
 /* ---- how domains stand ----------------------------------------------------------------------- */
 
-static struct acme_status *
-status_of(const struct acme *a, const char *domain)
+struct acme_status *
+acme_status_of(const struct acme *a, const char *domain)
 {
 	return fl_map_get(a->statuses, domain);
 }
@@ -116,9 +71,8 @@ on_status_put(FL_UNUSED int64_t rev, const struct fl_err *err, FL_UNUSED void *a
 		fl_log_warn("cannot note in etcd how a certificate stands", fl_str("err", err->msg));
 }
 
-/* Ours from now on, and everybody's soon. */
-static void
-set_status(struct acme *a, const char *domain, const struct acme_status *status)
+void
+acme_set_status(struct acme *a, const char *domain, const struct acme_status *status)
 {
 	char *key = fl_xasprintf("%s%s", STATUS_PREFIX, domain);
 	struct fl_buf b = { 0 };
@@ -152,7 +106,7 @@ acme_describe(const struct acme *a, const struct route *r)
 		return fl_xstrdup("{\"state\":\"own\"}");
 	if (a == NULL)
 		return fl_xstrdup("{\"state\":\"off\",\"error\":\"this router has no -acme-directory\"}");
-	s = status_of(a, r->domain);
+	s = acme_status_of(a, r->domain);
 	acme_status_write(s != NULL ? s : &waiting, &b);
 	return fl_buf_detach(&b);
 }
@@ -164,220 +118,7 @@ acme_count(const struct acme *a, uint64_t *done, uint64_t *failed)
 	*failed = a->n_failed;
 }
 
-/* The same on all routers. */
-static uint32_t
-hash_of(const char *text)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *text != '\0'; text++)
-		h = (h ^ (unsigned char)*text) * 16777619u;
-	return h;
-}
-
-/* It is one of ours. */
-static void
-look_at_cert(struct task *t, const char *cert_pem, const char *key_pem)
-{
-	struct tls_cert *cert = tls_cert_parse(cert_pem, key_pem, NULL);
-
-	if (cert == NULL)
-		return;
-	t->facts.has_cert = true;
-	t->facts.random = hash_of(cert_pem);
-	tls_cert_times(cert, &t->facts.not_before, &t->facts.not_after);
-	tls_cert_free(cert);
-}
-
-/* ---- orders ---------------------------------------------------------------------------------- */
-
-/* Nothing is under way for it. */
-static void
-settle(struct task *t)
-{
-	if (t->order != NULL) {
-		acme_order_free(t->order);
-		t->acme->n_running--;
-	}
-	t->order = NULL;
-	free(t->cert_pem);
-	wipe_free(t->key_pem);
-	t->cert_pem = t->key_pem = NULL;
-	evtimer_del(t->store_again);
-}
-
-static void
-failed(struct task *t, const struct fl_err *err, int64_t retry_after_s)
-{
-	struct acme *a = t->acme;
-	const struct acme_status *old = status_of(a, t->domain);
-	struct acme_status s = { .state = ACME_FAILED, .failures = (old != NULL ? old->failures : 0) + 1 };
-	char next[FL_CLOCK_RFC3339_LEN];
-
-	s.next_s = now_s() + acme_backoff_s(s.failures, a->cfg.retry_s, retry_after_s, fl_random_below(1u << 30));
-	snprintf(s.error, sizeof(s.error), "%s", err->msg);
-	fl_clock_format(s.next_s * 1000000, next);
-	fl_log_warn("no certificate was got", fl_str("domain", t->domain), fl_str("route", t->route_id),
-	    fl_int("failures", s.failures), fl_str("next_try", next), fl_str("err", err->msg));
-	a->n_failed++;
-	settle(t);
-	set_status(a, t->domain, &s);
-	schedule(a);
-}
-
-static void
-stored(struct task *t)
-{
-	struct acme *a = t->acme;
-	struct acme_status s = { .state = ACME_VALID };
-	char until[FL_CLOCK_RFC3339_LEN];
-
-	/* What the watch will tell in a moment. */
-	look_at_cert(t, t->cert_pem, t->key_pem);
-	s.next_s = acme_renew_at(t->facts.not_before, t->facts.not_after, now_s(), t->facts.random);
-	fl_clock_format(t->facts.not_after * 1000000, until);
-	fl_log_info("certificate got", fl_str("domain", t->domain), fl_str("route", t->route_id), fl_str("until", until));
-	a->n_done++;
-	settle(t);
-	set_status(a, t->domain, &s);
-	schedule(a);
-}
-
-static void
-on_stored(FL_UNUSED int64_t rev, const struct fl_err *err, void *arg)
-{
-	struct timeval again = { .tv_usec = STORE_AGAIN_MS * 1000 };
-	struct task *t = arg;
-	struct fl_err why = { 0 };
-
-	t->is_storing = false;
-	if (t->cert_pem == NULL)
-		return; /* it was given up meanwhile */
-	if (err == NULL) {
-		stored(t);
-	} else if (t->n_stores++ < MAX_STORES) {
-		evtimer_add(t->store_again, &again); /* the route was changed, or etcd is away for a moment */
-	} else {
-		why = *err;
-		fl_err_wrap(&why, "the certificate cannot be stored in etcd");
-		failed(t, &why, -1);
-	}
-}
-
-static void
-put_route(struct task *t, const struct route *route, int64_t rev)
-{
-	char *key = fl_xasprintf("%s%s", SYNC_PREFIX, route->id);
-	struct fl_buf b = { 0 };
-
-	t->is_storing = true;
-	route_write(route, &b, true);
-	fl_etcd_put(t->acme->etcd, key, fl_buf_cstr(&b), 0, rev, on_stored, t);
-	explicit_bzero(b.data, b.len); /* it has the private key */
-	fl_buf_release(&b);
-	free(key);
-}
-
-/* Store what was got, if the route still wants it. */
-static void
-store(struct task *t)
-{
-	int64_t rev = 0;
-	const struct route *now = t->route_id != NULL ? sync_find(t->acme->sync, t->route_id, &rev) : NULL;
-	struct route *route;
-
-	if (now == NULL || !now->auto_tls || (now->tls_cert != NULL && !now->is_cert_auto)) {
-		fl_log_info("certificate got for a route that wants none any more", fl_str("domain", t->domain));
-		settle(t);
-		schedule(t->acme);
-		return;
-	}
-	route = route_with_cert(now, t->cert_pem, t->key_pem);
-	route_stamp(route, now->created_at);
-	put_route(t, route, rev);
-	route_free(route);
-}
-
-static void
-on_store_again(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
-{
-	store(arg);
-}
-
-static void
-on_outcome(struct acme_order *o, const struct acme_outcome *outcome, void *arg)
-{
-	struct task *t = arg;
-
-	if (outcome->err != NULL) {
-		failed(t, outcome->err, outcome->retry_after_s);
-		return;
-	}
-	acme_order_free(o);
-	t->order = NULL;
-	t->acme->n_running--;
-	t->cert_pem = fl_xstrdup(outcome->cert_pem);
-	t->key_pem = fl_xstrdup(outcome->key_pem);
-	t->n_stores = 0;
-	store(t);
-}
-
-/* There were too many already. */
-static void
-hold_back(struct task *t)
-{
-	const struct acme_status *old = status_of(t->acme, t->domain);
-	struct acme_status s = { .state = ACME_FAILED, .failures = old != NULL ? old->failures : 0, .next_s = now_s() + BOUND_WAIT_S };
-
-	snprintf(s.error, sizeof(s.error), "no more than %d orders an hour are made for a domain, and %d for all", DOMAIN_ORDERS, ALL_ORDERS);
-	fl_log_warn("an order for a certificate waits", fl_str("domain", t->domain), fl_str("err", s.error));
-	set_status(t->acme, t->domain, &s);
-}
-
-static void
-begin(struct task *t)
-{
-	struct acme *a = t->acme;
-	const struct acme_status *old = status_of(a, t->domain);
-	struct acme_status s = { .state = ACME_ORDERING, .failures = old != NULL ? old->failures : 0 };
-	struct acme_order_config order = {
-		.base = a->cfg.base,
-		.client = a->client,
-		.etcd = a->etcd,
-		.domain = t->domain,
-		/* What failed by one way may work by the other. */
-		.wants = (enum acme_challenge)((a->cfg.challenge + (unsigned)s.failures) % ACME_CHALLENGES),
-	};
-
-	if (!acme_window_take(t->times, fl_nitems(t->times), now_s()) || !acme_window_take(a->times, fl_nitems(a->times), now_s())) {
-		hold_back(t);
-		return;
-	}
-	/* As if it had failed already: should this router die over it, the next one waits. */
-	s.next_s = now_s() + acme_backoff_s(s.failures + 1, a->cfg.retry_s, -1, 0);
-	if (s.next_s < now_s() + ACME_ORDER_S && a->cfg.retry_s >= ACME_ORDER_S)
-		s.next_s = now_s() + ACME_ORDER_S;
-	set_status(a, t->domain, &s);
-	fl_log_info("certificate ordered", fl_str("domain", t->domain), fl_str("route", t->route_id),
-	    fl_str("by", acme_challenge_name(order.wants)));
-	a->n_running++;
-	t->order = acme_order_start(&order, on_outcome, t);
-}
-
 /* ---- when ------------------------------------------------------------------------------------ */
-
-static int64_t
-due(const struct task *t)
-{
-	const struct acme_status *s = status_of(t->acme, t->domain);
-	struct acme_facts facts = t->facts;
-
-	if (t->route_id == NULL || t->order != NULL || t->cert_pem != NULL || t->is_storing)
-		return INT64_MAX;
-	facts.state = s != NULL ? s->state : ACME_WAITING;
-	facts.next_s = s != NULL ? s->next_s : 0;
-	return acme_due(&facts);
-}
 
 static void
 on_timer(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
@@ -390,27 +131,26 @@ on_timer(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	FL_MAP_EACH(a->tasks, e) {
 		struct task *t = fl_map_value(e);
 
-		if (a->n_running < MAX_RUNNING && due(t) <= now_s())
-			begin(t);
+		if (a->n_running < MAX_RUNNING && acme_task_due(t) <= acme_now_s())
+			acme_task_begin(t);
 	}
-	schedule(a);
+	acme_schedule(a);
 }
 
-/* Set the timer for what is due next. */
-static void
-schedule(struct acme *a)
+void
+acme_schedule(struct acme *a)
 {
-	int64_t next_s = now_s() + MAX_SLEEP_S;
+	int64_t next_s = acme_now_s() + MAX_SLEEP_S;
 	struct timeval tv = { 0 };
 
 	if (!a->is_leader || a->client == NULL || a->n_running >= MAX_RUNNING)
 		return; /* whatever ends this calls again */
 	FL_MAP_EACH(a->tasks, e) {
-		int64_t due_s = due(fl_map_value(e));
+		int64_t due_s = acme_task_due(fl_map_value(e));
 
 		next_s = due_s < next_s ? due_s : next_s;
 	}
-	tv.tv_sec = next_s > now_s() ? next_s - now_s() : 0;
+	tv.tv_sec = next_s > acme_now_s() ? next_s - acme_now_s() : 0;
 	evtimer_add(a->timer, &tv);
 }
 
@@ -442,7 +182,7 @@ ensure_key(struct acme *a)
 	key = a->client != NULL ? acme_client_key(a->client) : jws_key_new();
 	pem = jws_key_pem(key);
 	fl_etcd_put(a->etcd, a->account_key, pem, 0, FL_ETCD_ABSENT, on_key_made, a);
-	wipe_free(pem);
+	acme_wipe_free(pem);
 	if (a->client == NULL)
 		EVP_PKEY_free(key);
 }
@@ -455,12 +195,12 @@ on_lead(bool is_leader, void *arg)
 	a->is_leader = is_leader;
 	if (is_leader) {
 		ensure_key(a);
-		schedule(a);
+		acme_schedule(a);
 		return;
 	}
 	evtimer_del(a->timer);
 	FL_MAP_EACH(a->tasks, e)
-		settle(fl_map_value(e));
+		acme_task_settle(fl_map_value(e));
 }
 
 static void
@@ -485,7 +225,7 @@ take_key(struct acme *a, const char *pem)
 	else
 		fl_log_warn("the key of the ACME account in etcd is no use: remove it", fl_str("key", a->account_key), fl_str("err", err.msg));
 	EVP_PKEY_free(key);
-	schedule(a);
+	acme_schedule(a);
 }
 
 /* ---- challenges ------------------------------------------------------------------------------ */
@@ -547,7 +287,7 @@ take_status(struct acme *a, const char *domain, const struct fl_etcd_kv *kv)
 
 	if (acme_status_parse(kv->value, kv->value_len, &s) == 0)
 		free(fl_map_set(a->statuses, domain, fl_xmemdup(&s, sizeof(s))));
-	schedule(a);
+	acme_schedule(a);
 }
 
 static void
@@ -583,7 +323,7 @@ on_delete(const char *key, void *arg)
 			publish_challenges(a, gone);
 	} else if ((name = behind(key, STATUS_PREFIX)) != NULL) {
 		free(fl_map_remove(a->statuses, name));
-		schedule(a);
+		acme_schedule(a);
 	}
 }
 
@@ -599,34 +339,6 @@ on_synced(void *arg)
 
 /* ---- routes ---------------------------------------------------------------------------------- */
 
-static void
-task_free(void *arg)
-{
-	struct task *t = arg;
-
-	event_free(t->store_again);
-	free(t->cert_pem);
-	wipe_free(t->key_pem);
-	free(t->domain);
-	free(t->route_id);
-	free(t);
-}
-
-static struct task *
-task_of(struct acme *a, const char *domain)
-{
-	struct task *t = fl_map_get(a->tasks, domain);
-
-	if (t != NULL)
-		return t;
-	t = fl_xcalloc(1, sizeof(*t));
-	t->acme = a;
-	t->domain = fl_xstrdup(domain);
-	t->store_again = evtimer_new(a->cfg.base, on_store_again, t);
-	fl_map_set(a->tasks, domain, t);
-	return t;
-}
-
 /* Of several routes of a domain, which differ by path, one has the certificate: that which has it already, else the first. */
 static void
 note_route(const struct route *r, void *arg)
@@ -637,7 +349,7 @@ note_route(const struct route *r, void *arg)
 
 	if (r->type != ROUTE_HTTP || !r->auto_tls)
 		return;
-	t = task_of(a, r->domain);
+	t = acme_task_of(a, r->domain);
 	if (t->is_seen && (!r->is_cert_auto || t->facts.has_cert))
 		return;
 	t->is_seen = true;
@@ -649,7 +361,7 @@ note_route(const struct route *r, void *arg)
 	t->rev = rev;
 	t->facts = (struct acme_facts){ .is_own = r->tls_cert != NULL && !r->is_cert_auto };
 	if (r->tls_cert != NULL && r->is_cert_auto)
-		look_at_cert(t, r->tls_cert, r->tls_key);
+		acme_task_look(t, r->tls_cert, r->tls_key);
 }
 
 /* Its last route has gone, or has auto_tls no more. What it has ordered of late is remembered for an hour. */
@@ -659,18 +371,18 @@ retire(struct acme *a, struct task *t)
 	bool is_recent = t->is_storing;
 
 	if (t->route_id != NULL) {
-		settle(t);
+		acme_task_settle(t);
 		if (a->is_leader)
 			forget_status(a, t->domain);
 	}
 	free(t->route_id);
 	t->route_id = NULL;
 	for (size_t i = 0; i < fl_nitems(t->times); i++)
-		is_recent = is_recent || (t->times[i] != 0 && t->times[i] > now_s() - 3600);
+		is_recent = is_recent || (t->times[i] != 0 && t->times[i] > acme_now_s() - 3600);
 	if (is_recent)
 		return;
 	fl_map_remove(a->tasks, t->domain);
-	task_free(t);
+	acme_task_free(t);
 }
 
 void
@@ -691,7 +403,7 @@ acme_changed(struct acme *a)
 			retire(a, t);
 	}
 	lead_want(a->lead, n > 0 && !a->is_stopping);
-	schedule(a);
+	acme_schedule(a);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -746,7 +458,7 @@ acme_free(struct acme *a)
 	FL_MAP_EACH(a->tasks, e)
 		acme_order_drop(((struct task *)fl_map_value(e))->order);
 	acme_client_free(a->client);
-	fl_map_free_with(a->tasks, task_free);
+	fl_map_free_with(a->tasks, acme_task_free);
 	fl_map_free_with(a->statuses, free);
 	free((void *)atomic_load(&a->cfg.plane->challenges));
 	fl_map_free_with(a->challenges, challenge_free);
