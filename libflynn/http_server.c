@@ -67,6 +67,7 @@ fl_http_new(struct event_base *base, const char *key)
 	h->base = base;
 	h->key = fl_xstrdup_null(key);
 	h->max_body = DEFAULT_MAX_BODY;
+	h->read_timeout_s = HTTP_IDLE_S;
 	h->tick = evtimer_new(base, on_tick, h);
 	h->drained = event_new(base, -1, 0, on_drained, h);
 	TAILQ_INIT(&h->listeners);
@@ -79,6 +80,12 @@ void
 fl_http_set_max_body(struct fl_http *h, size_t max_bytes)
 {
 	h->max_body = max_bytes;
+}
+
+void
+fl_http_set_read_timeout(struct fl_http *h, int seconds)
+{
+	h->read_timeout_s = seconds;
 }
 
 void

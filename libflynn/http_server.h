@@ -2,8 +2,8 @@
  * http_server - HTTP/1.1 for APIs: routes in a table, bodies whole or streamed, server-sent
  * events, and connections handed over. One thread, the loop's.
  *
- * Bounds: head 32 KiB, body max_body (1 MiB unless set), 30 s to send a head, 60 s idle,
- * 1 MiB queued to a reader who does not read: then he is cut off, with a log line.
+ * Bounds: head 32 KiB, body max_body (1 MiB unless set), 30 s to send a head, 60 s idle; 1 MiB queued to a reader who does
+ * not read, or 60 s (unless set) in which he takes nothing of it: then he is cut off, with a log line.
  * Every request gets an id (X-Request-Id, the client's when valid), a log line at debug and
  * is counted for GET /metrics. GET /ping answers 200 without a key. Unknown paths: 404;
  * known with another method: 405; without the right key: 401.
@@ -52,6 +52,8 @@ int fl_http_listen(struct fl_http *h, const char *addr, const struct fl_http_rou
 /* The port of the latest listen, for ":0". */
 int fl_http_port(const struct fl_http *h);
 void fl_http_set_max_body(struct fl_http *h, size_t max_bytes);
+/* For connections from now on. */
+void fl_http_set_read_timeout(struct fl_http *h, int seconds);
 /*
  * Replaces the default answers for what the server itself refuses (unknown route, bad key,
  * too big, no JSON): the controller has shapes of its own. refuse must answer.
@@ -108,6 +110,12 @@ void fl_http_reply(struct fl_http_req *req, int status, const char *content_type
 void fl_http_reply_json(struct fl_http_req *req, int status, const struct fl_buf *body);
 /* {"code","message"} with the kind's status; SYSTEM is logged. */
 void fl_http_reply_err(struct fl_http_req *req, const struct fl_err *err);
+/*
+ * Called instead of sending an answer by the functions above, all but the first; whoever is, sends it by fl_http_reply(), now or
+ * later. data and content_type are borrowed for the call.
+ */
+void fl_http_on_reply(struct fl_http_req *req,
+    void (*cb)(struct fl_http_req *req, int status, const char *content_type, const void *data, size_t len, void *arg), void *arg);
 /* length bytes of fd from offset; owns and closes fd; HEAD sends none. */
 void fl_http_reply_file(struct fl_http_req *req, int status, const char *content_type, int fd, int64_t offset, int64_t length);
 

@@ -474,15 +474,15 @@ on_event(FL_UNUSED struct bufferevent *bev, short what, void *arg)
 		return;
 	}
 	if ((what & BEV_EVENT_TIMEOUT) != 0)
-		fl_log_warn("client does not read, cut off",
-		    fl_str("path", c->req != NULL ? c->req->path : ""));
+		fl_log_warn("client does not read, cut off", fl_str("path", c->req != NULL ? c->req->path : ""),
+		    fl_str("peer", c->req != NULL ? c->req->peer : ""), fl_int("pending", evbuffer_get_length(bufferevent_get_output(c->bev))));
 	http_conn_kill(c);
 }
 
 void
 http_conn_new(struct http_listener *l, int fd, const struct in6_addr *peer)
 {
-	static const struct timeval write_timeout = { HTTP_IDLE_S, 0 };
+	const struct timeval write_timeout = { l->http->read_timeout_s, 0 };
 	struct http_conn *c = fl_xcalloc(1, sizeof(*c));
 	int on = 1;
 

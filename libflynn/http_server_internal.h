@@ -46,6 +46,7 @@ struct fl_http {
 	struct event_base *base;
 	char *key;
 	size_t max_body;
+	int read_timeout_s;
 	int port;
 	void (*refuse)(struct fl_http_req *req, const struct fl_err *err);
 	bool (*authorize)(struct fl_http_req *req, void *arg);
@@ -155,6 +156,8 @@ struct fl_http_req {
 	void *close_arg;
 	void (*on_drain)(struct fl_http_req *req, void *arg);
 	void *drain_arg;
+	void (*on_reply)(struct fl_http_req *req, int status, const char *content_type, const void *data, size_t len, void *arg);
+	void *reply_arg;
 };
 
 /* http_server.c */

@@ -143,8 +143,30 @@ finish(struct fl_http_req *req)
 }
 
 void
+fl_http_on_reply(struct fl_http_req *req,
+    void (*cb)(struct fl_http_req *req, int status, const char *content_type, const void *data, size_t len, void *arg), void *arg)
+{
+	req->on_reply = cb;
+	req->reply_arg = arg;
+}
+
+static bool
+is_taken(struct fl_http_req *req, int status, const char *content_type, const void *data, size_t len)
+{
+	void (*cb)(struct fl_http_req *, int, const char *, const void *, size_t, void *) = req->on_reply;
+
+	if (cb == NULL)
+		return false;
+	req->on_reply = NULL;
+	cb(req, status, content_type, data, len, req->reply_arg);
+	return true;
+}
+
+void
 fl_http_reply(struct fl_http_req *req, int status, const char *content_type, const void *data, size_t len)
 {
+	if (is_taken(req, status, content_type, data, len))
+		return;
 	if (!fl_http_gone(req)) {
 		send_head(req, status, content_type, (int64_t)len);
 		if (len > 0 && !req->is_head && has_content(status))

@@ -342,6 +342,40 @@ answer_to_a_client_that_has_gone_is_dropped(void **state)
 }
 
 static void
+take_answer(struct fl_http_req *req, int status, const char *type, const void *data, size_t len, void *arg)
+{
+	struct site *s = arg;
+
+	assert_ptr_equal(req, s->req);
+	assert_int_equal(status, 409);
+	assert_string_equal(type, "application/json; charset=UTF-8");
+	fl_buf_add(&s->body, data, len);
+}
+
+static void
+answer_may_be_taken_and_sent_later(void **state)
+{
+	struct fl_err err = { 0 };
+	struct site s;
+	struct talk t;
+
+	site_open(&s, *state);
+	visit(&s, &t);
+	talk_say(&t, GET("/hold"));
+	assert_true(loop_until(*state, loop_is_set, &s.taken));
+	fl_http_on_reply(s.req, take_answer, &s);
+	fl_err_set(&err, FL_ERR_CONFLICT, "not now");
+	fl_http_reply_err(s.req, &err);
+	loop_settle(*state);
+	assert_int_equal(t.got.len, 0);
+	assert_non_null(strstr(fl_buf_cstr(&s.body), "not now"));
+	fl_http_reply(s.req, 200, "text/plain", "later", 5);
+	assert_true(talk_hear(&t, "\r\n\r\nlater"));
+	talk_end(&t);
+	site_close(&s);
+}
+
+static void
 request_outlives_the_server(void **state)
 {
 	struct site s;
@@ -770,6 +804,7 @@ main(void)
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(client_that_has_said_all_gets_its_answer),
 		cmocka_unit_test(answer_to_a_client_that_has_gone_is_dropped),
+		cmocka_unit_test(answer_may_be_taken_and_sent_later),
 		cmocka_unit_test(request_outlives_the_server),
 		cmocka_unit_test(refused_body_does_not_destroy_the_answer),
 		cmocka_unit_test(small_unread_body_keeps_the_connection),
