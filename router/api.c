@@ -204,6 +204,19 @@ check_port(const struct router *r, int port, struct fl_err *err)
 	return 0;
 }
 
+/* The same for a request that comes again, so that two at a time meet at a port. */
+static uint32_t
+first_try(const struct route *r)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	if (r->once == NULL)
+		return fl_random_below(UINT32_MAX);
+	for (const char *p = r->once; *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	return hash;
+}
+
 /* The next port of the range that no route has and that is free here. */
 static int
 next_port(struct change *c, struct fl_err *err)
@@ -212,7 +225,7 @@ next_port(struct change *c, struct fl_err *err)
 	int first = r->cfg->tcp_range_start, last = r->cfg->tcp_range_end, n = last - first + 1;
 
 	if (c->n_ports_tried == 0)
-		route_set_port(c->route, first + (int)fl_random_below((uint32_t)n));
+		route_set_port(c->route, first + (int)(first_try(c->route) % (uint32_t)n));
 	while (c->n_ports_tried++ < n) {
 		int port = c->route->port == last ? first : c->route->port + 1;
 
@@ -241,6 +254,57 @@ put(struct change *c)
 	free(key);
 }
 
+/* Another route is there. */
+static void
+on_taken(struct change *c)
+{
+	struct fl_err why = { 0 };
+
+	if (c->is_allocating) {
+		if (next_port(c, &why) == 0)
+			put(c);
+		else
+			fail(c, &why);
+		return;
+	}
+	if (c->expected_rev > 0)
+		fl_err_set(&why, FL_ERR_CONFLICT, "the route %s was changed by somebody else meanwhile: look at it and try again", c->id);
+	else if (c->route->type == ROUTE_HTTP)
+		fl_err_set(&why, FL_ERR_CONFLICT, "a route for %s%s exists already", c->route->domain,
+		    c->route->path != NULL ? c->route->path : "");
+	else
+		fl_err_set(&why, FL_ERR_CONFLICT, "a route for TCP port %d exists already", c->route->port);
+	fail(c, &why);
+}
+
+/* Whose the place is that another change had first: when it is of the same request, that one's is the answer. */
+static void
+on_occupant(const struct fl_etcd_kv *kvs, size_t n, FL_UNUSED int64_t rev, const struct fl_err *err, void *arg)
+{
+	struct change *c = arg;
+	struct fl_json *v = err == NULL && n > 0 ? fl_json_parse(kvs[0].value, kvs[0].value_len, NULL) : NULL;
+	struct route *there = v != NULL ? route_parse(v, NULL) : NULL;
+
+	fl_json_free(v);
+	if (there == NULL || !route_is_same(there, c->route)) {
+		route_free(there);
+		on_taken(c);
+		return;
+	}
+	route_free(c->route);
+	c->route = there;
+	stored(c, kvs[0].mod_rev);
+}
+
+static void
+ask_occupant(struct change *c)
+{
+	char *key = fl_xasprintf("%s%s", SYNC_PREFIX, c->id);
+
+	fl_etcd_get(c->api->router->etcd, key, on_occupant, c);
+	free(key);
+}
+
 static void
 on_put(int64_t rev, const struct fl_err *err, void *arg)
 {
@@ -249,25 +313,14 @@ on_put(int64_t rev, const struct fl_err *err, void *arg)
 
 	if (err == NULL) {
 		stored(c, rev);
-		return;
-	}
-	if (err->kind == FL_ERR_CONFLICT && c->is_allocating) {
-		if (next_port(c, &why) == 0)
-			put(c);
-		else
-			fail(c, &why);
-		return;
-	}
-	if (err->kind == FL_ERR_CONFLICT && c->expected_rev > 0)
-		fl_err_set(&why, FL_ERR_CONFLICT, "the route %s was changed by somebody else meanwhile: look at it and try again", c->id);
-	else if (err->kind == FL_ERR_CONFLICT && c->route->type == ROUTE_HTTP)
-		fl_err_set(&why, FL_ERR_CONFLICT, "a route for %s%s exists already", c->route->domain,
-		    c->route->path != NULL ? c->route->path : "");
-	else if (err->kind == FL_ERR_CONFLICT)
-		fl_err_set(&why, FL_ERR_CONFLICT, "a route for TCP port %d exists already", c->route->port);
-	else
+	} else if (err->kind != FL_ERR_CONFLICT) {
 		fl_err_set(&why, err->kind, "cannot store the route in etcd: %s", err->msg);
-	fail(c, &why);
+		fail(c, &why);
+	} else if (c->route->once != NULL && c->expected_rev == FL_ETCD_ABSENT) {
+		ask_occupant(c);
+	} else {
+		on_taken(c);
+	}
 }
 
 /* What can be said against a route before it is stored. */
@@ -312,6 +365,19 @@ store(struct fl_http_req *req, struct router *r, struct route *route, const stru
 	put(c);
 }
 
+struct search {
+	const struct route *wanted, *found;
+};
+
+static void
+look_at(const struct route *r, void *arg)
+{
+	struct search *s = arg;
+
+	if (route_is_same(r, s->wanted))
+		s->found = r;
+}
+
 static void
 set_route(struct fl_http_req *req, struct router *r, bool must_be_new)
 {
@@ -319,7 +385,15 @@ set_route(struct fl_http_req *req, struct router *r, bool must_be_new)
 	const struct fl_json *body = fl_http_json(req, &err);
 	struct route *route = body != NULL ? route_parse(body, &err) : NULL;
 	const struct route *old = NULL;
+	struct search same = { .wanted = route };
 
+	if (route != NULL && route->once != NULL && must_be_new)
+		sync_each(r->sync, look_at, &same);
+	if (same.found != NULL) {
+		reply_route(req, r, same.found);
+		route_free(route);
+		return;
+	}
 	if (route != NULL && route->id != NULL && !must_be_new)
 		old = sync_find(r->sync, route->id, NULL);
 	if (old != NULL)

@@ -223,6 +223,7 @@ take_members(struct route *r, const struct fl_json *v, struct fl_err *err)
 	const struct fl_json *config = NULL;
 
 	if (take_str(v, "parent_ref", MAX_SERVICE, &r->parent_ref, err) == -1 ||
+	    take_str(v, "once", MAX_SERVICE, &r->once, err) == -1 ||
 	    take_str(v, "created_at", FL_CLOCK_RFC3339_LEN, &r->created_at, err) == -1 ||
 	    take_str(v, "updated_at", FL_CLOCK_RFC3339_LEN, &r->updated_at, err) == -1 ||
 	    fl_json_member_obj(v, "config", &config, err) == -1 ||
@@ -314,6 +315,7 @@ route_free(struct route *r)
 		return;
 	free(r->id);
 	free(r->parent_ref);
+	free(r->once);
 	free(r->service);
 	free(r->domain);
 	free(r->path);
@@ -358,6 +360,8 @@ write_route(const struct route *r, struct fl_buf *b, bool for_etcd, const char *
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_str(&w, "id", for_etcd ? hash : r->id);
 	fl_jsonw_str_oe(&w, "parent_ref", r->parent_ref);
+	if (for_etcd)
+		fl_jsonw_str_oe(&w, "once", r->once);
 	fl_jsonw_str(&w, "type", type_names[r->type]);
 	fl_jsonw_open(&w, "config", '{');
 	if (r->type == ROUTE_TCP)
@@ -387,6 +391,13 @@ void
 route_write_status(const struct route *r, struct fl_buf *b, const char *auto_tls_status)
 {
 	write_route(r, b, false, auto_tls_status);
+}
+
+bool
+route_is_same(const struct route *a, const struct route *b)
+{
+	return a->once != NULL && b->once != NULL && strcmp(a->once, b->once) == 0 && a->type == b->type &&
+	       strcmp(a->parent_ref != NULL ? a->parent_ref : "", b->parent_ref != NULL ? b->parent_ref : "") == 0;
 }
 
 char *

@@ -17,6 +17,7 @@ struct route {
 	enum route_type type;
 	char *id;	  /* "http/<md5 of the domain and path>", "tcp/<md5 of the port>"; NULL while the port is 0 */
 	char *parent_ref; /* whose it is, "controller/apps/<id>"; may be NULL */
+	char *once; /* of whoever made it, to know it again by: other routes of the parent have another; not told; may be NULL */
 	char *service;
 	char *domain; /* HTTP: lower case, "*." at the start for all names below */
 	char *path;   /* HTTP: "/api", for requests at and below it only; NULL: for all of the domain's */
@@ -48,6 +49,8 @@ void route_keep_cert(struct route *r, const struct route *old);
 void route_write(const struct route *r, struct fl_buf *b, bool for_etcd);
 /* For the API, with what is to be said of auto_tls, which is JSON; NULL: nothing. */
 void route_write_status(const struct route *r, struct fl_buf *b, const char *auto_tls_status);
+/* Whether both were asked for by the same request, which came twice. */
+bool route_is_same(const struct route *a, const struct route *b);
 /* Choose the port of a TCP route; sets the id. */
 void route_set_port(struct route *r, int port);
 /* The type's name, "http" or "tcp". */

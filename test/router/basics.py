@@ -440,6 +440,31 @@ def tcp_port_is_allocated(w):
 
 
 @case
+def a_route_that_is_asked_for_once_more_is_the_same(w):
+    def ask(once, **config):
+        kind = "http" if "domain" in config else "tcp"
+        return w.router.call("POST", "/routes", {"type": kind, "parent_ref": "controller/apps/x", "once": once, "config": {"service": "x", **config}})
+
+    def at_once(once, **config):
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(ask(once, **config))) for _ in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert {status for status, _ in answers} == {200} and len({r["id"] for _, r in answers}) == 1, answers
+        return answers[0][1]
+
+    for config in ({"port": 0}, {"domain": "once.example.com"}):
+        once = f"once-{list(config)[0]}"
+        route = at_once(once, **config)
+        assert "once" not in route and ask(once, **config) == (200, route)
+        status, other = ask(once + "-other", **config)
+        assert status == 409 if "domain" in config else other["id"] != route["id"], other
+        w.router.call("DELETE", "/routes/" + route["id"])
+
+
+@case
 def tcp_port_of_others_is_refused(w):
     taken = socket.socket()
     taken.bind(("0.0.0.0", 0))
