@@ -9,6 +9,7 @@
 #include "controller/apps.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/once.h"
 #include "controller/route_json.h"
 #include "controller/router_client.h"
 #include "libflynn/attr.h"
@@ -19,6 +20,7 @@
 #include "libflynn/log.h"
 #include "libflynn/pg.h"
 #include "libflynn/url.h"
+#include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
 
 struct outcome {
@@ -267,30 +269,51 @@ app_routes_list(struct fl_http_req *req, void *arg)
 	route_op_start(req, arg, list_of_app);
 }
 
+/* Routers make one route of a name, however often it comes, even where they choose the port. */
 static void
-create_of_app(const struct app *app, void *arg)
+on_route_named(const char *once_of, const struct fl_err *err, void *arg)
 {
 	struct route_op *op = arg;
 	struct fl_buf b = { 0 };
 	char *parent;
 
-	if (!route_op_has_app(op, app))
+	if (err != NULL) {
+		on_route(NULL, NULL, err, op);
 		return;
+	}
 	parent = fl_xasprintf(APP_ROUTES_PARENT "%s", op->id);
 	op->changes = true;
-	route_json_read(fl_http_json(op->req, NULL), parent, &b);
+	route_json_read(fl_http_json(op->req, NULL), parent, once_of, &b);
 	router_call(op->c, "POST", "/routes", b.data, on_route, op);
 	fl_buf_release(&b);
 	free(parent);
 }
 
-void
-app_routes_create(struct fl_http_req *req, void *arg)
+static void
+create_of_app(const struct app *app, void *arg)
+{
+	struct route_op *op = arg;
+	char name[FL_UUID_LEN + 1];
+
+	if (!route_op_has_app(op, app))
+		return;
+	fl_uuid_new(name);
+	once_name(op->c, op->req, once_is_asked(op->req) ? name : NULL, on_route_named, op);
+}
+
+static void
+create_start(struct fl_http_req *req, void *arg)
 {
 	const struct fl_json *in;
 
 	if (body_bind(req, &in) == 0)
 		route_op_start(req, arg, create_of_app);
+}
+
+void
+app_routes_create(struct fl_http_req *req, void *arg)
+{
+	once(arg, req, create_start);
 }
 
 static void
@@ -339,7 +362,7 @@ on_got_to_update(const struct fl_json *body, const char *field, const struct fl_
 	}
 	path = route_path(op);
 	op->changes = true;
-	route_json_read(fl_http_json(op->req, NULL), NULL, &b);
+	route_json_read(fl_http_json(op->req, NULL), NULL, NULL, &b);
 	router_call(op->c, "PUT", path, b.data, on_route, op);
 	fl_buf_release(&b);
 	free(path);
@@ -358,13 +381,19 @@ update_of_app(const struct app *app, void *arg)
 	free(path);
 }
 
-void
-app_routes_update(struct fl_http_req *req, void *arg)
+static void
+update_start(struct fl_http_req *req, void *arg)
 {
 	const struct fl_json *in;
 
 	if (body_bind(req, &in) == 0)
 		route_op_start(req, arg, update_of_app);
+}
+
+void
+app_routes_update(struct fl_http_req *req, void *arg)
+{
+	once(arg, req, update_start);
 }
 
 static void
@@ -411,8 +440,14 @@ delete_of_app(const struct app *app, void *arg)
 	free(path);
 }
 
+static void
+delete_start(struct fl_http_req *req, void *arg)
+{
+	route_op_start(req, arg, delete_of_app);
+}
+
 void
 app_routes_delete(struct fl_http_req *req, void *arg)
 {
-	route_op_start(req, arg, delete_of_app);
+	once(arg, req, delete_start);
 }

@@ -244,11 +244,11 @@ apps_update(struct fl_http_req *req, void *arg)
 		return;
 	}
 	text = body_text(meta, NULL);
-	query_one(arg, req, "UPDATE apps SET protected = coalesce($2, protected), meta = coalesce($3, meta),"
+	query_put(arg, req, "UPDATE apps SET protected = coalesce($2, protected), meta = coalesce($3, meta),"
 			    " updated_at = clock_timestamp()"
 			    " WHERE app_id = find_app($1) AND deleted_at IS NULL RETURNING " APP_COLUMNS("apps"),
 	    (const char *[]){ fl_http_param(req, "app"),
-		fl_json_is_null(fl_json_get(in, "protected")) ? NULL : (protected ? "t" : "f"), text }, 3, apps_write);
+		fl_json_is_null(fl_json_get(in, "protected")) ? NULL : (protected ? "t" : "f"), text }, 3, apps_write, NULL);
 	free(text);
 }
 

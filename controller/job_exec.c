@@ -10,6 +10,7 @@
 #include "controller/body.h"
 #include "controller/controller.h"
 #include "controller/host_job.h"
+#include "controller/once.h"
 #include "libflynn/attach.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -181,6 +182,10 @@ job_exec(struct fl_http_req *req, void *arg)
 	struct fl_buf body = { 0 };
 	struct exec *x;
 
+	if (once_is_asked(req)) {
+		answer_invalid(req, ONCE_HEADER, ONCE_NOT_ATTACHED);
+		return;
+	}
 	if (body_bind(req, &in) == -1 || translate(req, in, &body) == -1)
 		return;
 	if (!attach_request_is(req)) {

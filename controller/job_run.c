@@ -12,6 +12,7 @@
 #include "controller/controller.h"
 #include "controller/dialect.h"
 #include "controller/hosts.h"
+#include "controller/once.h"
 #include "controller/process_type.h"
 #include "controller/row.h"
 #include "libflynn/attach.h"
@@ -41,6 +42,7 @@ struct run {
 	int64_t columns, lines;
 	struct fl_job *job;
 	char *host_addr;
+	bool may_exist; /* the request may have come before, and the job with it */
 	bool adding; /* the host is being asked to run it */
 	bool added;
 	struct event *deadline;
@@ -146,6 +148,8 @@ on_added(const struct fl_err *err, void *arg)
 {
 	struct run *r = arg;
 
+	if (err != NULL && err->kind == FL_ERR_CONFLICT && r->may_exist)
+		err = NULL; /* it runs, or has run, by this very request */
 	r->adding = false;
 	r->added = err == NULL;
 	if (r->req == NULL) { /* answered meanwhile, or attached already */
@@ -166,6 +170,39 @@ run_add(struct run *r)
 {
 	r->adding = true;
 	fl_host_add_job(r->c->client, r->host_addr, r->job, on_added, r);
+}
+
+static void
+become(char **text, const char *value)
+{
+	char *copy = fl_xstrdup(value); /* which may be of the text itself */
+
+	free(*text);
+	*text = copy;
+}
+
+/* The job's id is kept before a host is asked, so that it is the same job when the request comes again. */
+static void
+on_job_named(const char *id, const struct fl_err *err, void *arg)
+{
+	struct run *r = arg;
+	struct fl_err why = { 0 };
+	char *host_id = id != NULL ? fl_job_id_host(id) : NULL;
+	const char *addr = NULL;
+
+	if (err != NULL)
+		why = *err;
+	else if ((addr = hosts_addr(r->c, host_id, &why)) == NULL)
+		fl_err_set(&why, FL_ERR_UNAVAILABLE, "host %s, which was asked to run the job %s, is not there now", host_id, id);
+	if (addr == NULL) {
+		run_fail(r, &why);
+	} else {
+		become(&r->job->id, id);
+		become(&r->host_addr, addr);
+		r->may_exist = once_is_asked(r->req);
+		run_add(r);
+	}
+	free(host_id);
 }
 
 static void
@@ -356,7 +393,7 @@ on_release(const PGresult *res, const struct fl_err *err, void *arg)
 		fl_http_on_close(r->req, on_close, r);
 		run_attach(r);
 	} else {
-		run_add(r); /* asked for is asked for, even by a client that has gone */
+		once_name(r->c, r->req, r->job->id, on_job_named, r); /* asked for is asked for, even by a client that has gone */
 	}
 }
 
@@ -387,8 +424,8 @@ check_body(struct fl_http_req *req, const struct fl_json *in, struct run *r)
 	return 0;
 }
 
-void
-job_run(struct fl_http_req *req, void *arg)
+static void
+run_start(struct fl_http_req *req, void *arg)
 {
 	struct controller *c = arg;
 	const struct fl_json *in;
@@ -406,4 +443,13 @@ job_run(struct fl_http_req *req, void *arg)
 			   " LEFT JOIN artifacts t ON t.artifact_id = r.artifact_id"
 			   " WHERE a.app_id = find_app($1)",
 	    (const char *[]){ fl_http_param(req, "app"), *r->release != '\0' ? r->release : NULL }, 2, on_release, r);
+}
+
+void
+job_run(struct fl_http_req *req, void *arg)
+{
+	if (!once_is_asked(req) || !attach_request_is(req))
+		once(arg, req, run_start);
+	else
+		answer_invalid(req, ONCE_HEADER, ONCE_NOT_ATTACHED);
 }

@@ -6,10 +6,11 @@
 
 #include "controller/answer.h"
 #include "controller/body.h"
-#include "controller/host_job.h"
 #include "controller/controller.h"
+#include "controller/host_job.h"
 #include "controller/job_events.h"
 #include "controller/job_usage.h"
+#include "controller/once.h"
 #include "controller/query.h"
 #include "controller/tx.h"
 #include "libflynn/attr.h"
@@ -268,11 +269,17 @@ on_job_found(const struct host_job *job, void *arg)
 		free(s);
 }
 
-void
-jobs_delete(struct fl_http_req *req, void *arg)
+static void
+stop_start(struct fl_http_req *req, void *arg)
 {
 	struct stop *s = fl_xcalloc(1, sizeof(*s));
 
 	*s = (struct stop){ arg, req };
 	host_job_find(arg, req, 0, on_job_found, s);
+}
+
+void
+jobs_delete(struct fl_http_req *req, void *arg)
+{
+	once(arg, req, stop_start);
 }

@@ -46,10 +46,10 @@ keys_create(struct fl_http_req *req, void *arg)
 	if (ssh_key_parse(text, &key, &err) == -1)
 		answer_err(req, "key", &err);
 	else
-		query_one(arg, req, "INSERT INTO keys (fingerprint, key, comment) VALUES ($1, $2, $3)"
+		query_put(arg, req, "INSERT INTO keys (fingerprint, key, comment) VALUES ($1, $2, $3)"
 				    " ON CONFLICT (fingerprint) WHERE deleted_at IS NULL DO UPDATE SET fingerprint = excluded.fingerprint"
 				    " RETURNING " COLUMNS,
-		    (const char *[]){ key.fingerprint, key.key, key.comment }, 3, keys_write);
+		    (const char *[]){ key.fingerprint, key.key, key.comment }, 3, keys_write, NULL);
 	ssh_key_release(&key);
 }
 

@@ -84,6 +84,8 @@ on_put(struct tx *tx, const PGresult *res)
 	const struct put *p = tx->own;
 	struct fl_jsonw w = fl_jsonw(&tx->answer);
 
+	if (PQntuples(res) == 0)
+		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such thing");
 	p->write(&w, NULL, res, 0);
 	return TX_GO_ON;
 }

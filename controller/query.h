@@ -17,8 +17,8 @@ void query_one(struct controller *c, struct fl_http_req *req, const char *sql,
     const char *const *params, size_t n_params, row_writer write);
 
 /*
- * As query_one for statements that make something, which tx.h does once for an Idempotency-Key: explain makes a sentence
- * of an error, given the request, and returns the field that was wrong, or NULL.
+ * As query_one for statements that make or change something, which tx.h does once for an Idempotency-Key: explain makes a sentence
+ * of an error, given the request, and returns the field that was wrong, or NULL; it may be NULL.
  */
 void query_put(struct controller *c, struct fl_http_req *req, const char *sql,
     const char *const *params, size_t n_params, row_writer write,

@@ -7,6 +7,7 @@
 #include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/once.h"
 #include "controller/path_id.h"
 #include "controller/provision.h"
 #include "controller/query.h"
@@ -175,6 +176,7 @@ struct create {
 	struct controller *c;
 	struct fl_http_req *req;
 	char *apps, *config;
+	char *url; /* the provider's */
 };
 
 static void
@@ -182,7 +184,24 @@ create_free(struct create *cr)
 {
 	free(cr->apps);
 	free(cr->config);
+	free(cr->url);
 	free(cr);
+}
+
+static void
+on_spare_taken_back(FL_UNUSED const struct fl_json *none, const struct fl_err *err, FL_UNUSED void *arg)
+{
+	if (err != NULL)
+		fl_log_warn("a resource that nobody needs is left at its provider", fl_str("err", err->msg));
+}
+
+/* The same request came twice at a time: what was made for the second is not needed. */
+static void
+on_create_committed(struct tx *tx)
+{
+	if (tx->was_answered)
+		provision_take_back(tx->c, tx->own, tx->params[EXTERNAL_ID], on_spare_taken_back, NULL);
+	answer_json(tx->req, &tx->answer);
 }
 
 static void
@@ -205,6 +224,9 @@ on_provisioned(const struct fl_json *resource, const struct fl_err *err, void *a
 	tx_set(tx, APPS, cr->apps);
 	tx_set(tx, EXTERNAL_ID, fl_json_text(resource, "id"));
 	tx_set(tx, ENV, env);
+	tx->own = cr->url;
+	cr->url = NULL;
+	tx->on_commit = on_create_committed;
 	tx_run(tx);
 	free(env);
 	create_free(cr);
@@ -223,14 +245,15 @@ on_refs_checked(const PGresult *res, const struct fl_err *err, void *arg)
 	} else if (!row_is_null(res, 0, 1)) {
 		answer_invalid(cr->req, "apps", "there is no app \"%.120s\"", fl_pg_str(res, 0, 1, ""));
 	} else {
-		provision(cr->c, fl_pg_str(res, 0, 2, ""), cr->config, on_provisioned, cr);
+		cr->url = fl_xstrdup(fl_pg_str(res, 0, 2, ""));
+		provision(cr->c, cr->url, cr->config, on_provisioned, cr);
 		return;
 	}
 	create_free(cr);
 }
 
-void
-resources_create(struct fl_http_req *req, void *arg)
+static void
+create_start(struct fl_http_req *req, void *arg)
 {
 	struct controller *c = arg;
 	const struct fl_json *in;
@@ -243,6 +266,12 @@ resources_create(struct fl_http_req *req, void *arg)
 	*cr = (struct create){ .c = c, .req = req, .apps = apps, .config = body_text(fl_json_get(in, "config"), "{}") };
 	fl_pg_query(c->pg, CHECK_REFS ", (SELECT url FROM providers WHERE provider_id = find_provider($1))",
 	    (const char *[]){ fl_http_param(req, "provider"), cr->apps }, 2, on_refs_checked, cr);
+}
+
+void
+resources_create(struct fl_http_req *req, void *arg)
+{
+	once(arg, req, create_start);
 }
 
 /* ---- its end ---- */
@@ -304,8 +333,8 @@ on_found(const PGresult *res, const struct fl_err *err, void *arg)
 }
 
 /* First the provider, then the record: one that is asked for again has then been given back once. */
-void
-resources_delete(struct fl_http_req *req, void *arg)
+static void
+removal_start(struct fl_http_req *req, void *arg)
 {
 	struct controller *c = arg;
 	struct removal *r;
@@ -320,6 +349,12 @@ resources_delete(struct fl_http_req *req, void *arg)
 	fl_pg_query(c->pg, "SELECT r.external_id, p.url FROM resources r JOIN providers p USING (provider_id)"
 			   " WHERE r.resource_id = $2 AND r.provider_id = find_provider($1) AND r.deleted_at IS NULL",
 	    (const char *[]){ fl_http_param(req, "provider"), r->id }, 2, on_found, r);
+}
+
+void
+resources_delete(struct fl_http_req *req, void *arg)
+{
+	once(arg, req, removal_start);
 }
 
 /* ---- its apps ---- */

@@ -36,7 +36,7 @@ read_certificate(struct fl_jsonw *w, const struct fl_json *certificate)
 static void
 read_flat(struct fl_jsonw *w, const struct fl_json *route)
 {
-	static const char *const not_settings[] = { "id", "parent_ref", "type", "created_at", "updated_at", "certificate" };
+	static const char *const not_settings[] = { "id", "parent_ref", "once", "type", "created_at", "updated_at", "certificate" };
 
 	fl_jsonw_open(w, "config", '{');
 	for (size_t i = 0; i < fl_json_len(route); i++)
@@ -47,13 +47,14 @@ read_flat(struct fl_jsonw *w, const struct fl_json *route)
 }
 
 void
-route_json_read(const struct fl_json *route, const char *parent_ref, struct fl_buf *out)
+route_json_read(const struct fl_json *route, const char *parent_ref, const char *once, struct fl_buf *out)
 {
 	const struct fl_json *type = fl_json_get(route, "type"), *config = fl_json_get(route, "config");
 	struct fl_jsonw w = fl_jsonw(out);
 
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_str_oe(&w, "parent_ref", parent_ref);
+	fl_jsonw_str_oe(&w, "once", once);
 	if (type != NULL)
 		fl_jsonw_value(&w, "type", type);
 	if (config != NULL)

@@ -10,9 +10,9 @@ struct fl_jsonw;
 
 /*
  * Append what the router is to get of a client's route, in either form, without what is not the client's to say: id,
- * parent and times. parent_ref NULL: none.
+ * parent and times. parent_ref NULL: none; once NULL: none, else what makes it the same route when it is asked for again.
  */
-void route_json_read(const struct fl_json *route, const char *parent_ref, struct fl_buf *out);
+void route_json_read(const struct fl_json *route, const char *parent_ref, const char *once, struct fl_buf *out);
 /* Write a route of the router's for clients of both forms; one that is no object as it is. */
 void route_json_write(struct fl_jsonw *w, const char *key, const struct fl_json *route);
 

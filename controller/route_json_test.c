@@ -32,7 +32,7 @@ both_forms_are_read(FL_UNUSED void **state)
 		struct fl_json *v = fl_json_parse(cases[i].in, strlen(cases[i].in), NULL);
 		struct fl_buf b = { 0 };
 
-		route_json_read(v, "p", &b);
+		route_json_read(v, "p", NULL, &b);
 		assert_string_equal(fl_buf_cstr(&b), cases[i].want);
 		fl_buf_release(&b);
 		fl_json_free(v);

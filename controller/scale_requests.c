@@ -84,10 +84,10 @@ end_request(struct fl_http_req *req, struct controller *c, const char *id, const
 		answer_invalid(req, "state", "\"%.40s\" is no state: it is pending, cancelled or complete", state);
 		return;
 	}
-	query_one(c, req, "UPDATE scale_requests s SET state = $3, updated_at = clock_timestamp()"
+	query_put(c, req, "UPDATE scale_requests s SET state = $3, updated_at = clock_timestamp()"
 			  " WHERE s.scale_request_id = nullif($2, '')::uuid AND s.app_id = find_app($1) AND s.state = 'pending'"
 			  " RETURNING " COLUMNS,
-	    (const char *[]){ fl_http_param(req, "app"), id, state }, 3, write_request);
+	    (const char *[]){ fl_http_param(req, "app"), id, state }, 3, write_request, NULL);
 }
 
 void

@@ -8,15 +8,13 @@
 
 #include "controller/answer.h"
 #include "controller/controller.h"
+#include "controller/once.h"
 #include "controller/path_id.h"
 #include "controller/row.h"
 #include "libflynn/http_server.h"
 #include "libflynn/pg.h"
 #include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
-
-#define KEY_HEADER "Idempotency-Key"
-#define KEY_MAX 255
 
 static void tx_next_step(struct tx *tx);
 
@@ -140,14 +138,14 @@ on_once(const PGresult *res, const struct fl_err *err, void *arg)
 
 	if (err != NULL) {
 		tx->err = *err;
+	} else if (*PQgetvalue(res, 0, 0) != 't') {
+		tx_fail(tx, FL_ERR_INVALID, ONCE_HEADER, ONCE_NOT_THIS);
 	} else if (PQgetisnull(res, 0, 1)) {
 		tx_next_step(tx);
 		return;
-	} else if (*PQgetvalue(res, 0, 0) == 't') {
+	} else {
 		tx->was_answered = true;
 		fl_buf_addstr(&tx->answer, PQgetvalue(res, 0, 1));
-	} else {
-		tx_fail(tx, FL_ERR_INVALID, KEY_HEADER, "was another request's: choose a new one for each");
 	}
 	tx_end(tx);
 }
@@ -156,35 +154,10 @@ static void
 tx_once(struct tx *tx)
 {
 	struct fl_buf request = { 0 };
-	const char *params[] = { tx->once, NULL };
-	size_t len = 0;
-	const char *body = fl_http_body(tx->req, &len);
 
-	fl_buf_addf(&request, "%s %s\n", fl_http_method(tx->req), fl_http_path(tx->req));
-	fl_buf_add(&request, body, len);
-	params[1] = request.data;
-	fl_pg_tx_query(tx->pg, "INSERT INTO answered (key, request) VALUES ($1, md5($2))"
-			       " ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING request = md5($2), answer",
-	    params, fl_nitems(params), on_once, tx);
+	once_request(tx->req, &request);
+	fl_pg_tx_query(tx->pg, ONCE_NOTE, (const char *[]){ tx->once, request.data }, 2, on_once, tx);
 	fl_buf_release(&request);
-}
-
-/* -1: answered. */
-static int
-read_key(struct tx *tx)
-{
-	const char *key = fl_http_header(tx->req, KEY_HEADER);
-
-	if (key == NULL)
-		return 0;
-	tx->once = key;
-	for (size_t i = 0; i < strlen(key); i++)
-		if (key[i] < ' ' || key[i] > '~')
-			tx->once = NULL;
-	if (tx->once != NULL && *key != '\0' && strlen(key) <= KEY_MAX)
-		return 0;
-	answer_invalid(tx->req, KEY_HEADER, "must have 1 to %d visible characters of ASCII", KEY_MAX);
-	return -1;
 }
 
 /* ---- steps ---- */
@@ -239,7 +212,7 @@ on_begun(struct fl_pg_tx *pg, const struct fl_err *err, void *arg)
 void
 tx_run(struct tx *tx)
 {
-	if (read_key(tx) == -1)
+	if (once_key(tx->req, &tx->once) == -1)
 		tx_free(tx);
 	else
 		fl_pg_begin(tx->c->pg, on_begun, tx);

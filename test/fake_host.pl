@@ -145,6 +145,7 @@ sub request {
 		return reply($c, 200, {});
 	}
 	return run_beside($c, $1, $in) if $path =~ m{^/host/jobs/([^/]+)/exec$};
+	return reply($c, 200, { map { $_ => active($jobs{$_}) } keys %jobs }) if $path eq '/host/jobs';
 	my ($id) = $path =~ m{^/host/jobs/(.+)$} or return reply($c, 404, { code => 'not_found', message => 'nothing there' });
 	return put_job($c, $id, $in) if $method eq 'PUT';
 	return reply($c, 404, { code => 'not_found', message => "unknown job $id" }) if !$jobs{$id};

@@ -11,12 +11,14 @@ use MIME::Base64;
 my ($port, $key) = @ARGV;
 my $json = JSON::PP->new->canonical;
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 64, ReuseAddr => 1) or die "listen: $!";
-my (%routes, %databases, %configs, $made);
+my (%routes, %once, %databases, %configs, $made);
 my $last_port = 2999;
 
 sub post_route {
 	my ($in) = @_;
+	my $once = delete $in->{once};
 
+	return (200, $routes{$once{$once}}) if defined $once && $once{$once};
 	$in->{config}{port} ||= ++$last_port if $in->{type} eq 'tcp';
 	my $key = $in->{type} eq 'tcp' ? $in->{config}{port} : $in->{config}{domain} // '';
 	my $id = "$in->{type}/" . md5_hex($key);
@@ -25,6 +27,7 @@ sub post_route {
 	return (409, { code => 'conflict', message => "route $key exists already" }) if $routes{$id};
 	$in->{id} = $id;
 	$routes{$id} = $in;
+	$once{$once} = $id if defined $once;
 	return (200, $in);
 }
 

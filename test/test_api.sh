@@ -9,8 +9,9 @@ command -v python3 >/dev/null || skip_all "python3 is not installed"
 # shellcheck disable=SC2154 # lib_controller.sh sets them
 start_controller a "$a_port" PGHOST=127.0.0.1 PGPORT="$pg_port"
 start_controller b "$b_port" FLYNN_POSTGRES=database
-for port in "$a_port" "$b_port"; do
-	wait_until 10 "a controller" listens "$port" || die "$(cat "$TMP/a.log" "$TMP/b.log")"
+start_controller c "$c_port" FLYNN_POSTGRES=database READER_TIMEOUT=1
+for port in "$a_port" "$b_port" "$c_port"; do
+	wait_until 10 "a controller" listens "$port" || die "$(cat "$TMP/a.log" "$TMP/b.log" "$TMP/c.log")"
 done
 
 # The cases have a plan of their own.
@@ -18,12 +19,12 @@ _tests=-1
 rc=0
 # shellcheck disable=SC2154
 API_PORT=$a_port OTHER_API_PORT=$b_port API_KEY=$AUTH HOST_PORT=$host_port ROUTER_PORT=$router_port SHELF_PORT=$shelf_port HOST_ID=$HOST_ID \
-	API_PID=$a_pid OTHER_API_PID=$b_pid PG_CTL=$PG_BIN/pg_ctl PG_DATA=$PG/data CLUSTER_KEY=$CLUSTER PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/test/api/suite.py" "$@" || rc=$?
+	API_PID=$a_pid OTHER_API_PID=$b_pid HASTY_API_PORT=$c_port HASTY_API_PID=$c_pid HASTY_API_LOG=$TMP/c.log PG_CTL=$PG_BIN/pg_ctl PG_DATA=$PG/data PG_PORT=$pg_port CLUSTER_KEY=$CLUSTER PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/test/api/suite.py" "$@" || rc=$?
 
 # What they were asked has left nothing behind.
 # shellcheck disable=SC2154 # start_daemon sets them
-for pid in "$a_pid" "$b_pid"; do
+for pid in "$a_pid" "$b_pid" "$c_pid"; do
 	kill -TERM "$pid"
-	wait "$pid" || { rc=1; note "a controller ended with $?"; tail -n 60 "$TMP/a.log" "$TMP/b.log" | sed 's/^/# /'; }
+	wait "$pid" || { rc=1; note "a controller ended with $?"; tail -n 60 "$TMP/a.log" "$TMP/b.log" "$TMP/c.log" | sed 's/^/# /'; }
 done
 exit $rc

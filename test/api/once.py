@@ -1,13 +1,48 @@
 """Requests that are sent again, as after an answer that was lost: an Idempotency-Key has them carried out once."""
 
+import os
+import subprocess
 import threading
 
-from world import OTHER_PORT, case
+from world import CLUSTER_KEY, HOST_ID, OTHER_PORT, ROUTER_PORT, case
 
 
 def keyed(w, key=None):
     w.n += 1
     return [("Idempotency-Key", key or f"key-{w.name()}")]
+
+
+def forget_answer(headers):
+    """As if the controller had been killed behind what it did, before it could keep the answer."""
+    subprocess.run([os.path.dirname(os.environ["PG_CTL"]) + "/psql", "-h", "127.0.0.1", "-p", os.environ["PG_PORT"], "-U", "flynn", "-d", "postgres", "-qc",
+                    f"UPDATE answered SET answer = NULL WHERE key = '{headers[0][1]}'"], check=True)
+
+
+def both(w, method, path, body, headers, lost=False):
+    """The answer that it has at either controller, at once and again."""
+    answers = []
+    for port in (None, OTHER_PORT, None):
+        answers.append(w.ask(method, path, body, headers=headers, port=port))
+        assert answers[-1].status == 200, answers[-1]
+        assert answers[-1].body == answers[0].body and answers[-1].get("Content-Type") == answers[0].get("Content-Type"), answers
+        if lost:
+            forget_answer(headers)
+    return answers[0].json if answers[0].body else None
+
+
+def at_once(w, method, path, body, headers):
+    answers = []
+
+    def ask(port):
+        answers.append(w.ask(method, path, body, headers=headers, port=port))
+
+    threads = [threading.Thread(target=ask, args=((None, OTHER_PORT)[n % 2],)) for n in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert {a.status for a in answers} == {200} and len({a.body for a in answers}) == 1, answers
+    return answers[0].json
 
 
 @case
@@ -35,18 +70,8 @@ def what_is_sent_again_is_answered_again_and_not_done_again(w):
 
 @case
 def many_at_once_are_one(w):
-    headers, answers = keyed(w), []
     before = len(w.ok("GET", "/apps"))
-
-    def make(port):
-        answers.append(w.ask("POST", "/apps", {}, headers=headers, port=port))
-
-    threads = [threading.Thread(target=make, args=((None, OTHER_PORT)[n % 2],)) for n in range(12)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert {a.status for a in answers} == {200} and len({a.body for a in answers}) == 1, answers
+    at_once(w, "POST", "/apps", {}, keyed(w))
     assert len(w.ok("GET", "/apps")) == before + 1
 
 
@@ -66,3 +91,95 @@ def a_key_is_one_requests(w):
     w.ask("POST", "/providers", {"name": w.name(), "url": f"http://x/{w.name()}"}, headers=headers).refuses("Idempotency-Key", "another request's")
     for key in ("x" * 256, "a\tb", "\u00fc"):
         w.ask("POST", "/apps", {}, headers=keyed(w, key)).refuses("Idempotency-Key", "1 to 255")
+
+
+# ---- what is not in the database --------------------------------------------------------------
+
+def jobs_of(w, app):
+    """The jobs that hosts have been asked to run."""
+    return [id for id, j in w.host("/host/jobs").json.items() if j["job"].get("metadata", {}).get("flynn-controller.app") == app]
+
+
+@case
+def a_one_off_job_runs_once(w):
+    app, id, release = w.living()
+    path, body = f"/apps/{app}/jobs", {"release": release, "cmd": ["migrate"]}
+    made = [both(w, "POST", path, body, keyed(w))["id"], both(w, "POST", path, body, keyed(w), lost=True)["id"],
+            at_once(w, "POST", path, body, keyed(w))["id"]]
+    assert sorted(jobs_of(w, id)) == sorted(made) and len(set(made)) == 3
+    assert w.ok("POST", path, body)["id"] not in made  # without a key it is another one
+    used = keyed(w)
+    w.ok("POST", path, body, headers=used)
+    w.ask("POST", path, {**body, "cmd": ["other"]}, headers=used).refuses("Idempotency-Key", "another request's")
+
+
+@case
+def a_job_that_was_refused_may_be_asked_for_again(w):
+    app, id, release = w.living()
+    headers = keyed(w)
+    for _ in range(2):
+        assert "image x is not here" in w.ask("POST", f"/apps/{app}/jobs", {"cmd": ["refuse"]}, headers=headers).json["message"]
+    assert not jobs_of(w, id)
+    w.ok("POST", f"/apps/{app}/jobs", {"cmd": ["x"]}, headers=headers)
+
+
+@case
+def what_is_attached_cannot_be_answered_again(w):
+    app, _, _ = w.living()
+    for how in ([("Connection", "upgrade"), ("Upgrade", "flynn-attach/0")], [("Accept", "application/vnd.flynn.attach")]):
+        for path in (f"/apps/{app}/jobs", f"/apps/{app}/jobs/{HOST_ID}-{'0' * 32}/exec"):
+            w.ask("POST", path, {"cmd": ["x"]}, headers=keyed(w) + how).refuses("Idempotency-Key", "run a detached job")
+
+
+@case
+def a_job_is_stopped_once(w):
+    app, _, _ = w.living()
+    job = w.ok("POST", f"/apps/{app}/jobs", {"cmd": ["sleep"]})["id"]
+    both(w, "DELETE", f"/apps/{app}/jobs/{job}", None, keyed(w))
+    w.ask("DELETE", f"/apps/{app}/jobs/{job}").empty(404)
+
+
+@case
+def a_route_is_made_changed_and_removed_once(w):
+    app = w.app()["name"]
+    path = f"/apps/{app}/routes"
+    default = len(w.ok("GET", path))
+    http = both(w, "POST", path, {"type": "http", "domain": f"{w.name()}.example.com", "service": "x"}, keyed(w))
+    lost = both(w, "POST", path, {"type": "http", "domain": f"{w.name()}.example.com", "service": "x"}, keyed(w), lost=True)
+    tcp = both(w, "POST", path, {"type": "tcp", "service": "x"}, keyed(w), lost=True)  # whose port the router chooses
+    meeting = at_once(w, "POST", path, {"type": "tcp", "service": "x"}, keyed(w))
+    assert len(w.ok("GET", path)) == default + len({r["id"] for r in (http, lost, tcp, meeting)}) == default + 4
+    assert "once" not in tcp and "once" not in w.ok("GET", path)[0]
+    key = keyed(w)
+    w.ask("POST", path, {"type": "http", "domain": http["domain"], "service": "x"}, headers=key).fails(409, "conflict")
+    update, again = keyed(w), {"service": "two"}
+    both(w, "PUT", f"{path}/{http['id']}", again, update)
+    w.ok("PUT", f"{path}/{http['id']}", {"service": "three"})
+    w.ok("PUT", f"{path}/{http['id']}", again, headers=update)
+    assert w.ok("GET", f"{path}/{http['id']}")["service"] == "three"
+    both(w, "DELETE", f"{path}/{http['id']}", None, keyed(w))
+    w.get(f"{path}/{http['id']}").empty(404)
+    w.ok("POST", path, {"type": "http", "domain": http["domain"], "service": "x"}, headers=key)
+
+
+@case
+def a_resource_is_made_and_given_back_once(w):
+    def databases():
+        return w.ask("GET", "/databases", port=ROUTER_PORT, key=CLUSTER_KEY).json
+
+    app = w.app()["name"]
+    p = w.ok("POST", "/providers", {"name": w.name(), "url": f"discoverd+http://postgres-api/databases?{w.name()}"})["name"]
+    before = len(databases())
+    r = both(w, "POST", f"/providers/{p}/resources", {"apps": [app]}, keyed(w))
+    assert len(databases()) == before + 1 and len(w.ok("GET", f"/apps/{app}/resources")) == 1
+    both(w, "DELETE", f"/providers/{p}/resources/{r['id']}", None, keyed(w))
+    assert len(databases()) == before
+
+
+@case
+def what_one_statement_changes_is_changed_once(w):
+    app, key = w.app()["name"], keyed(w)
+    first = w.ok("POST", f"/apps/{app}", {"meta": {"a": "1"}}, headers=key)
+    w.ok("POST", f"/apps/{app}", {"meta": {"a": "2"}})
+    assert w.ok("POST", f"/apps/{app}", {"meta": {"a": "1"}}, headers=key) == first
+    assert w.ok("GET", f"/apps/{app}")["meta"] == {"a": "2"}
