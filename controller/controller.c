@@ -115,6 +115,7 @@ controller_new(struct event_base *base, const struct controller_config *cfg, str
 	c->schema = schema_start(base, database_conninfo, on_schema, c);
 	c->http = fl_http_new(base, NULL);
 	fl_http_set_max_body(c->http, BODY_MAX_RELEASE);
+	fl_http_set_read_timeout(c->http, cfg->reader_timeout_s);
 	fl_http_set_refuse(c->http, answer_refused);
 	fl_http_set_cors(c->http, true);
 	fl_http_set_authorize(c->http, authorize);

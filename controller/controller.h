@@ -32,6 +32,7 @@ struct controller_config {
 	char *pg_user, *pg_password, *pg_database;
 	char *default_route_domain; /* NULL: apps get no route of their own */
 	char *name_seed;	    /* hex: the key of generated names */
+	int reader_timeout_s; /* who takes nothing of what waits for him for so long is cut off */
 	int keep_releases; /* that an app can go back to, beside its current one */
 };
 

@@ -8,6 +8,7 @@
 #include "libflynn/log.h"
 
 #define DRAIN_S 10
+#define READER_TIMEOUT_MAX 3600
 
 #define AT(field) offsetof(struct controller_config, field)
 static const struct fl_args_opt options[] = {
@@ -24,6 +25,8 @@ static const struct fl_args_opt options[] = {
 	{ "default-route-domain", "DEFAULT_ROUTE_DOMAIN", NULL, FL_ARGS_STR, AT(default_route_domain),
 	    "give each app the route NAME.DOMAIN" },
 	{ NULL, "NAME_SEED", NULL, FL_ARGS_STR, AT(name_seed), "20 hexadecimal digits that order generated names" },
+	{ "reader-timeout", "READER_TIMEOUT", "60", FL_ARGS_INT, AT(reader_timeout_s),
+	    "cut a reader off who takes nothing of what waits for him for so many seconds" },
 	{ "keep-releases", "KEEP_RELEASES", "10", FL_ARGS_INT, AT(keep_releases),
 	    "so many releases of an app are kept beside its current one" },
 	{ 0 },
@@ -46,6 +49,11 @@ main(int argc, char **argv)
 	}
 	if (cfg.keep_releases < 0) {
 		fl_err_set(&err, FL_ERR_INVALID, "-keep-releases cannot be %d: it is a number from 0 on", cfg.keep_releases);
+		goto out;
+	}
+	if (cfg.reader_timeout_s < 1 || cfg.reader_timeout_s > READER_TIMEOUT_MAX) {
+		fl_err_set(&err, FL_ERR_INVALID, "-reader-timeout cannot be %d: it is a number of seconds from 1 to %d", cfg.reader_timeout_s,
+		    READER_TIMEOUT_MAX);
 		goto out;
 	}
 	status = FL_EXIT_FAILED;

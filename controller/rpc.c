@@ -29,8 +29,6 @@
 /* Waiting for him to read: less, and streams go on; more, and no request is taken. */
 #define ROOM ((size_t)64 << 10)
 #define FULL ((size_t)256 << 10)
-/* He is cut off when he has read nothing for so long. */
-#define WRITE_S 60
 
 struct call {
 	LIST_ENTRY(call) link;
@@ -255,7 +253,7 @@ on_event(FL_UNUSED struct bufferevent *bev, short what, void *arg)
 static void
 rpc_start(struct controller *c, struct bufferevent *bev, bool is_json, char *peer)
 {
-	static const struct timeval limit = { WRITE_S, 0 };
+	const struct timeval limit = { c->cfg->reader_timeout_s, 0 };
 	struct rpc *rpc = fl_xcalloc(1, sizeof(*rpc));
 
 	rpc->c = c;

@@ -11,8 +11,8 @@ HOST_ID=host0
 # ---- what the controller lives on -----------------------------------------------------------
 
 discoverd_port=$(free_port)
-# shellcheck disable=SC2034 # a_port and b_port are for the controllers of who sources this
-host_port=$(free_port) router_port=$(free_port) a_port=$(free_port) b_port=$(free_port)
+# shellcheck disable=SC2034 # a_port, b_port and c_port are for the controllers of who sources this
+host_port=$(free_port) router_port=$(free_port) a_port=$(free_port) b_port=$(free_port) c_port=$(free_port)
 
 start_daemon host "$ROOT/test/fake_host.pl" "$host_port" $CLUSTER
 start_daemon router "$ROOT/test/fake_router.pl" "$router_port" $CLUSTER

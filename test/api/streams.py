@@ -2,15 +2,18 @@
 
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
 
-from world import OTHER_PORT, Client, Stream, case, wait_for
+from world import LIMIT, OTHER_PORT, Client, Stream, case, wait_for
+
+HASTY_PORT = int(os.environ["HASTY_API_PORT"])  # waits for a second only for those who read nothing
 
 
-def rss_kb():
-    with open(f"/proc/{os.environ['API_PID']}/status") as f:
+def rss_kb(pid="API_PID"):
+    with open(f"/proc/{os.environ[pid]}/status") as f:
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
 
@@ -47,6 +50,75 @@ def who_does_not_read_holds_up_nobody_and_misses_nothing(w):
         cost = rss_kb() - before
         assert [json.loads(slow.next()[2])["object_id"] for _ in range(number)] == made
     assert cost < 8000 or os.environ.get("SAN"), f"{cost} kB are kept for {number * 40} kB that nobody reads"
+
+
+class Deaf(Client):
+    """Asks for a stream and reads nothing of it; the kernel keeps little for him."""
+
+    def __init__(self, path):
+        self.sock = socket.socket()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        self.sock.settimeout(LIMIT)
+        self.sock.connect(("127.0.0.1", HASTY_PORT))
+        self.f = self.sock.makefile("rb")
+        self.asked = []
+        self.ask("GET", path, headers=[("Accept", "text/event-stream")])
+
+    def came(self):
+        """How much he had been sent before he was cut off."""
+        n = 0
+        try:
+            while piece := self.sock.recv(65536):
+                n += len(piece)
+        except ConnectionError:
+            pass
+        return n
+
+
+@case
+def who_reads_nothing_is_cut_off_and_nobody_else(w):
+    app, id, release = w.living("web")
+    job, talker = w.job(app, release)["id"], w.job(app, release)["id"]
+    w.host(f"/host/jobs/{talker}", "PUT", {"id": talker, "config": {}})
+    paths = [f"/apps/{app}/jobs", "/events", "/formations", f"/apps/{app}/log"]
+    queries = ["", f"?app_id={app}", "", "?follow=true"]
+    artifact = w.ok("GET", f"/releases/{release}")["artifact"]
+
+    def big(n):
+        return w.ok("POST", "/releases", {"app_id": app, "artifact": artifact, "env": {"A": f"{n} " + "x" * 60000}, "processes": {"web": {}}})["id"]
+
+    def cut_off():
+        with open(os.environ["HASTY_API_LOG"]) as f:
+            lines = [line for line in f if 'msg="client does not read, cut off"' in line]
+        return [path for path in paths if any(f"path={path} peer=127.0.0.1 pending=" in line for line in lines)]
+
+    streams = [Stream(path + query, port=HASTY_PORT) for path, query in zip(paths, queries)]
+    readers = [threading.Thread(target=lambda s=s: s.until(lambda e: "the last" in (e[2] or "")), daemon=True) for s in streams]
+    for t in readers:
+        t.start()
+    before = rss_kb("HASTY_API_PID")
+    deaf = [Deaf(path + query) for path, query in zip(paths, queries)]
+    for n in range(40):
+        w.ok("PUT", f"/apps/{app}/formations/{big(n)}", {"processes": {"web": 0}})
+        for i in range(8):
+            w.ok("PUT", f"/apps/{app}/jobs/{job}", {"release": release, "type": "web", "state": "failed", "host_error": f"{n} {i} " + '"' * 4000})
+        w.host(f"/log/{talker}", "POST", [[1, f"2014-08-16T01:00:{n:02}.000000000Z " + "y" * 8000]] * 8)
+    wait_for("all who read nothing to be cut off", lambda: cut_off() == paths)
+    cost = rss_kb("HASTY_API_PID") - before
+    assert cost < 8000 or os.environ.get("SAN"), f"{cost} kB"
+    got = [d.came() for d in deaf]
+    assert max(got) < 1 << 20, got
+    last = w.ok("POST", "/releases", {"artifact": artifact, "app_id": app, "env": {"A": "the last"}, "processes": {"web": {}}})["id"]
+    w.ok("PUT", f"/apps/{app}/formations/{last}", {"processes": {"web": 0}})
+    w.ok("PUT", f"/apps/{app}/jobs/{job}", {"release": release, "type": "web", "state": "failed", "host_error": "the last"})
+    w.host(f"/log/{talker}", "POST", [[1, "2014-08-16T02:00:00.000000000Z the last"]])
+    for path, t, s in zip(paths, readers, streams):
+        t.join(LIMIT)
+        assert not t.is_alive(), f"{path} ended for those who read"
+        s.c.close()
+    for d in deaf:
+        d.close()
 
 
 @case
