@@ -28,10 +28,6 @@ no_builders() {
 	[ "$(builders)" -eq 0 ]
 }
 
-a_builder() {
-	[ "$(builders)" -gt 0 ]
-}
-
 cluster_start
 developer
 
