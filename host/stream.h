@@ -3,8 +3,8 @@
  *
  * What http_client cannot do for us: both directions at once after an upgrade, half-close, and back pressure.
  */
-#ifndef STREAM_H
-#define STREAM_H
+#ifndef HOST_STREAM_H
+#define HOST_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,10 +41,13 @@ struct stream *stream_start(struct event_base *base, const struct engine *e, con
 /* May be called from its callbacks; none comes afterwards. */
 void stream_free(struct stream *s);
 
+/* To the container's stdin; kept until the engine takes it, so whoever writes much looks at stream_pending(). */
 void stream_write(struct stream *s, const void *data, size_t len);
 /* No more will be written: the container's stdin ends behind what was. */
 void stream_shutdown(struct stream *s);
+/* Bytes that the engine has yet to take. */
 size_t stream_pending(const struct stream *s);
+/* While it is paused on_data is not called, and the engine is not read from. */
 void stream_pause(struct stream *s, bool paused);
 
 #endif

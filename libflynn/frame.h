@@ -41,6 +41,7 @@ struct fl_frame_reader {
 	unsigned char part[16u << 10];
 };
 
+/* Each appends to out, data of more than FL_FRAME_MAX as several frames. */
 void fl_frame_write_data(struct evbuffer *out, enum fl_frame_stream stream, const void *data, size_t len);
 void fl_frame_write_eof(struct evbuffer *out, enum fl_frame_stream stream);
 void fl_frame_write_signal(struct evbuffer *out, uint32_t sig);

@@ -48,7 +48,9 @@ struct head_answer {
 	struct fl_span date; /* told unless the instance says one, RFC 9110 6.6.1; may be empty */
 };
 
+/* How many bytes head_write_answer() and head_write_interim() may write: what they are given has that room (worker.h). */
 size_t head_answer_room(const struct fl_http_head *h);
+/* Write the answer for a client, its framing and Connection by what to says. Returns the number of bytes. */
 size_t head_write_answer(char *out, const struct fl_http_head *h, const struct head_answer *to);
 /* As above for 1xx, 101 among them. */
 size_t head_write_interim(char *out, const struct fl_http_head *h);
