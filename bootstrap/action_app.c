@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app.h"
-#include "bootstrap.h"
+#include "bootstrap/app.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/buf.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
@@ -17,8 +19,6 @@
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "service_call.h"
-#include "step.h"
 
 #define UP_TIMEOUT_MS 60000
 /*

@@ -3,14 +3,14 @@
  */
 #include <stdlib.h>
 
-#include "bootstrap.h"
-#include "claim.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/claim.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "service_call.h"
-#include "step.h"
 
 static void
 on_completed(struct step *s, const struct fl_http_result *res, const struct fl_err *err)

@@ -3,13 +3,13 @@
  */
 #include <stdlib.h>
 
-#include "bootstrap.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/step.h"
 #include "libflynn/cert.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
-#include "step.h"
 
 #define MAX_HOSTS 16
 #define MAX_RANDOM_BYTES 1024

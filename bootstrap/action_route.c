@@ -3,17 +3,17 @@
  */
 #include <stdlib.h>
 
-#include "app.h"
-#include "bootstrap.h"
+#include "bootstrap/app.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/manifest.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "service_call.h"
-#include "step.h"
 
 static void
 on_added(struct step *s, const struct fl_http_result *res, const struct fl_err *err)

@@ -3,8 +3,9 @@
  */
 #include <stdlib.h>
 
-#include "app.h"
-#include "bootstrap.h"
+#include "bootstrap/app.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/step.h"
 #include "libflynn/err.h"
 #include "libflynn/host_client.h"
 #include "libflynn/http_client.h"
@@ -12,7 +13,6 @@
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/process.h"
-#include "step.h"
 
 #define MAX_COUNT 100
 

@@ -1,15 +1,15 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "bootstrap.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/retry.h"
 #include "libflynn/xmalloc.h"
-#include "service_call.h"
-#include "step.h"
 
 #define WAIT_MS 60000
 

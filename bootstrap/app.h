@@ -1,8 +1,8 @@
 /*
  * app - an app that a step makes: what the manifest says of it, its ids, and its way into the controller.
  */
-#ifndef APP_H
-#define APP_H
+#ifndef BOOTSTRAP_APP_H
+#define BOOTSTRAP_APP_H
 
 #include <stddef.h>
 

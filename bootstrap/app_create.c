@@ -1,8 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app.h"
-#include "bootstrap.h"
+#include "bootstrap/app.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
@@ -11,8 +13,6 @@
 #include "libflynn/url.h"
 #include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
-#include "service_call.h"
-#include "step.h"
 
 /*
  * The calls that make an app, one after another: each stage sends one, and the next runs when its

@@ -1,14 +1,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "app.h"
+#include "bootstrap/app.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "service_call.h"
-#include "step.h"
 
 struct provisioning {
 	struct app *app;

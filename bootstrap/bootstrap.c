@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bootstrap.h"
-#include "claim.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/claim.h"
+#include "bootstrap/manifest.h"
+#include "bootstrap/online_hosts.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/attr.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
@@ -14,10 +18,6 @@
 #include "libflynn/map.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "online_hosts.h"
-#include "service_call.h"
-#include "step.h"
 
 static void
 on_hosts_online(const struct fl_err *err, void *arg)

@@ -1,8 +1,8 @@
 /*
  * bootstrap - the run of one manifest against one freshly claimed host.
  */
-#ifndef BOOTSTRAP_H
-#define BOOTSTRAP_H
+#ifndef BOOTSTRAP_BOOTSTRAP_H
+#define BOOTSTRAP_BOOTSTRAP_H
 
 #include <stdbool.h>
 #include <stdint.h>

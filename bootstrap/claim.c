@@ -2,8 +2,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "bootstrap.h"
-#include "claim.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/claim.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"

@@ -1,8 +1,8 @@
 /*
  * claim - being the one who makes the cluster: a stream from host that lasts as long as we do.
  */
-#ifndef CLAIM_H
-#define CLAIM_H
+#ifndef BOOTSTRAP_CLAIM_H
+#define BOOTSTRAP_CLAIM_H
 
 struct bootstrap;
 struct claim;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bootstrap.h"
+#include "bootstrap/bootstrap.h"
 #include "libflynn/args.h"
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"

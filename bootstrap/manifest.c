@@ -5,14 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bootstrap.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/manifest.h"
+#include "bootstrap/step.h"
+#include "bootstrap/template.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "step.h"
-#include "template.h"
 
 struct step *
 manifest_find(const struct manifest *m, const char *id)

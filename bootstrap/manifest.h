@@ -4,8 +4,8 @@
  * A step comes after those it lists in "after", those it names in "app_step", "from_step" and
  * "cert_step", and those whose data its templates use. The format is in flynn-manifest(5).
  */
-#ifndef MANIFEST_H
-#define MANIFEST_H
+#ifndef BOOTSTRAP_MANIFEST_H
+#define BOOTSTRAP_MANIFEST_H
 
 #include <stddef.h>
 

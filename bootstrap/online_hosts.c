@@ -1,12 +1,12 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "bootstrap.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/online_hosts.h"
 #include "libflynn/attr.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
-#include "online_hosts.h"
 
 #define WAIT_S 30
 

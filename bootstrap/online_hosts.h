@@ -1,8 +1,8 @@
 /*
  * online_hosts - wait until enough hosts have registered before the first step.
  */
-#ifndef ONLINE_HOSTS_H
-#define ONLINE_HOSTS_H
+#ifndef BOOTSTRAP_ONLINE_HOSTS_H
+#define BOOTSTRAP_ONLINE_HOSTS_H
 
 struct bootstrap;
 struct fl_err;

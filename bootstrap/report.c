@@ -1,12 +1,12 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "bootstrap.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/report.h"
+#include "bootstrap/step.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/json.h"
-#include "report.h"
-#include "step.h"
 
 static void
 report_json(const struct step *s, const char *state, const char *message, const char *error)

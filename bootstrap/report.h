@@ -1,8 +1,8 @@
 /*
  * report - what the operator sees: a line a step on stderr, or an event a line as JSON on stdout.
  */
-#ifndef REPORT_H
-#define REPORT_H
+#ifndef BOOTSTRAP_REPORT_H
+#define BOOTSTRAP_REPORT_H
 
 struct step;
 

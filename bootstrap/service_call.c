@@ -2,14 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bootstrap.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/service_call.h"
+#include "bootstrap/step.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/list.h"
 #include "libflynn/xmalloc.h"
-#include "service_call.h"
-#include "step.h"
 
 #define FIND_TIMEOUT_MS 30000
 

@@ -1,8 +1,8 @@
 /*
  * service_call - one HTTP call for a step, to a service found through discoverd.
  */
-#ifndef SERVICE_CALL_H
-#define SERVICE_CALL_H
+#ifndef BOOTSTRAP_SERVICE_CALL_H
+#define BOOTSTRAP_SERVICE_CALL_H
 
 struct bootstrap;
 struct fl_err;

@@ -2,18 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app.h"
-#include "bootstrap.h"
+#include "bootstrap/app.h"
+#include "bootstrap/bootstrap.h"
+#include "bootstrap/manifest.h"
+#include "bootstrap/report.h"
+#include "bootstrap/step.h"
+#include "bootstrap/template.h"
 #include "libflynn/err.h"
 #include "libflynn/host_client.h"
 #include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "report.h"
-#include "step.h"
-#include "template.h"
 
 #define STEP_TIMEOUT_S 120
 

@@ -4,8 +4,8 @@
  * A step starts when all that it comes after are done; its action ends it by exactly one
  * step_done() or step_fail(), at once or later. The first failure ends the run.
  */
-#ifndef STEP_H
-#define STEP_H
+#ifndef BOOTSTRAP_STEP_H
+#define BOOTSTRAP_STEP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  *	{{ getenv "NAME" }}				the environment variable, "" when unset
  *	{{ (index .StepData "step").Field }}		what an earlier step published
  */
-#ifndef TEMPLATE_H
-#define TEMPLATE_H
+#ifndef BOOTSTRAP_TEMPLATE_H
+#define BOOTSTRAP_TEMPLATE_H
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  * A command returns an exit status: 0, 1 failed, 2 wrong usage (flynn run: the job's own). Results go to
  * standard output, messages and errors to standard error.
  */
-#ifndef CLI_H
-#define CLI_H
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
 
 #include <stdbool.h>
 

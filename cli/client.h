@@ -1,8 +1,8 @@
 /*
  * client - calls to the controller of the chosen cluster, and what its answers mean to a person.
  */
-#ifndef CLIENT_H
-#define CLIENT_H
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,18 +4,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "client.h"
-#include "config.h"
-#include "confirm.h"
-#include "git.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/config.h"
+#include "cli/confirm.h"
+#include "cli/git.h"
+#include "cli/list.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "table.h"
 
 static void
 print_apps(const struct fl_json *apps, FL_UNUSED const void *arg)

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "config.h"
+#include "cli/cli.h"
+#include "cli/config.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/base64.h"
 #include "libflynn/buf.h"
@@ -12,7 +13,6 @@
 #include "libflynn/json.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "table.h"
 
 #define PIN_BYTES 32
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
-#include "complete.h"
-#include "config.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/complete.h"
+#include "cli/config.h"
 #include "libflynn/attr.h"
 #include "libflynn/json.h"
 

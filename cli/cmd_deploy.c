@@ -3,17 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
-#include "image.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/image.h"
+#include "cli/read_file.h"
+#include "cli/release.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
-#include "read_file.h"
-#include "release.h"
 
 #define CONFIG_MAX ((size_t)4 << 20)
 

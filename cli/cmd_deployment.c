@@ -2,15 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/list.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "table.h"
 
 static void
 add_deployment(struct table *t, const struct fl_json *d, FL_UNUSED const void *arg)

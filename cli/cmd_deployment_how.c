@@ -2,14 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/number.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "number.h"
 
 #define TIMEOUT_MAX_S 3600
 #define BATCH_MAX 10000

@@ -3,17 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
-#include "env_file.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/env_file.h"
+#include "cli/list.h"
+#include "cli/read_file.h"
+#include "cli/release.h"
+#include "cli/replace_file.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "read_file.h"
-#include "release.h"
-#include "replace_file.h"
 
 /* A release has no more than a few MiB. */
 #define ENV_FILE_MAX ((size_t)1 << 20)

@@ -1,15 +1,15 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-#include "attached.h"
-#include "cli.h"
-#include "jobs.h"
+#include "cli/attached.h"
+#include "cli/cli.h"
+#include "cli/jobs.h"
+#include "cli/terminal.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "terminal.h"
 
 static int
 parse(int argc, char **argv, struct attached_command *c)

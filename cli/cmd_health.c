@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/number.h"
+#include "cli/release.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
-#include "number.h"
-#include "release.h"
-#include "table.h"
 
 #define DEFAULT_TIMEOUT_S 30
 #define TIMEOUT_MAX_S 3600

@@ -1,10 +1,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
+#include "cli/words.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
-#include "words.h"
 
 static int
 list_commands(void)

@@ -2,16 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
-#include "config.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/config.h"
+#include "cli/route_options.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "route_options.h"
-#include "table.h"
 
 /* What the controller says of an app; each part is asked for by its own route. */
 struct info {

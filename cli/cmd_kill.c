@@ -1,9 +1,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli.h"
-#include "client.h"
-#include "jobs.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/jobs.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/url.h"

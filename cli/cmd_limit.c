@@ -3,17 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/limit.h"
+#include "cli/list.h"
+#include "cli/release.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/process.h"
-#include "limit.h"
-#include "list.h"
-#include "release.h"
-#include "table.h"
 
 static void
 print_limits(const struct fl_json *types, const void *arg)

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "client.h"
-#include "jobs.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/jobs.h"
+#include "cli/list.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -17,8 +19,6 @@
 #include "libflynn/sse.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "table.h"
 
 /* How many lines there are at first, without -n. */
 #define N_LIST "100"

@@ -6,15 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "attached.h"
-#include "cli.h"
-#include "client.h"
+#include "cli/attached.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/terminal.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "terminal.h"
 
 /* The variables that libpq reads. */
 static const char *const variables[] = { "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE" };

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/list.h"
+#include "cli/table.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
-#include "list.h"
-#include "table.h"
 
 #define MB 1048576.0
 

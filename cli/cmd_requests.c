@@ -4,9 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
-#include "client.h"
-#include "config.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/config.h"
+#include "cli/list.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -16,8 +18,6 @@
 #include "libflynn/sse.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "table.h"
 
 /* How many there are at first, without -n. */
 #define N_LIST "100"

@@ -4,18 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
-#include "confirm.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/confirm.h"
+#include "cli/list.h"
+#include "cli/release.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "release.h"
-#include "table.h"
 
 static void
 add_provider(struct table *t, const struct fl_json *p, FL_UNUSED const void *arg)

@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
-#include "jobs.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/jobs.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -12,7 +13,6 @@
 #include "libflynn/json.h"
 #include "libflynn/rollout.h"
 #include "libflynn/xmalloc.h"
-#include "table.h"
 
 /* For each job that is replaced. */
 #define WAIT_S 120

@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/list.h"
+#include "cli/route_options.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "route_options.h"
-#include "table.h"
 
 static void
 print_routes(const struct fl_json *routes, FL_UNUSED const void *arg)

@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attached.h"
-#include "cli.h"
-#include "client.h"
+#include "cli/attached.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/limit.h"
+#include "cli/terminal.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "limit.h"
-#include "terminal.h"
 
 struct run_opts {
 	bool detached;

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -14,7 +15,6 @@
 #include "libflynn/rollout.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "table.h"
 
 #define MAX_COUNT 1000
 #define WAIT_S 120

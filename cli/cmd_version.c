@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "libflynn/attr.h"
 
 int

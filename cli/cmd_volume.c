@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
-#include "confirm.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/confirm.h"
+#include "cli/list.h"
+#include "cli/release.h"
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -13,9 +16,6 @@
 #include "libflynn/process.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "list.h"
-#include "release.h"
-#include "table.h"
 
 /* Where a volume of a process type's list is. */
 static const char *

@@ -1,6 +1,6 @@
 #include <stddef.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 const struct command commands[] = {
 	{ "apps", NULL, "[--json]", "list the apps", NULL, cmd_apps },

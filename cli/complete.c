@@ -1,14 +1,14 @@
-#include "complete.h"
+#include "cli/complete.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
+#include "cli/words.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
-#include "words.h"
 
 #define OPTION_MAX 64
 

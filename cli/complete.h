@@ -1,8 +1,8 @@
 /*
  * complete - what may follow the words typed so far, by the table of commands alone.
  */
-#ifndef COMPLETE_H
-#define COMPLETE_H
+#ifndef CLI_COMPLETE_H
+#define CLI_COMPLETE_H
 
 #include "libflynn/buf.h"
 

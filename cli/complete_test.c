@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "cli.h"
-#include "complete.h"
+#include "cli/cli.h"
+#include "cli/complete.h"
 #include "libflynn/attr.h"
 #include "libflynn/xmalloc.h"
 

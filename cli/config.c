@@ -7,13 +7,13 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "cli/config.h"
+#include "cli/replace_file.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "replace_file.h"
 
 #define MAX_BYTES (1u << 20)
 

@@ -1,8 +1,8 @@
 /*
  * config - ~/.flynnrc: the clusters that this developer knows. TOML, as the original wrote it.
  */
-#ifndef CONFIG_H
-#define CONFIG_H
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "confirm.h"
+#include "cli/confirm.h"
 
 #include <stdio.h>
 #include <string.h>

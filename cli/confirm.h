@@ -1,8 +1,8 @@
 /*
  * confirm - what is lost for good is asked for twice.
  */
-#ifndef CONFIRM_H
-#define CONFIRM_H
+#ifndef CLI_CONFIRM_H
+#define CLI_CONFIRM_H
 
 #include <stdbool.h>
 

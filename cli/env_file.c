@@ -1,4 +1,4 @@
-#include "env_file.h"
+#include "cli/env_file.h"
 
 #include <stdlib.h>
 #include <string.h>

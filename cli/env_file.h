@@ -5,8 +5,8 @@
  * as it stands, one in double quotes has \n \r \t \" \\ \$ and \` ; both may have several lines. One without quotes
  * ends before blanks and a # that follows them.
  */
-#ifndef ENV_FILE_H
-#define ENV_FILE_H
+#ifndef CLI_ENV_FILE_H
+#define CLI_ENV_FILE_H
 
 #include <stddef.h>
 

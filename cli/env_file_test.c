@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "env_file.h"
+#include "cli/env_file.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"

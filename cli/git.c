@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "git.h"
+#include "cli/git.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 

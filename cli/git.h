@@ -1,8 +1,8 @@
 /*
  * git - the remotes of the repository we stand in.
  */
-#ifndef GIT_H
-#define GIT_H
+#ifndef CLI_GIT_H
+#define CLI_GIT_H
 
 #include <stdbool.h>
 

@@ -1,11 +1,11 @@
-#include "image.h"
+#include "cli/image.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"

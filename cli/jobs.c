@@ -1,9 +1,9 @@
-#include "jobs.h"
+#include "cli/jobs.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "cli/client.h"
 #include "libflynn/err.h"
 #include "libflynn/job.h"
 #include "libflynn/json.h"

@@ -1,4 +1,4 @@
-#include "limit.h"
+#include "cli/limit.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
+#include "cli/limit.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
-#include "limit.h"
 
 static void
 sizes_are_read(FL_UNUSED void **state)

@@ -1,10 +1,10 @@
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
+#include "cli/list.h"
+#include "cli/table.h"
 #include "libflynn/buf.h"
 #include "libflynn/json.h"
-#include "list.h"
-#include "table.h"
 
 void
 list_print_json(const struct fl_json *v)

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "config.h"
+#include "cli/cli.h"
+#include "cli/config.h"
+#include "cli/words.h"
 #include "libflynn/attr.h"
-#include "words.h"
 
 /* Options before the command. Returns how many words they are, or -1. */
 static int

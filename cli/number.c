@@ -1,4 +1,4 @@
-#include "number.h"
+#include "cli/number.h"
 
 #include <errno.h>
 #include <stdlib.h>

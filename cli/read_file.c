@@ -1,4 +1,4 @@
-#include "read_file.h"
+#include "cli/read_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

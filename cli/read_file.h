@@ -1,8 +1,8 @@
 /*
  * read_file - a file that the user names, whole and bounded.
  */
-#ifndef READ_FILE_H
-#define READ_FILE_H
+#ifndef CLI_READ_FILE_H
+#define CLI_READ_FILE_H
 
 #include <stddef.h>
 

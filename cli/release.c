@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "client.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/release.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/deploy.h"
@@ -12,7 +13,6 @@
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "release.h"
 
 /* A deployment replaces jobs one by one, and may have to wait for another one. */
 #define DEPLOY_S 3600

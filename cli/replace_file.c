@@ -1,4 +1,4 @@
-#include "replace_file.h"
+#include "cli/replace_file.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
  * replace_file - a file written at once and whole, for its owner's eyes only: what the command keeps has secrets in it.
  */
-#ifndef REPLACE_FILE_H
-#define REPLACE_FILE_H
+#ifndef CLI_REPLACE_FILE_H
+#define CLI_REPLACE_FILE_H
 
 struct fl_buf;
 struct fl_err;

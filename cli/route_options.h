@@ -1,8 +1,8 @@
 /*
  * route_options - what the commands that add and change routes can be told of one.
  */
-#ifndef ROUTE_OPTIONS_H
-#define ROUTE_OPTIONS_H
+#ifndef CLI_ROUTE_OPTIONS_H
+#define CLI_ROUTE_OPTIONS_H
 
 #include <stdbool.h>
 

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
 #include "libflynn/xmalloc.h"
-#include "table.h"
 
 #define GAP 2
 

@@ -1,8 +1,8 @@
 /*
  * table - lists for people: aligned columns, upper-case heads, coloured states on a terminal only.
  */
-#ifndef TABLE_H
-#define TABLE_H
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "config.h"
-#include "git.h"
+#include "cli/cli.h"
+#include "cli/config.h"
+#include "cli/git.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 

@@ -3,7 +3,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "terminal.h"
+#include "cli/terminal.h"
 
 static struct termios saved;
 static bool is_raw;

@@ -1,8 +1,8 @@
 /*
  * terminal - the user's terminal handed to a job: raw while it runs, as it was afterwards.
  */
-#ifndef TERMINAL_H
-#define TERMINAL_H
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
+#include "cli/words.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
-#include "words.h"
 
 /* A guess differs by so much at most, and longer words are not guessed at. */
 #define MAX_SLIPS 2

@@ -3,8 +3,8 @@
  *
  * "route add http x", "route-add-http x" and the aliases are the same; the longest match wins.
  */
-#ifndef WORDS_H
-#define WORDS_H
+#ifndef CLI_WORDS_H
+#define CLI_WORDS_H
 
 struct command;
 struct fl_err;

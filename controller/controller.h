@@ -1,8 +1,8 @@
 /*
  * controller - the daemon's state: what it was told, what it talks to, who listens to it.
  */
-#ifndef CONTROLLER_H
-#define CONTROLLER_H
+#ifndef CONTROLLER_CONTROLLER_H
+#define CONTROLLER_CONTROLLER_H
 
 #include "libflynn/list.h"
 

@@ -2,6 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/scheduler.h"
+#include "controller/scheduler_act.h"
+#include "controller/scheduler_decide.h"
+#include "controller/scheduler_formations.h"
+#include "controller/scheduler_hosts.h"
+#include "controller/scheduler_record.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -12,12 +18,6 @@
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "scheduler.h"
-#include "scheduler_act.h"
-#include "scheduler_decide.h"
-#include "scheduler_formations.h"
-#include "scheduler_hosts.h"
-#include "scheduler_record.h"
 
 #define MAX_WAKE_MS 60000
 

@@ -4,13 +4,13 @@
  * It keeps no state: the world is read from the controller's formation stream and from each host's event
  * stream. Only the leader of its service acts; the others follow, so that they can take over at once.
  */
-#ifndef SCHEDULER_H
-#define SCHEDULER_H
+#ifndef CONTROLLER_SCHEDULER_H
+#define CONTROLLER_SCHEDULER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "scheduler_world.h"
+#include "controller/scheduler_world.h"
 
 struct event;
 struct event_base;

@@ -1,6 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "controller/scheduler.h"
+#include "controller/scheduler_act.h"
+#include "controller/scheduler_decide.h"
+#include "controller/scheduler_record.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
@@ -12,10 +16,6 @@
 #include "libflynn/process.h"
 #include "libflynn/size.h"
 #include "libflynn/xmalloc.h"
-#include "scheduler.h"
-#include "scheduler_act.h"
-#include "scheduler_decide.h"
-#include "scheduler_record.h"
 
 /* A refused request is not repeated faster than this. */
 #define REFUSED_MS 1000

@@ -2,12 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/scheduler_decide.h"
+#include "controller/scheduler_world.h"
 #include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "scheduler_decide.h"
-#include "scheduler_world.h"
 
 struct deciding {
 	const struct world *world;

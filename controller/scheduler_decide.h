@@ -9,8 +9,8 @@
  * The limits of a host's jobs are together no more than its memory: what is left of that is free.
  * A job that its formation replaces is stopped once there is one more that is up, one after another.
  */
-#ifndef SCHEDULER_DECIDE_H
-#define SCHEDULER_DECIDE_H
+#ifndef CONTROLLER_SCHEDULER_DECIDE_H
+#define CONTROLLER_SCHEDULER_DECIDE_H
 
 #include <stddef.h>
 #include <stdint.h>

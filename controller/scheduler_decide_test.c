@@ -8,13 +8,13 @@
 
 #include <cmocka.h>
 
+#include "controller/scheduler_decide.h"
+#include "controller/scheduler_world.h"
 #include "libflynn/attr.h"
 #include "libflynn/json.h"
 #include "libflynn/list.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "scheduler_decide.h"
-#include "scheduler_world.h"
 
 #define ROUNDS 20000
 

@@ -1,5 +1,7 @@
 #include <stdlib.h>
 
+#include "controller/scheduler.h"
+#include "controller/scheduler_formations.h"
 #include "libflynn/attr.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
@@ -8,8 +10,6 @@
 #include "libflynn/map.h"
 #include "libflynn/sse_client.h"
 #include "libflynn/xmalloc.h"
-#include "scheduler.h"
-#include "scheduler_formations.h"
 
 struct formations {
 	struct scheduler *scheduler;

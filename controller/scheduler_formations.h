@@ -1,8 +1,8 @@
 /*
  * scheduler_formations - the controller's formation stream, taken into the world.
  */
-#ifndef SCHEDULER_FORMATIONS_H
-#define SCHEDULER_FORMATIONS_H
+#ifndef CONTROLLER_SCHEDULER_FORMATIONS_H
+#define CONTROLLER_SCHEDULER_FORMATIONS_H
 
 #include <stdbool.h>
 

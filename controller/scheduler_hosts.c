@@ -1,6 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/scheduler.h"
+#include "controller/scheduler_hosts.h"
+#include "controller/scheduler_record.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
 #include "libflynn/discoverd.h"
@@ -11,9 +14,6 @@
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "scheduler.h"
-#include "scheduler_hosts.h"
-#include "scheduler_record.h"
 
 /* A host that is registered but silent delays the first decision no longer than this. */
 #define SILENT_HOST_MS 10000

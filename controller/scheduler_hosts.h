@@ -1,8 +1,8 @@
 /*
  * scheduler_hosts - every host of the cluster and its event stream, taken into the world.
  */
-#ifndef SCHEDULER_HOSTS_H
-#define SCHEDULER_HOSTS_H
+#ifndef CONTROLLER_SCHEDULER_HOSTS_H
+#define CONTROLLER_SCHEDULER_HOSTS_H
 
 #include <stdbool.h>
 

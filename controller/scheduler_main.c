@@ -4,11 +4,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "controller/scheduler.h"
 #include "libflynn/args.h"
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
-#include "scheduler.h"
 
 #define DRAIN_S 5
 

@@ -1,6 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/scheduler.h"
+#include "controller/scheduler_formations.h"
+#include "controller/scheduler_record.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -13,9 +16,6 @@
 #include "libflynn/retry.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "scheduler.h"
-#include "scheduler_formations.h"
-#include "scheduler_record.h"
 
 #define MAX_REQUESTS 8
 

@@ -4,8 +4,8 @@
  * One request at a time for each job, in order; while the controller is away the newest record of each job waits,
  * so what waits is bounded by the number of jobs.
  */
-#ifndef SCHEDULER_RECORD_H
-#define SCHEDULER_RECORD_H
+#ifndef CONTROLLER_SCHEDULER_RECORD_H
+#define CONTROLLER_SCHEDULER_RECORD_H
 
 struct fl_active_job;
 struct records;

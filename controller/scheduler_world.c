@@ -1,13 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/process_type.h"
+#include "controller/scheduler_world.h"
 #include "libflynn/json.h"
 #include "libflynn/list.h"
 #include "libflynn/map.h"
 #include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
-#include "process_type.h"
-#include "scheduler_world.h"
 
 void
 world_init(struct world *w)

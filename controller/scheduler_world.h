@@ -3,8 +3,8 @@
  *
  * Plain data without I/O. Streams write it, decide() reads it, act() carries out what decide() said.
  */
-#ifndef SCHEDULER_WORLD_H
-#define SCHEDULER_WORLD_H
+#ifndef CONTROLLER_SCHEDULER_WORLD_H
+#define CONTROLLER_SCHEDULER_WORLD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "discoverd.h"
-#include "instance.h"
+#include "discoverd/discoverd.h"
+#include "discoverd/instance.h"
+#include "discoverd/registry.h"
+#include "discoverd/roster.h"
+#include "discoverd/store.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "registry.h"
-#include "roster.h"
-#include "store.h"
 
 /* The codes that the original's clients compare. */
 static const char *const codes[FL_ERR_MAX] = {

@@ -1,15 +1,15 @@
-#include "discoverd.h"
+#include "discoverd/discoverd.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "dns.h"
+#include "discoverd/dns.h"
+#include "discoverd/registry.h"
+#include "discoverd/store.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/http_server.h"
 #include "libflynn/xmalloc.h"
-#include "registry.h"
-#include "store.h"
 
 static void
 gauge(struct fl_buf *out, const char *name, const char *help, size_t value)

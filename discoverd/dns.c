@@ -1,4 +1,4 @@
-#include "dns.h"
+#include "discoverd/dns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dns_packet.h"
-#include "dns_zone.h"
+#include "discoverd/dns_packet.h"
+#include "discoverd/dns_zone.h"
+#include "discoverd/recursor.h"
 #include "libflynn/args.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -21,7 +22,6 @@
 #include "libflynn/list.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "recursor.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 enum {

@@ -1,4 +1,4 @@
-#include "dns_packet.h"
+#include "discoverd/dns_packet.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "dns_packet.h"
+#include "discoverd/dns_packet.h"
 #include "libflynn/attr.h"
 
 /* A question for a.discoverd, type A. */

@@ -1,15 +1,15 @@
-#include "dns_zone.h"
+#include "discoverd/dns_zone.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns_packet.h"
-#include "instance.h"
+#include "discoverd/dns_packet.h"
+#include "discoverd/instance.h"
+#include "discoverd/registry.h"
 #include "libflynn/random.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "registry.h"
 
 #define ZONE "discoverd"
 

@@ -7,14 +7,14 @@
 
 #include <cmocka.h>
 
-#include "dns_packet.h"
-#include "dns_zone.h"
-#include "instance.h"
+#include "discoverd/dns_packet.h"
+#include "discoverd/dns_zone.h"
+#include "discoverd/instance.h"
+#include "discoverd/registry.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
-#include "registry.h"
 
 static char id_v4[33];
 

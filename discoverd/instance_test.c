@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"

@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "discoverd.h"
+#include "discoverd/discoverd.h"
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"

@@ -1,4 +1,4 @@
-#include "recursor.h"
+#include "discoverd/recursor.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dns_packet.h"
+#include "discoverd/dns_packet.h"
 #include "libflynn/args.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"

@@ -13,12 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dns_packet.h"
+#include "discoverd/dns_packet.h"
+#include "discoverd/recursor.h"
 #include "libflynn/args.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
-#include "recursor.h"
 
 static const uint8_t query[] = "\x12\x34\1\0\0\1\0\0\0\0\0\0\7example\3com\0\0\1\0\1";
 enum { QUERY_LEN = sizeof(query) - 1 };

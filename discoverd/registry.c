@@ -1,9 +1,9 @@
-#include "registry.h"
+#include "discoverd/registry.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
 #include "libflynn/buf.h"
 #include "libflynn/json.h"
 #include "libflynn/map.h"

@@ -6,11 +6,11 @@
 
 #include <cmocka.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
+#include "discoverd/registry.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/json.h"
-#include "registry.h"
 
 /* What a watcher heard: "up 1,leader 1,current". Instances are told apart by the last digit of their address. */
 struct heard {

@@ -1,9 +1,9 @@
-#include "roster.h"
+#include "discoverd/roster.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
 #include "libflynn/list.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"

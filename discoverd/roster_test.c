@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
+#include "discoverd/roster.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/xmalloc.h"
-#include "roster.h"
 
 /* What the roster decided: "up a,down a,sweep a@5,expired s". */
 static void

@@ -1,10 +1,13 @@
-#include "store.h"
+#include "discoverd/store.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
+#include "discoverd/registry.h"
+#include "discoverd/roster.h"
+#include "discoverd/store_private.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -14,9 +17,6 @@
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "registry.h"
-#include "roster.h"
-#include "store_private.h"
 
 /* Sessions whose owners may yet ask why; more is a sign that nobody will. */
 #define EXPIRED_MAX 256

@@ -2,12 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
+#include "discoverd/store_private.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
 #include "libflynn/xmalloc.h"
-#include "store_private.h"
 
 static void
 change_free(struct change *c)

@@ -1,13 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
+#include "discoverd/roster.h"
+#include "discoverd/store_private.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
 #include "libflynn/xmalloc.h"
-#include "roster.h"
-#include "store_private.h"
 
 /* An instance that has no session given gets one; no owner can name it, because of the dot. */
 static char *

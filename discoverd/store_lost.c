@@ -1,13 +1,13 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "discoverd/registry.h"
+#include "discoverd/store_private.h"
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "registry.h"
-#include "store_private.h"
 
 /* Another discoverd may have been quicker. What failed is tried again when the store settles next. */
 static void

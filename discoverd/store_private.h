@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
+#include "discoverd/store.h"
 #include "libflynn/err.h"
 #include "libflynn/list.h"
-#include "store.h"
 
 struct event;
 struct fl_etcd;

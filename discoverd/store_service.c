@@ -1,16 +1,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
+#include "discoverd/registry.h"
+#include "discoverd/roster.h"
+#include "discoverd/store_private.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "registry.h"
-#include "roster.h"
-#include "store_private.h"
 
 void
 change_put_config(struct change *c, const char *service, bool manual, const char *leader_id, int64_t expected)

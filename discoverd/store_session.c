@@ -1,7 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "instance.h"
+#include "discoverd/instance.h"
+#include "discoverd/roster.h"
+#include "discoverd/store_private.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -11,8 +13,6 @@
 #include "libflynn/map.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
-#include "roster.h"
-#include "store_private.h"
 
 enum { LIFE_BYTES = 8 };
 

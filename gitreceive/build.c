@@ -8,8 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "build.h"
-#include "cluster.h"
+#include "gitreceive/build.h"
+#include "gitreceive/cluster.h"
+#include "gitreceive/output.h"
+#include "gitreceive/tree_tar.h"
+#include "gitreceive/types.h"
 #include "libflynn/attach.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -22,9 +25,6 @@
 #include "libflynn/sign.h"
 #include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
-#include "output.h"
-#include "tree_tar.h"
-#include "types.h"
 
 #define MAX_BUILD_S (60 * 60)
 #define CHUNK (64u << 10)

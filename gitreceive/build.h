@@ -1,8 +1,8 @@
 /*
  * build - the pushed tree given to a builder job, whose output is the pusher's.
  */
-#ifndef BUILD_H
-#define BUILD_H
+#ifndef GITRECEIVE_BUILD_H
+#define GITRECEIVE_BUILD_H
 
 struct cluster;
 struct fl_err;

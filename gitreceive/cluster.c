@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster.h"
+#include "gitreceive/cluster.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/xmalloc.h"

@@ -3,8 +3,8 @@
  *
  * These are short-lived programs with one thing to do, so their calls wait for the answer.
  */
-#ifndef CLUSTER_H
-#define CLUSTER_H
+#ifndef GITRECEIVE_CLUSTER_H
+#define GITRECEIVE_CLUSTER_H
 
 struct fl_err;
 struct fl_json;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "gitreceive/command.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 

@@ -1,8 +1,8 @@
 /*
  * command - the one command a session may run: git-receive-pack '/<app>.git'.
  */
-#ifndef COMMAND_H
-#define COMMAND_H
+#ifndef GITRECEIVE_COMMAND_H
+#define GITRECEIVE_COMMAND_H
 
 struct fl_err;
 

@@ -2,8 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster.h"
-#include "deploy.h"
+#include "gitreceive/cluster.h"
+#include "gitreceive/deploy.h"
+#include "gitreceive/output.h"
+#include "gitreceive/types.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/deploy.h"
@@ -12,8 +14,6 @@
 #include "libflynn/json.h"
 #include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
-#include "output.h"
-#include "types.h"
 
 /* A deployment replaces jobs one by one, each of which may take a while, and may have to wait for another one. */
 #define DEPLOY_S 3600

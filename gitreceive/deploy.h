@@ -1,8 +1,8 @@
 /*
  * deploy - what was built made the app's release.
  */
-#ifndef DEPLOY_H
-#define DEPLOY_H
+#ifndef GITRECEIVE_DEPLOY_H
+#define GITRECEIVE_DEPLOY_H
 
 struct cluster;
 struct fl_err;

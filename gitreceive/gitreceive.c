@@ -1,7 +1,9 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "gitreceive.h"
+#include "gitreceive/gitreceive.h"
+#include "gitreceive/listener.h"
+#include "gitreceive/places.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/discoverd.h"
@@ -9,8 +11,6 @@
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "listener.h"
-#include "places.h"
 
 static void
 write_metrics(struct fl_buf *out, void *arg)

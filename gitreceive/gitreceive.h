@@ -6,8 +6,8 @@
  * privileges before it speaks. git's receive-pack runs the pre-receive hook, `flynn-gitreceive hook`, which builds
  * and deploys. What they need they get by environment (cluster.h).
  */
-#ifndef GITRECEIVE_H
-#define GITRECEIVE_H
+#ifndef GITRECEIVE_GITRECEIVE_H
+#define GITRECEIVE_GITRECEIVE_H
 
 #include <stddef.h>
 

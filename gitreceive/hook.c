@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-#include "build.h"
-#include "cluster.h"
-#include "deploy.h"
-#include "gitreceive.h"
+#include "gitreceive/build.h"
+#include "gitreceive/cluster.h"
+#include "gitreceive/deploy.h"
+#include "gitreceive/gitreceive.h"
+#include "gitreceive/output.h"
+#include "gitreceive/refs.h"
+#include "gitreceive/types.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "output.h"
-#include "refs.h"
-#include "types.h"
 
 /* The app's release, JSON null when it has none, NULL with err when it cannot be known. */
 static struct fl_json *

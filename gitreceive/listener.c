@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "gitreceive/listener.h"
+#include "gitreceive/places.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
@@ -16,8 +18,6 @@
 #include "libflynn/log.h"
 #include "libflynn/proc.h"
 #include "libflynn/xmalloc.h"
-#include "listener.h"
-#include "places.h"
 
 #define BACKLOG 128
 

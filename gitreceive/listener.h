@@ -1,8 +1,8 @@
 /*
  * listener - accepts connections and gives each to a process of its own.
  */
-#ifndef LISTENER_H
-#define LISTENER_H
+#ifndef GITRECEIVE_LISTENER_H
+#define GITRECEIVE_LISTENER_H
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gitreceive.h"
+#include "gitreceive/gitreceive.h"
 #include "libflynn/args.h"
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"

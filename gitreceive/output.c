@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "output.h"
+#include "gitreceive/output.h"
 
 #define TO_LINE_START "\033[1G\033[K"
 

@@ -1,8 +1,8 @@
 /*
  * output - lines for the person who pushes: git shows them behind "remote: ", which each line's start wipes off.
  */
-#ifndef OUTPUT_H
-#define OUTPUT_H
+#ifndef GITRECEIVE_OUTPUT_H
+#define GITRECEIVE_OUTPUT_H
 
 #include <stddef.h>
 

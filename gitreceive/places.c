@@ -2,12 +2,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gitreceive/places.h"
 #include "libflynn/attr.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/map.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
-#include "places.h"
 
 struct places {
 	struct fl_discoverd_service *controller, *shelf, *hosts;

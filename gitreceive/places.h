@@ -1,8 +1,8 @@
 /*
  * places - where controller, shelf and hosts are, followed by the daemon and handed to sessions by environment.
  */
-#ifndef PLACES_H
-#define PLACES_H
+#ifndef GITRECEIVE_PLACES_H
+#define GITRECEIVE_PLACES_H
 
 struct fl_discoverd;
 struct places;

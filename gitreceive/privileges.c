@@ -5,8 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "gitreceive/privileges.h"
 #include "libflynn/err.h"
-#include "privileges.h"
 
 int
 privileges_shed(const char *user, struct fl_err *err)

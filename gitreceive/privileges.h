@@ -1,8 +1,8 @@
 /*
  * privileges - shed before the first byte of a stranger is read.
  */
-#ifndef PRIVILEGES_H
-#define PRIVILEGES_H
+#ifndef GITRECEIVE_PRIVILEGES_H
+#define GITRECEIVE_PRIVILEGES_H
 
 struct fl_err;
 

@@ -13,13 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cluster.h"
+#include "gitreceive/cluster.h"
+#include "gitreceive/receive.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "receive.h"
 
 #define CHUNK (32u << 10)
 /* What was told to end gets so long before it is killed. */

@@ -1,8 +1,8 @@
 /*
  * receive - git receive-pack at one end, an SSH channel at the other.
  */
-#ifndef RECEIVE_H
-#define RECEIVE_H
+#ifndef GITRECEIVE_RECEIVE_H
+#define GITRECEIVE_RECEIVE_H
 
 #include <libssh/libssh.h>
 

@@ -1,8 +1,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "gitreceive/refs.h"
 #include "libflynn/err.h"
-#include "refs.h"
 
 #define MAX_LINE 4096
 

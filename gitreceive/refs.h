@@ -1,8 +1,8 @@
 /*
  * refs - which of the pushed refs is deployed, if any may be.
  */
-#ifndef REFS_H
-#define REFS_H
+#ifndef GITRECEIVE_REFS_H
+#define GITRECEIVE_REFS_H
 
 #include <stdio.h>
 

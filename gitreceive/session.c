@@ -11,18 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cluster.h"
-#include "command.h"
-#include "gitreceive.h"
+#include "gitreceive/cluster.h"
+#include "gitreceive/command.h"
+#include "gitreceive/gitreceive.h"
+#include "gitreceive/privileges.h"
+#include "gitreceive/receive.h"
+#include "gitreceive/ssh_key.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "privileges.h"
-#include "receive.h"
-#include "ssh_key.h"
 
 /* From the first byte to the command; SIGALRM ends a client that takes longer. */
 #define LOGIN_S 30

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster.h"
+#include "gitreceive/cluster.h"
+#include "gitreceive/ssh_key.h"
 #include "libflynn/base64.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/sign.h"
 #include "libflynn/xmalloc.h"
-#include "ssh_key.h"
 
 char *
 ssh_key_fingerprint(ssh_key key)

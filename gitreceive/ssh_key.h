@@ -1,8 +1,8 @@
 /*
  * ssh_key - whether a public key may push: whether the controller knows it.
  */
-#ifndef SSH_KEY_H
-#define SSH_KEY_H
+#ifndef GITRECEIVE_SSH_KEY_H
+#define GITRECEIVE_SSH_KEY_H
 
 #include <libssh/libssh.h>
 

@@ -13,10 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gitreceive/tree_tar.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
-#include "tree_tar.h"
 
 #define STREAM_FROM (8u << 20)
 #define CHUNK (64u << 10)

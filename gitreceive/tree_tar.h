@@ -1,8 +1,8 @@
 /*
  * tree_tar - the tree of a commit as a tar stream, without a work tree.
  */
-#ifndef TREE_TAR_H
-#define TREE_TAR_H
+#ifndef GITRECEIVE_TREE_TAR_H
+#define GITRECEIVE_TREE_TAR_H
 
 #include <sys/types.h>
 

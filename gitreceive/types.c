@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gitreceive/types.h"
 #include "libflynn/xmalloc.h"
-#include "types.h"
 
 #define MAX_TYPES 64
 

@@ -1,8 +1,8 @@
 /*
  * types - the process types that a build announced in its output.
  */
-#ifndef TYPES_H
-#define TYPES_H
+#ifndef GITRECEIVE_TYPES_H
+#define GITRECEIVE_TYPES_H
 
 #include <stdbool.h>
 #include <stddef.h>

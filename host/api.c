@@ -1,21 +1,25 @@
-#include "api.h"
+#include "host/api.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach.h"
-#include "claim.h"
-#include "ending.h"
-#include "engine.h"
-#include "exec.h"
-#include "feed.h"
-#include "host.h"
-#include "image.h"
-#include "images.h"
-#include "job.h"
-#include "launcher.h"
+#include "host/attach.h"
+#include "host/claim.h"
+#include "host/ending.h"
+#include "host/engine.h"
+#include "host/exec.h"
+#include "host/feed.h"
+#include "host/host.h"
+#include "host/image.h"
+#include "host/images.h"
+#include "host/job.h"
+#include "host/launcher.h"
+#include "host/manifest.h"
+#include "host/state.h"
+#include "host/usage.h"
+#include "host/volume.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -26,10 +30,6 @@
 #include "libflynn/map.h"
 #include "libflynn/sign.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "state.h"
-#include "usage.h"
-#include "volume.h"
 
 static void
 reply_empty(struct fl_http_req *req)

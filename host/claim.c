@@ -1,12 +1,15 @@
-#include "claim.h"
+#include "host/claim.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "host.h"
-#include "launcher.h"
+#include "host/engine.h"
+#include "host/host.h"
+#include "host/launcher.h"
+#include "host/manifest.h"
+#include "host/state.h"
+#include "host/wipe.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -14,9 +17,6 @@
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "state.h"
-#include "wipe.h"
 
 /* Less than bootstrap's patience, so that it hears why. */
 #define LAYER0_WAIT_S 45

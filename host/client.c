@@ -1,4 +1,4 @@
-#include "client.h"
+#include "host/client.h"
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>

@@ -1,11 +1,12 @@
-#include "container.h"
+#include "host/container.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "job.h"
+#include "host/job.h"
+#include "host/resolvers.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -13,7 +14,6 @@
 #include "libflynn/json.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "resolvers.h"
 
 #define ENDED_SUFFIX "-ended"
 #define NAME_DIGITS 12

@@ -1,8 +1,8 @@
 /*
  * container - a job as the engine sees it: what is asked of the engine for it, and what the engine answers about it.
  */
-#ifndef CONTAINER_H
-#define CONTAINER_H
+#ifndef HOST_CONTAINER_H
+#define HOST_CONTAINER_H
 
 #include <stdbool.h>
 #include <stdint.h>

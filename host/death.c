@@ -1,19 +1,19 @@
-#include "death.h"
+#include "host/death.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "container.h"
-#include "engine.h"
-#include "job.h"
+#include "host/container.h"
+#include "host/engine.h"
+#include "host/job.h"
+#include "host/mux.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/size.h"
 #include "libflynn/xmalloc.h"
-#include "mux.h"
 
 #define LAST_LINES "5"
 #define MAX_WORDS 1500

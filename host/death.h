@@ -4,8 +4,8 @@
  * An engine that is shutting down ends all containers while it still answers on connections it has. Such an end is
  * no crash: so the first question is whether the engine takes new connections.
  */
-#ifndef DEATH_H
-#define DEATH_H
+#ifndef HOST_DEATH_H
+#define HOST_DEATH_H
 
 #include <stdbool.h>
 #include <stdint.h>

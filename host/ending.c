@@ -1,16 +1,22 @@
-#include "ending.h"
+#include "host/ending.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "attach.h"
-#include "container.h"
-#include "death.h"
-#include "engine.h"
-#include "feed.h"
-#include "health.h"
-#include "job.h"
-#include "launcher.h"
+#include "host/attach.h"
+#include "host/container.h"
+#include "host/death.h"
+#include "host/engine.h"
+#include "host/feed.h"
+#include "host/health.h"
+#include "host/job.h"
+#include "host/launcher.h"
+#include "host/ports.h"
+#include "host/restore.h"
+#include "host/retain.h"
+#include "host/services.h"
+#include "host/sockets.h"
+#include "host/state.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
@@ -18,12 +24,6 @@
 #include "libflynn/log.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "ports.h"
-#include "restore.h"
-#include "retain.h"
-#include "services.h"
-#include "sockets.h"
-#include "state.h"
 
 #define STABLE_MS (5 * 60 * 1000)
 #define AT_ONCE 5

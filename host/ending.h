@@ -1,8 +1,8 @@
 /*
  * ending - how jobs end: told to, by themselves, or without ever having run.
  */
-#ifndef ENDING_H
-#define ENDING_H
+#ifndef HOST_ENDING_H
+#define HOST_ENDING_H
 
 #include <stdbool.h>
 #include <stdint.h>

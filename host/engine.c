@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "host/engine.h"
 
 #include <event2/event.h>
 #include <stdarg.h>
@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine_events.h"
+#include "host/engine_events.h"
+#include "host/stream.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/retry.h"
 #include "libflynn/xmalloc.h"
-#include "stream.h"
 
 /* The API versions that we know, by their number behind "1.": Engine 20.10 speaks up to 41. */
 #define API_OLDEST 40

@@ -5,8 +5,8 @@
  * at all times; its end is how we learn that the engine is gone. Nothing is assumed about what happened meanwhile:
  * on_up is told each time, and looks.
  */
-#ifndef ENGINE_H
-#define ENGINE_H
+#ifndef HOST_ENGINE_H
+#define HOST_ENGINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

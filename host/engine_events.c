@@ -1,11 +1,11 @@
-#include "engine_events.h"
+#include "host/engine_events.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "host.h"
+#include "host/engine.h"
+#include "host/host.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"

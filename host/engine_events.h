@@ -1,8 +1,8 @@
 /*
  * engine_events - the engine's stream of what happens to our containers: one JSON object after another.
  */
-#ifndef ENGINE_EVENTS_H
-#define ENGINE_EVENTS_H
+#ifndef HOST_ENGINE_EVENTS_H
+#define HOST_ENGINE_EVENTS_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
-#include "feed.h"
+#include "host/feed.h"
 
 #include <stdlib.h>
 
-#include "job.h"
+#include "host/job.h"
 #include "libflynn/buf.h"
 #include "libflynn/http_server.h"
 #include "libflynn/json.h"

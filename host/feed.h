@@ -1,8 +1,8 @@
 /*
  * feed - who follows what becomes of this host's jobs, over server-sent events.
  */
-#ifndef FEED_H
-#define FEED_H
+#ifndef HOST_FEED_H
+#define HOST_FEED_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "health.h"
+#include "host/health.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "job.h"
+#include "host/job.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"

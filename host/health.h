@@ -4,8 +4,8 @@
  * It asks at the container's own address: on the published one the engine's proxy would answer for a job that does
  * not listen yet. A job without such ports is healthy when it has not ended within its first second.
  */
-#ifndef HEALTH_H
-#define HEALTH_H
+#ifndef HOST_HEALTH_H
+#define HOST_HEALTH_H
 
 #include <stdbool.h>
 #include <stddef.h>

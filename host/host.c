@@ -1,20 +1,26 @@
-#include "host.h"
+#include "host/host.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.h"
-#include "attach.h"
-#include "claim.h"
-#include "ending.h"
-#include "engine.h"
-#include "exec.h"
-#include "feed.h"
-#include "identify.h"
-#include "job.h"
-#include "launcher.h"
+#include "host/api.h"
+#include "host/attach.h"
+#include "host/claim.h"
+#include "host/ending.h"
+#include "host/engine.h"
+#include "host/exec.h"
+#include "host/feed.h"
+#include "host/identify.h"
+#include "host/job.h"
+#include "host/launcher.h"
+#include "host/manifest.h"
+#include "host/ports.h"
+#include "host/restore.h"
+#include "host/services.h"
+#include "host/state.h"
+#include "host/template.h"
 #include "libflynn/buf.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/err.h"
@@ -23,12 +29,6 @@
 #include "libflynn/log.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "ports.h"
-#include "restore.h"
-#include "services.h"
-#include "state.h"
-#include "template.h"
 
 #define KEY_BYTES 16
 

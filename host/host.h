@@ -4,8 +4,8 @@
  * Everything it knows hangs off one struct host. It drives the machine's Docker engine, and owns the jobs: who
  * is wanted, which ports are whose, what is healthy. The nouns each have a file; this one ties them together.
  */
-#ifndef HOST_H
-#define HOST_H
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "identify.h"
+#include "host/identify.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine.h"
-#include "host.h"
+#include "host/engine.h"
+#include "host/host.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"

@@ -1,8 +1,8 @@
 /*
  * identify - where we are: the engine's name, the address of its bridge, and the container that we run in.
  */
-#ifndef IDENTIFY_H
-#define IDENTIFY_H
+#ifndef HOST_IDENTIFY_H
+#define HOST_IDENTIFY_H
 
 struct host;
 struct identify;

@@ -1,4 +1,4 @@
-#include "image.h"
+#include "host/image.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * image - what an artifact's URI means to the engine.
  */
-#ifndef IMAGE_H
-#define IMAGE_H
+#ifndef HOST_IMAGE_H
+#define HOST_IMAGE_H
 
 #include <stdbool.h>
 

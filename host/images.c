@@ -1,12 +1,13 @@
-#include "images.h"
+#include "host/images.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "host.h"
-#include "image.h"
+#include "host/engine.h"
+#include "host/host.h"
+#include "host/image.h"
+#include "host/pull.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -15,7 +16,6 @@
 #include "libflynn/log.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "pull.h"
 
 /* A request that waits for the engine. */
 struct request {

@@ -1,8 +1,8 @@
 /*
  * images - what the API says and does about images of the engine.
  */
-#ifndef IMAGES_H
-#define IMAGES_H
+#ifndef HOST_IMAGES_H
+#define HOST_IMAGES_H
 
 struct fl_http_req;
 struct host;

@@ -1,22 +1,22 @@
-#include "job.h"
+#include "host/job.h"
 
 #include <assert.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach.h"
-#include "death.h"
-#include "health.h"
-#include "launcher.h"
+#include "host/attach.h"
+#include "host/death.h"
+#include "host/health.h"
+#include "host/launcher.h"
+#include "host/ports.h"
+#include "host/pull.h"
+#include "host/sockets.h"
 #include "libflynn/clock.h"
 #include "libflynn/http_client.h"
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "ports.h"
-#include "pull.h"
-#include "sockets.h"
 
 #define TO(state) (1u << (state))
 

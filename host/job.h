@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host.h"
+#include "host/host.h"
+#include "host/usage.h"
 #include "libflynn/host_client.h"
 #include "libflynn/job.h"
-#include "usage.h"
 
 struct death;
 struct fl_http_call;

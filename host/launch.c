@@ -1,20 +1,27 @@
-#include "launch.h"
+#include "host/launch.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach.h"
-#include "claim.h"
-#include "container.h"
-#include "death.h"
-#include "ending.h"
-#include "engine.h"
-#include "feed.h"
-#include "health.h"
-#include "image.h"
-#include "job.h"
-#include "launcher.h"
+#include "host/attach.h"
+#include "host/claim.h"
+#include "host/container.h"
+#include "host/death.h"
+#include "host/ending.h"
+#include "host/engine.h"
+#include "host/feed.h"
+#include "host/health.h"
+#include "host/image.h"
+#include "host/job.h"
+#include "host/launcher.h"
+#include "host/ports.h"
+#include "host/pull.h"
+#include "host/restore.h"
+#include "host/services.h"
+#include "host/sockets.h"
+#include "host/state.h"
+#include "host/volume.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
@@ -22,13 +29,6 @@
 #include "libflynn/log.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "ports.h"
-#include "pull.h"
-#include "restore.h"
-#include "services.h"
-#include "sockets.h"
-#include "state.h"
-#include "volume.h"
 
 #define ENGINE_TIMEOUT_MS 60000
 #define MAX_PORT_TRIES 20

@@ -1,8 +1,8 @@
 /*
  * launch - from a queued job to one that is up: image, volumes, container, start, health, discoverd.
  */
-#ifndef LAUNCH_H
-#define LAUNCH_H
+#ifndef HOST_LAUNCH_H
+#define HOST_LAUNCH_H
 
 struct job;
 

@@ -1,11 +1,11 @@
-#include "launcher.h"
+#include "host/launcher.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "engine.h"
-#include "job.h"
-#include "launch.h"
+#include "host/engine.h"
+#include "host/job.h"
+#include "host/launch.h"
 #include "libflynn/clock.h"
 #include "libflynn/xmalloc.h"
 

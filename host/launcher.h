@@ -5,8 +5,8 @@
  * waiting until the one before it answers; then the platform, oldest first; then apps. Only so many launch at a time:
  * the engine is slower with more.
  */
-#ifndef LAUNCHER_H
-#define LAUNCHER_H
+#ifndef HOST_LAUNCHER_H
+#define HOST_LAUNCHER_H
 
 struct host;
 struct job;

@@ -1,7 +1,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "host.h"
+#include "host/host.h"
 #include "libflynn/args.h"
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"

@@ -1,4 +1,4 @@
-#include "manifest.h"
+#include "host/manifest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,10 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ending.h"
-#include "feed.h"
-#include "job.h"
-#include "launcher.h"
+#include "host/ending.h"
+#include "host/feed.h"
+#include "host/job.h"
+#include "host/launcher.h"
+#include "host/state.h"
+#include "host/template.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
@@ -17,8 +19,6 @@
 #include "libflynn/log.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
-#include "state.h"
-#include "template.h"
 
 #define MAX_BYTES (1u << 20)
 #define MAX_PORTS 16

@@ -1,4 +1,4 @@
-#include "mux.h"
+#include "host/mux.h"
 
 #include <string.h>
 

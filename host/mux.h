@@ -2,8 +2,8 @@
  * mux - the engine's multiplexed output of a container without a terminal: chunks of stdout and stderr behind
  * eight-byte heads (Docker Engine API, "Attach to a container").
  */
-#ifndef MUX_H
-#define MUX_H
+#ifndef HOST_MUX_H
+#define HOST_MUX_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,11 +1,11 @@
-#include "ports.h"
+#include "host/ports.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "job.h"
+#include "host/job.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 

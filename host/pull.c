@@ -1,11 +1,11 @@
-#include "pull.h"
+#include "host/pull.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "host.h"
-#include "image.h"
+#include "host/engine.h"
+#include "host/host.h"
+#include "host/image.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"

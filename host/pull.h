@@ -4,8 +4,8 @@
  * What was pulled gets a tag of ours beside its own, made of its id, so that it is known as such when it is not needed any
  * more: images that a person built here are his.
  */
-#ifndef PULL_H
-#define PULL_H
+#ifndef HOST_PULL_H
+#define HOST_PULL_H
 
 struct fl_err;
 struct host;

@@ -1,4 +1,4 @@
-#include "recover.h"
+#include "host/recover.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "claim.h"
-#include "container.h"
-#include "engine.h"
-#include "job.h"
+#include "host/claim.h"
+#include "host/container.h"
+#include "host/engine.h"
+#include "host/job.h"
+#include "host/manifest.h"
+#include "host/ports.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
@@ -17,8 +19,6 @@
 #include "libflynn/random.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "ports.h"
 
 #define KEY_BYTES 16
 #define US_PER_S 1000000

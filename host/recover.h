@@ -2,8 +2,8 @@
  * recover - what a host that lost its state can learn from the engine: its jobs from the labels of their containers,
  * the cluster key from the environment of one that has it, the claim from the volume that marks it.
  */
-#ifndef RECOVER_H
-#define RECOVER_H
+#ifndef HOST_RECOVER_H
+#define HOST_RECOVER_H
 
 struct fl_json;
 struct host;

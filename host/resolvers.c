@@ -1,4 +1,4 @@
-#include "resolvers.h"
+#include "host/resolvers.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
  * resolvers - the machine's own DNS servers, as its /etc/resolv.conf names them.
  */
-#ifndef RESOLVERS_H
-#define RESOLVERS_H
+#ifndef HOST_RESOLVERS_H
+#define HOST_RESOLVERS_H
 
 #include <stddef.h>
 

@@ -1,16 +1,20 @@
-#include "restore.h"
+#include "host/restore.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "container.h"
-#include "ending.h"
-#include "engine.h"
-#include "host.h"
-#include "job.h"
-#include "launch.h"
-#include "launcher.h"
+#include "host/container.h"
+#include "host/ending.h"
+#include "host/engine.h"
+#include "host/host.h"
+#include "host/job.h"
+#include "host/launch.h"
+#include "host/launcher.h"
+#include "host/manifest.h"
+#include "host/recover.h"
+#include "host/services.h"
+#include "host/state.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
@@ -18,10 +22,6 @@
 #include "libflynn/map.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "manifest.h"
-#include "recover.h"
-#include "services.h"
-#include "state.h"
 
 #define SOON_MS 100
 #define RETRY_S 2

@@ -3,8 +3,8 @@
  *
  * Done at our own start and whenever the engine comes back, since nobody knows what happened meanwhile.
  */
-#ifndef RESTORE_H
-#define RESTORE_H
+#ifndef HOST_RESTORE_H
+#define HOST_RESTORE_H
 
 #include <stdbool.h>
 

@@ -1,9 +1,9 @@
-#include "retain.h"
+#include "host/retain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "job.h"
+#include "host/job.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
 

@@ -1,8 +1,8 @@
 /*
  * retain - which ended jobs stay known, so that their logs can be read: a decision without I/O.
  */
-#ifndef RETAIN_H
-#define RETAIN_H
+#ifndef HOST_RETAIN_H
+#define HOST_RETAIN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
-#include "services.h"
+#include "host/services.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 
-#include "job.h"
+#include "host/job.h"
 #include "libflynn/discoverd.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"

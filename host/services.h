@@ -1,8 +1,8 @@
 /*
  * services - a job's instances in discoverd: host registers them, and nobody else.
  */
-#ifndef SERVICES_H
-#define SERVICES_H
+#ifndef HOST_SERVICES_H
+#define HOST_SERVICES_H
 
 struct host;
 struct job;

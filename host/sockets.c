@@ -1,16 +1,16 @@
-#include "sockets.h"
+#include "host/sockets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "job.h"
+#include "host/engine.h"
+#include "host/job.h"
+#include "host/mux.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "mux.h"
 
 #define EXEC_TIMEOUT_MS 5000
 #define STATE_LISTEN 0x0a

@@ -1,8 +1,8 @@
 /*
  * sockets - why nobody can reach a job: what its container really listens on.
  */
-#ifndef SOCKETS_H
-#define SOCKETS_H
+#ifndef HOST_SOCKETS_H
+#define HOST_SOCKETS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "state.h"
+#include "host/state.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -10,14 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "claim.h"
-#include "job.h"
+#include "host/claim.h"
+#include "host/job.h"
+#include "host/ports.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "ports.h"
 
 #define RETRY_S 2
 

@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "host/stream.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -9,13 +9,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "engine.h"
+#include "host/engine.h"
+#include "host/mux.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/http_parse.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
-#include "mux.h"
 
 #define READ_PIECE (16u << 10)
 #define READ_HIGH (64u << 10)

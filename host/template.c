@@ -1,4 +1,4 @@
-#include "template.h"
+#include "host/template.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-#include "usage.h"
+#include "host/usage.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "job.h"
+#include "host/engine.h"
+#include "host/job.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
+#include "host/usage.h"
 #include "libflynn/attr.h"
 #include "libflynn/json.h"
-#include "usage.h"
 
 #define SECOND INT64_C(1000000)
 

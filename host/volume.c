@@ -1,12 +1,12 @@
-#include "volume.h"
+#include "host/volume.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "container.h"
-#include "engine.h"
-#include "host.h"
-#include "job.h"
+#include "host/container.h"
+#include "host/engine.h"
+#include "host/host.h"
+#include "host/job.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"

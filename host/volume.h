@@ -1,8 +1,8 @@
 /*
  * volume - named data that outlives jobs and releases: volumes of the engine, with our label on them.
  */
-#ifndef VOLUME_H
-#define VOLUME_H
+#ifndef HOST_VOLUME_H
+#define HOST_VOLUME_H
 
 #include "libflynn/http_client.h"
 

@@ -1,8 +1,8 @@
-#include "winsize.h"
+#include "host/winsize.h"
 
 #include <stdlib.h>
 
-#include "engine.h"
+#include "host/engine.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/log.h"

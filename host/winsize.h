@@ -3,8 +3,8 @@
  *
  * One call at a time: two at once may be carried out in either order, and the older size be the last.
  */
-#ifndef WINSIZE_H
-#define WINSIZE_H
+#ifndef HOST_WINSIZE_H
+#define HOST_WINSIZE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,20 +1,20 @@
-#include "wipe.h"
+#include "host/wipe.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "engine.h"
-#include "feed.h"
-#include "host.h"
-#include "job.h"
+#include "host/engine.h"
+#include "host/feed.h"
+#include "host/host.h"
+#include "host/job.h"
+#include "host/state.h"
+#include "host/volume.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
 #include "libflynn/list.h"
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
-#include "state.h"
-#include "volume.h"
 
 #define ROUNDS 5
 

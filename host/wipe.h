@@ -1,8 +1,8 @@
 /*
  * wipe - make the host as if it had never run a job: containers, volumes, registrations and the key go.
  */
-#ifndef WIPE_H
-#define WIPE_H
+#ifndef HOST_WIPE_H
+#define HOST_WIPE_H
 
 struct fl_err;
 struct host;

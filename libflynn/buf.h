@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "attr.h"
+#include "libflynn/attr.h"
 
 struct fl_buf {
 	char *data; /* NULL while empty; see fl_buf_cstr() */

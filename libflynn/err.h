@@ -7,7 +7,7 @@
 #ifndef FL_ERR_H
 #define FL_ERR_H
 
-#include "attr.h"
+#include "libflynn/attr.h"
 
 enum fl_err_kind {
 	FL_ERR_NONE,

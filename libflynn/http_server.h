@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "attr.h"
+#include "libflynn/attr.h"
 
 struct bufferevent;
 struct event_base;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "json.h"
+#include "libflynn/json.h"
 
 struct fl_json {
 	enum fl_json_type type;

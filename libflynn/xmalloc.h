@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "attr.h"
+#include "libflynn/attr.h"
 
 void *fl_xmalloc(size_t size);
 void *fl_xcalloc(size_t n, size_t size);

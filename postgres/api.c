@@ -1,7 +1,6 @@
 #include <stdlib.h>
 
-#include "api.h"
-#include "database.h"
+#include "postgres/api.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -9,7 +8,8 @@
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "postgres.h"
+#include "postgres/database.h"
+#include "postgres/postgres.h"
 
 /* A request and the daemon it came to. */
 struct call {

@@ -1,8 +1,8 @@
 /*
  * api - the appliance's HTTP API: POST /databases, DELETE /databases?id=.
  */
-#ifndef API_H
-#define API_H
+#ifndef POSTGRES_API_H
+#define POSTGRES_API_H
 
 struct fl_err;
 struct postgres;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "database.h"
+#include "postgres/database.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/pg.h"

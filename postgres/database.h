@@ -1,8 +1,8 @@
 /*
  * database - a role and a database of its own, made and dropped by the superuser.
  */
-#ifndef DATABASE_H
-#define DATABASE_H
+#ifndef POSTGRES_DATABASE_H
+#define POSTGRES_DATABASE_H
 
 #include <stdbool.h>
 

@@ -8,7 +8,7 @@
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
-#include "postgres.h"
+#include "postgres/postgres.h"
 
 /* A fast shutdown writes a checkpoint: give it longer than a daemon without data. */
 #define DRAIN_S 60

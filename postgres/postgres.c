@@ -1,15 +1,15 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-#include "api.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
 #include "libflynn/pg.h"
 #include "libflynn/xmalloc.h"
-#include "postgres.h"
-#include "server.h"
+#include "postgres/api.h"
+#include "postgres/postgres.h"
+#include "postgres/server.h"
 
 /* Recovery after a power loss takes as long as it takes; host's own limit ends the wait. */
 #define RECOVERY_MS (15 * 60 * 1000)

@@ -4,8 +4,8 @@
  * The superuser exists only on the unix socket, by peer authentication: it has no password, so
  * there is none to leak. Whoever comes by TCP has a role of his own, made by POST /databases.
  */
-#ifndef POSTGRES_H
-#define POSTGRES_H
+#ifndef POSTGRES_POSTGRES_H
+#define POSTGRES_POSTGRES_H
 
 struct event_base;
 struct fl_err;

@@ -13,8 +13,8 @@
 #include "libflynn/log.h"
 #include "libflynn/proc.h"
 #include "libflynn/xmalloc.h"
-#include "postgres.h"
-#include "server.h"
+#include "postgres/postgres.h"
+#include "postgres/server.h"
 
 struct server {
 	struct event_base *base;

@@ -1,8 +1,8 @@
 /*
  * server - the PostgreSQL server as our child: initialised once, started, and never outlived.
  */
-#ifndef SERVER_H
-#define SERVER_H
+#ifndef POSTGRES_SERVER_H
+#define POSTGRES_SERVER_H
 
 struct event_base;
 struct fl_err;

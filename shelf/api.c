@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "blob.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -14,9 +13,10 @@
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "range.h"
-#include "shelf.h"
-#include "store.h"
+#include "shelf/blob.h"
+#include "shelf/range.h"
+#include "shelf/shelf.h"
+#include "shelf/store.h"
 
 #define DEFAULT_TYPE "application/octet-stream"
 #define ETAG_LEN (BLOB_HASH_LEN + 3)

@@ -1,4 +1,4 @@
-#include "blob.h"
+#include "shelf/blob.h"
 
 #include <ctype.h>
 #include <limits.h>

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "blob.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
+#include "shelf/blob.h"
 
 static void
 paths_become_names_that_lead_nowhere_else(FL_UNUSED void **state)

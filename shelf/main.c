@@ -7,7 +7,7 @@
 #include "libflynn/daemon.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
-#include "shelf.h"
+#include "shelf/shelf.h"
 
 enum { DRAIN_S = 30 }; /* a large upload deserves its end */
 

@@ -1,4 +1,4 @@
-#include "range.h"
+#include "shelf/range.h"
 
 #include <ctype.h>
 #include <stddef.h>

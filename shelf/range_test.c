@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "libflynn/attr.h"
-#include "range.h"
+#include "shelf/range.h"
 
 #define ETAG "\"abc\""
 static const struct range_stored stored = { ETAG, 784111777, 100 }; /* Sun, 06 Nov 1994 08:49:37 GMT */

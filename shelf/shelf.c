@@ -1,4 +1,4 @@
-#include "shelf.h"
+#include "shelf/shelf.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "libflynn/http_server.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "store.h"
+#include "shelf/store.h"
 
 /* "10", "10K", "10M", "10G"; -1 when it is none of these. */
 static int64_t

@@ -1,4 +1,4 @@
-#include "store.h"
+#include "shelf/store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "blob.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-#include "store_private.h"
+#include "shelf/blob.h"
+#include "shelf/store_private.h"
 
 /* Opens a folder under dir_fd, made if it is not there. */
 static int

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "store.h"
+#include "shelf/store.h"
 
 struct store {
 	int blobs_fd, tmp_fd; /* the folders */

@@ -12,13 +12,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "blob.h"
 #include "libflynn/base64.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
-#include "store_private.h"
+#include "shelf/blob.h"
+#include "shelf/store_private.h"
 
 enum {
 	NAME_TRIES = 8,
