@@ -9,12 +9,17 @@
 static int
 list_commands(void)
 {
+	size_t width = 0;
+
+	for (const struct command *c = commands; c->name != NULL; c++)
+		if (strlen(c->name) > width)
+			width = strlen(c->name);
 	printf("usage: flynn [-a APP] [-c CLUSTER] [--json] COMMAND [ARGUMENT ...]\n\n"
 	       "  -a APP      the app, or the git remote that deploys to it\n"
 	       "  -c CLUSTER  the cluster, of those that flynn cluster lists\n"
 	       "  --json      lists as JSON\n\nCommands:\n");
 	for (const struct command *c = commands; c->name != NULL; c++)
-		printf("  %-18s  %s\n", c->name, c->summary);
+		printf("  %-*s  %s\n", (int)width, c->name, c->summary);
 	printf("\nflynn help COMMAND says more; flynn(1) says all.\n");
 	return 0;
 }

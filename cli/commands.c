@@ -118,6 +118,8 @@ const struct command commands[] = {
 	    "The image is NAME, NAME:TAG or a URI such as https://registry.hub.docker.com/NAME?id=ID.\n"
 	    "flynn deploy --image does more: it keeps what the last release says.\n",
 	    cmd_release_add },
+	{ "release show", NULL, "[--json] [VERSION]", "show a release of the app; without a version, its current one", NULL, cmd_release_show },
+	{ "releases", "release", "[--json]", "list the releases that the app has had", NULL, cmd_releases },
 	{ "requests", NULL, "[-f] [-n N] [--status STATUS] [--slow TIME] [--host HOST] [--json]", "show the last requests that the app had",
 	    "  -f, --follow         go on showing what comes\n"
 	    "  -n, --number N       so many; default 100, with -f 10\n"
@@ -127,8 +129,6 @@ const struct command commands[] = {
 	    "      --json           with -f one object a line\n"
 	    "The newest is at the end. Bytes are those of the answer's body.\n",
 	    cmd_requests },
-	{ "release show", NULL, "[--json] [VERSION]", "show a release of the app; without a version, its current one", NULL, cmd_release_show },
-	{ "releases", "release", "[--json]", "list the releases that the app has had", NULL, cmd_releases },
 	{ "resource", "resources", "[--json]", "list the resources of the app", NULL, cmd_resource },
 	{ "resource add", NULL, "PROVIDER", "give the app a resource, as a database: its environment says how to reach it", NULL, cmd_resource_add },
 	{ "resource remove", NULL, "[-y] PROVIDER [ID]", "give back a resource of the app, with all its data, as a new release",

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib_cluster.sh"
 
 developer
-flynn_commands=$(sed -n 's/^  \([a-z][a-z ]*[a-z]\)  .*/\1/p' <<<"$(flynn help)")
+flynn_commands=$(sed -n 's/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p' <<<"$(flynn help)")
 
 # ---- without a cluster ------------------------------------------------------------------------------
 
