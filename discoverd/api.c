@@ -88,6 +88,18 @@ find_service(const struct discoverd *d, struct fl_http_req *req, struct fl_err *
 	return s;
 }
 
+/* The same; NULL: answered. */
+static const struct service *
+service_of(const struct discoverd *d, struct fl_http_req *req)
+{
+	struct fl_err err = { 0 };
+	const struct service *s = find_service(d, req, &err);
+
+	if (s == NULL)
+		reply_err(req, &err);
+	return s;
+}
+
 /* Event streams. */
 
 struct stream {
@@ -201,12 +213,9 @@ static void
 delete_service(struct fl_http_req *req, void *arg)
 {
 	struct discoverd *d = arg;
-	struct fl_err err = { 0 };
-	const struct service *s = find_service(d, req, &err);
+	const struct service *s = service_of(d, req);
 
-	if (s == NULL)
-		reply_err(req, &err);
-	else
+	if (s != NULL)
 		store_delete_service(d->store, s->name, on_stored, req);
 }
 
@@ -361,12 +370,9 @@ static void
 delete_instance(struct fl_http_req *req, void *arg)
 {
 	struct discoverd *d = arg;
-	struct fl_err err = { 0 };
-	const struct service *s = find_service(d, req, &err);
+	const struct service *s = service_of(d, req);
 
-	if (s == NULL)
-		reply_err(req, &err);
-	else
+	if (s != NULL)
 		store_delete_instance(d->store, s->name, fl_http_param(req, "id"), on_stored, req);
 }
 
