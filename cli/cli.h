@@ -109,6 +109,7 @@ int cmd_run(struct cli *cli, int argc, char **argv);
 int cmd_scale(struct cli *cli, int argc, char **argv);
 int cmd_volume(struct cli *cli, int argc, char **argv);
 int cmd_volume_attach(struct cli *cli, int argc, char **argv);
+int cmd_volume_decommission(struct cli *cli, int argc, char **argv);
 int cmd_volume_detach(struct cli *cli, int argc, char **argv);
 int cmd_volume_remove(struct cli *cli, int argc, char **argv);
 int cmd_version(struct cli *cli, int argc, char **argv);

@@ -43,10 +43,11 @@ add_volume(struct table *t, const struct fl_json *v, const void *release)
 {
 	const char *type = fl_json_text(v, "job_type"), *path = fl_json_text(v, "path");
 	bool is_attached = has_volume(fl_json_get(fl_json_get(release, "processes"), type), path);
+	bool is_gone = *fl_json_text(v, "decommissioned_at") != '\0';
 	char age[32];
 
 	table_row(t, fl_json_text(v, "id"), type, path, fl_json_text(v, "host_id"),
-	    table_age(fl_json_text(v, "created_at"), age, sizeof(age)), is_attached ? "attached" : "detached");
+	    table_age(fl_json_text(v, "created_at"), age, sizeof(age)), is_gone ? "decommissioned" : is_attached ? "attached" : "detached");
 }
 
 static void
@@ -143,12 +144,30 @@ cmd_volume_detach(struct cli *cli, int argc, char **argv)
 	return change_command(cli, argc, argv, false);
 }
 
+/* Of one volume; done says what it is then. */
+static int
+ask(struct cli *cli, const char *app, const char *id, const char *method, const char *behind, const char *done)
+{
+	char *encoded = fl_url_encode(id), *rest = fl_xasprintf("/volumes/%s%s", encoded, behind);
+	char *what = fl_xasprintf("volume %s of app %s", id, app);
+	struct fl_err err;
+	struct fl_json *answer = client_app_call(cli, method, app, rest, NULL, what, &err);
+
+	free(encoded);
+	free(rest);
+	free(what);
+	if (answer == NULL)
+		return cli_fail(&err);
+	fl_json_free(answer);
+	fprintf(stderr, "Volume %s %s.\n", id, done);
+	return 0;
+}
+
 int
 cmd_volume_remove(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
-	struct fl_json *answer = NULL;
-	char *question, *encoded, *rest, *what;
+	char *question;
 	bool yes = false;
 	const char *app, *id;
 	struct fl_err err;
@@ -169,16 +188,18 @@ cmd_volume_remove(struct cli *cli, int argc, char **argv)
 	free(question);
 	if (!yes)
 		return CLI_EXIT_FAILED;
-	encoded = fl_url_encode(id);
-	rest = fl_xasprintf("/volumes/%s", encoded);
-	what = fl_xasprintf("volume %s of app %s", id, app);
-	answer = client_app_call(cli, "DELETE", app, rest, NULL, what, &err);
-	free(encoded);
-	free(rest);
-	free(what);
-	if (answer == NULL)
+	return ask(cli, app, id, "DELETE", "", "removed");
+}
+
+int
+cmd_volume_decommission(struct cli *cli, int argc, char **argv)
+{
+	const char *app;
+	struct fl_err err;
+
+	if (argc != 2)
+		return cli_usage("volume decommission");
+	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	fl_json_free(answer);
-	fprintf(stderr, "Volume %s removed.\n", id);
-	return 0;
+	return ask(cli, app, argv[1], "PUT", "/decommission", "decommissioned");
 }

@@ -192,8 +192,12 @@ const struct command commands[] = {
 	    cmd_volume_attach },
 	{ "volume detach", NULL, "TYPE [PATH]", "take a volume from the jobs of a process type, as a new release",
 	    "Its data stays, and is there again when it is attached again.\n", cmd_volume_detach },
+	{ "volume decommission", NULL, "ID", "give jobs to come a new volume in its place",
+	    "Jobs that run keep it until they are replaced (flynn restart), and its data stays until flynn volume remove.\n"
+	    "Where its host is away for good, jobs start on another one.\n",
+	    cmd_volume_decommission },
 	{ "volume list", NULL, "[--json]", "as volume", NULL, cmd_volume },
-	{ "volume remove", "volume-decommission", "[-y] ID", "delete a volume with its data", "  -y, --yes  do not ask\n", cmd_volume_remove },
+	{ "volume remove", NULL, "[-y] ID", "delete a volume with its data", "  -y, --yes  do not ask\n", cmd_volume_remove },
 	{ "version", NULL, "", "print the version", NULL, cmd_version },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };

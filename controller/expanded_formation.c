@@ -15,5 +15,6 @@ expanded_formation_write(struct fl_jsonw *w, const char *key, const PGresult *re
 	row_time(w, "updated_at", res, row, EXPANDED_UPDATED_COL);
 	row_json(w, "volumes", res, row, EXPANDED_VOLUMES_COL);
 	row_json(w, "replace", res, row, EXPANDED_REPLACE_COL); /* for our scheduler: ids of jobs */
+	row_json(w, "decommissioned", res, row, EXPANDED_DECOMMISSIONED_COL); /* and numbers of volumes */
 	fl_jsonw_close(w, '}');
 }

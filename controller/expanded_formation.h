@@ -19,8 +19,11 @@ struct fl_jsonw;
 	APP_COLUMNS("a") ", " RELEASE_COLUMNS("r") ", " ARTIFACT_COLUMNS("t") \
 	", f.processes, micros(f.updated_at)"                                 \
 	", (SELECT json_agg(json_build_object('type', v.type, 'path', v.path, 'host_id', v.host_id) ORDER BY v.created_at)" \
-	"  FROM volumes v WHERE v.app_id = f.app_id AND v.deleted_at IS NULL)" \
-	", replaced_jobs(f.app_id, f.release_id)"
+	"  FROM volumes v WHERE v.app_id = f.app_id AND v.deleted_at IS NULL AND v.decommissioned_at IS NULL)" \
+	", replaced_jobs(f.app_id, f.release_id)"                             \
+	", (SELECT json_agg(json_build_object('type', v.type, 'path', v.path, 'host_id', v.host_id, 'n', v.n)) FROM" \
+	"  (SELECT type, path, host_id, count(*) AS n FROM volumes WHERE app_id = f.app_id AND decommissioned_at IS NOT NULL" \
+	"   GROUP BY type, path, host_id) v)"
 #define EXPANDED_TABLES                                                                          \
 	"formations f JOIN apps a ON a.app_id = f.app_id JOIN releases r ON r.release_id = f.release_id" \
 	" JOIN artifacts t ON t.artifact_id = r.artifact_id"
@@ -32,6 +35,7 @@ enum {
 	EXPANDED_UPDATED_COL,
 	EXPANDED_VOLUMES_COL,
 	EXPANDED_REPLACE_COL,
+	EXPANDED_DECOMMISSIONED_COL,
 };
 
 void expanded_formation_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row);

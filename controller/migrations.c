@@ -495,6 +495,19 @@ const struct migration migrations[] = {
 	/* Version 12: what a request that may come again is about to make outside of this database. */
 	{ 12, "ALTER TABLE answered ADD COLUMN name text" },
 	{ 12, "INSERT INTO schema_migrations (id) VALUES (12)" },
+
+	/* Version 13: volumes that new jobs do not get any more. The next one at the same place has another number, and name. */
+	{ 13, "ALTER TABLE volumes ADD COLUMN decommissioned_at timestamptz, ADD COLUMN number integer NOT NULL DEFAULT 0" },
+	{ 13, "DROP INDEX volumes_place" },
+	{ 13, "CREATE UNIQUE INDEX volumes_place ON volumes (app_id, type, path, host_id)"
+	      " WHERE deleted_at IS NULL AND decommissioned_at IS NULL" },
+	{ 13, "CREATE INDEX volumes_decommissioned ON volumes (app_id) WHERE decommissioned_at IS NOT NULL" },
+	{ 13, "CREATE FUNCTION number_volume() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	      " NEW.number := (SELECT count(*) FROM volumes v WHERE v.app_id = NEW.app_id AND v.type = NEW.type"
+	      "  AND v.path = NEW.path AND v.host_id = NEW.host_id AND v.decommissioned_at IS NOT NULL);"
+	      " RETURN NEW; END $$" },
+	{ 13, "CREATE TRIGGER number_volume BEFORE INSERT ON volumes FOR EACH ROW EXECUTE FUNCTION number_volume()" },
+	{ 13, "INSERT INTO schema_migrations (id) VALUES (13)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

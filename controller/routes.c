@@ -109,6 +109,7 @@ static const struct fl_http_route routes[] = {
 	{ "GET", "/apps/:app/volumes", volumes_list, 0 },
 	{ "GET", "/apps/:app/volumes/:volume", volumes_get, 0 },
 	{ "DELETE", "/apps/:app/volumes/:volume", volumes_delete, 0 },
+	{ "PUT", "/apps/:app/volumes/:volume/decommission", volumes_decommission, 0 },
 
 	{ "GET", "/active-jobs", jobs_list_live, 0 },
 	{ "GET", "/apps/:app/jobs", jobs_list, 0 },

@@ -94,6 +94,17 @@ place_nowhere(struct scheduler *s, struct job *j, const struct host *h)
 	fl_job_free(blank);
 }
 
+/* A volume that was decommissioned is not given to it, but a new one. */
+static void
+number_volumes(struct fl_job *job, const struct formation *f, const char *type, const char *host_id)
+{
+	for (size_t i = 0; i < job->n_volumes; i++) {
+		struct fl_job_volume *v = &job->volumes[i];
+
+		v->name = fl_process_volume_number(v->name, formation_volume_number(f, type, v->target, host_id));
+	}
+}
+
 static void
 send_job(struct scheduler *s, struct job *j, const struct formation *f, const struct host *h)
 {
@@ -109,6 +120,7 @@ send_job(struct scheduler *s, struct job *j, const struct formation *f, const st
 		start_failed(s, j, err.msg);
 		return;
 	}
+	number_volumes(job, f, j->type, h->id);
 	if (j->restarts > 0) {
 		snprintf(restarts, sizeof(restarts), "%d", j->restarts);
 		fl_job_set_meta(job, FL_JOB_META_RESTARTS, restarts);

@@ -124,6 +124,27 @@ jobs_go_where_their_volume_is(void **state)
 }
 
 static void
+decommissioned_volumes_hold_no_job(void **state)
+{
+	struct world *w = *state;
+	struct sched_plan p;
+	static const char text[] = "{\"app\":{\"id\":\"a\"},\"release\":{\"id\":\"r1\",\"processes\":{\"web\":{\"data\":true}}},"
+				   "\"processes\":{\"web\":1},"
+				   "\"decommissioned\":[{\"type\":\"web\",\"path\":\"/data\",\"host_id\":\"h2\",\"n\":3}]}";
+	struct fl_json *v = fl_json_parse(text, strlen(text), NULL);
+
+	assert_non_null(v);
+	add_host(w, "h1");
+	world_set_formation(w, v);
+	decide(w, 0, &p);
+	assert_int_equal(count(&p, ACTION_START), 1); /* h2, which has the old one, is away */
+	assert_int_equal(formation_volume_number(p.actions[0].formation, "web", "/data", "h1"), 0);
+	assert_int_equal(formation_volume_number(p.actions[0].formation, "web", "/data", "h2"), 3);
+	assert_int_equal(formation_volume_number(p.actions[0].formation, "web", "/other", "h2"), 0);
+	sched_plan_release(&p);
+}
+
+static void
 surplus_is_taken_from_the_newest(void **state)
 {
 	struct world *w = *state;
@@ -548,6 +569,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(missing_jobs_are_spread_over_hosts),
 		TEST(jobs_go_where_their_volume_is),
+		TEST(decommissioned_volumes_hold_no_job),
 		TEST(surplus_is_taken_from_the_newest),
 		TEST(old_release_serves_until_the_new_one_is_up),
 		TEST(jobs_are_replaced_one_by_one_and_none_is_missed),

@@ -150,6 +150,21 @@ formation_volume_host(const struct formation *f, const char *type)
 }
 
 int64_t
+formation_volume_number(const struct formation *f, const char *type, const char *path, const char *host_id)
+{
+	const struct fl_json *gone = fl_json_get(f->expanded, "decommissioned");
+
+	for (size_t i = 0; i < fl_json_len(gone); i++) {
+		const struct fl_json *v = fl_json_at(gone, i);
+
+		if (strcmp(fl_json_text(v, "type"), type) == 0 && strcmp(fl_json_text(v, "path"), path) == 0 &&
+		    strcmp(fl_json_text(v, "host_id"), host_id) == 0)
+			return fl_json_int(fl_json_get(v, "n"), 0);
+	}
+	return 0;
+}
+
+int64_t
 formation_memory(const struct formation *f, const char *type)
 {
 	return fl_process_limit(process_type(f, type), "memory");

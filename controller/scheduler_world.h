@@ -75,6 +75,8 @@ bool formation_is_exclusive(const struct formation *f, const char *type);
 bool formation_has_volume(const struct formation *f, const char *type);
 /* The id of the host that has the type's volumes, borrowed; NULL: they are not made yet. */
 const char *formation_volume_host(const struct formation *f, const char *type);
+/* How many volumes at path, on that host, the type's jobs are not to get any more. */
+int64_t formation_volume_number(const struct formation *f, const char *type, const char *path, const char *host_id);
 /* Whether somebody asked for another job in place of this one of it. */
 bool formation_replaces(const struct formation *f, const struct job *j);
 

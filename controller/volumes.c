@@ -6,8 +6,11 @@
 #include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/hosts.h"
+#include "controller/once.h"
+#include "controller/path_id.h"
 #include "controller/query.h"
 #include "controller/row.h"
+#include "controller/tx.h"
 #include "libflynn/attr.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
@@ -18,7 +21,7 @@
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 
-#define COLUMNS "v.volume_id, v.host_id, v.app_id, v.type, v.path, v.name, micros(v.created_at)"
+#define COLUMNS "v.volume_id, v.host_id, v.app_id, v.type, v.path, v.name, micros(v.created_at), micros(v.decommissioned_at)"
 #define CALL_MS 30000
 
 static void
@@ -33,6 +36,7 @@ volumes_write(struct fl_jsonw *w, const char *key, const PGresult *res, int row)
 	row_str(w, "name", res, row, 5);
 	fl_jsonw_str(w, "state", "created");
 	row_time(w, "created_at", res, row, 6);
+	row_time(w, "decommissioned_at", res, row, 7);
 	fl_jsonw_close(w, '}');
 }
 
@@ -62,6 +66,44 @@ volumes_get(struct fl_http_req *req, void *arg)
 		return;
 	}
 	query_one(arg, req, "SELECT " COLUMNS " " FIND, (const char *[]){ id, fl_http_param(req, "app") }, 2, volumes_write);
+}
+
+/* ---- giving one up ---- */
+
+enum { APP, VOLUME };
+
+static enum tx_next
+on_decommissioned(struct tx *tx, const PGresult *res)
+{
+	struct fl_jsonw w = fl_jsonw(&tx->answer);
+
+	if (PQntuples(res) == 0)
+		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such volume");
+	volumes_write(&w, NULL, res, 0);
+	return TX_GO_ON;
+}
+
+/* Schedulers are told. */
+static const struct tx_step decommission_steps[] = {
+	{ "UPDATE volumes v SET decommissioned_at = coalesce(v.decommissioned_at, clock_timestamp())"
+	  " WHERE v.volume_id = $2 AND v.app_id = find_app($1) AND v.deleted_at IS NULL RETURNING " COLUMNS, 2, { APP, VOLUME },
+	    on_decommissioned },
+	{ "SELECT pg_notify('formations', app_id || ':' || release_id) FROM formations"
+	  " WHERE app_id = find_app($1) AND deleted_at IS NULL", 1, { APP }, NULL },
+};
+
+void
+volumes_decommission(struct fl_http_req *req, void *arg)
+{
+	char id[FL_UUID_LEN + 1];
+	struct tx *tx;
+
+	if (path_id(req, "volume", id) == -1)
+		return;
+	tx = tx_new(arg, req, decommission_steps, fl_nitems(decommission_steps));
+	tx_set(tx, APP, fl_http_param(req, "app"));
+	tx_set(tx, VOLUME, id);
+	tx_run(tx);
 }
 
 /* ---- removing one ---- */
@@ -112,6 +154,7 @@ ask_host(struct removal *r, const char *addr, const PGresult *res)
 
 	row_get_id(res, 0, 1, app);
 	name = fl_process_volume_name(app, row_bool(res, 0, 2), fl_pg_str(res, 0, 3, ""), fl_pg_str(res, 0, 4, ""), fl_pg_str(res, 0, 5, NULL));
+	name = fl_process_volume_number(name, fl_pg_int(res, 0, 6, 0));
 	quoted = fl_url_encode(name);
 	url = fl_xasprintf("http://%s/host/volumes/%s", addr, quoted);
 	fl_http_client_start(r->c->client, &(struct fl_http_call_opts){ .method = "DELETE", .url = url, .timeout_ms = CALL_MS },
@@ -146,7 +189,7 @@ volumes_remove(struct controller *c, const char *volume_id, void (*cb)(const str
 	struct removal *r = fl_xcalloc(1, sizeof(*r));
 
 	*r = (struct removal){ c, fl_xstrdup(volume_id), cb, arg };
-	fl_pg_query(c->pg, "SELECT v.host_id, v.app_id, coalesce(a.meta ->> '" FL_APP_META_SYSTEM "' = 'true', false), v.type, v.path, v.name"
+	fl_pg_query(c->pg, "SELECT v.host_id, v.app_id, coalesce(a.meta ->> '" FL_APP_META_SYSTEM "' = 'true', false), v.type, v.path, v.name, v.number"
 			   " FROM volumes v JOIN apps a USING (app_id) WHERE v.volume_id = $1 AND v.deleted_at IS NULL",
 	    (const char *[]){ volume_id }, 1, on_found, r);
 }
@@ -186,8 +229,8 @@ on_checked(const PGresult *res, const struct fl_err *err, void *arg)
 	free(d);
 }
 
-void
-volumes_delete(struct fl_http_req *req, void *arg)
+static void
+delete_start(struct fl_http_req *req, void *arg)
 {
 	struct controller *c = arg;
 	char id[FL_UUID_LEN + 1];
@@ -200,4 +243,10 @@ volumes_delete(struct fl_http_req *req, void *arg)
 	d = fl_xcalloc(1, sizeof(*d));
 	*d = (struct deletion){ c, req };
 	fl_pg_query(c->pg, "SELECT v.volume_id " FIND, (const char *[]){ id, fl_http_param(req, "app") }, 2, on_checked, d);
+}
+
+void
+volumes_delete(struct fl_http_req *req, void *arg)
+{
+	once(arg, req, delete_start);
 }

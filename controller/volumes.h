@@ -19,6 +19,8 @@ void volumes_remove(struct controller *c, const char *volume_id, void (*cb)(cons
 void volumes_list_all(struct fl_http_req *req, void *arg);
 void volumes_list(struct fl_http_req *req, void *arg);
 void volumes_get(struct fl_http_req *req, void *arg);
+/* Jobs to come get a new one; those that run, and the data, keep it. Done before, it is answered as it was. */
+void volumes_decommission(struct fl_http_req *req, void *arg);
 /* With its data. 409 while a job uses it. */
 void volumes_delete(struct fl_http_req *req, void *arg);
 

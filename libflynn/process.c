@@ -124,6 +124,19 @@ fl_process_volume_name(const char *app_id, bool is_system, const char *type, con
 	return fl_buf_detach(&b);
 }
 
+/* "_v" begins nothing that add_encoded() writes. */
+char *
+fl_process_volume_number(char *name, int64_t number)
+{
+	char *numbered;
+
+	if (number == 0)
+		return name;
+	numbered = fl_xasprintf("%s_v%lld", name, (long long)number);
+	free(name);
+	return numbered;
+}
+
 static void
 add_volume(struct fl_job *job, const char *app_id, const char *type_name, const char *path, const char *name)
 {

@@ -42,6 +42,8 @@ struct fl_job *fl_process_job(const struct fl_json *app, const struct fl_json *r
  * with one, of the app, whose types may share it. Parts of the platform choose names of their own.
  */
 char *fl_process_volume_name(const char *app_id, bool is_system, const char *type, const char *path, const char *name);
+/* The name of the volume that is there when so many before it were decommissioned. Takes name; the caller frees. */
+char *fl_process_volume_number(char *name, int64_t number);
 
 /*
  * A limit that the process type names in its "resources", "memory" in bytes or "cpu" in thousandths of a CPU: a number, or

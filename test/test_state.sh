@@ -94,6 +94,14 @@ volume=$(flynn volume --json | jq -r '.[0].id')
 fails_with "one that is in use stays" 1 'is in use' flynn volume remove -y "$volume"
 fails_with "attached twice" 1 'web of app example has already a volume at /data' flynn volume attach web
 fails_with "a path that is none" 1 'is no path for a volume' flynn volume attach web data
+ok "it is decommissioned" flynn volume decommission "$volume"
+like "as volume tells of it" "$(flynn volume)" "^$volume .* decommissioned\$"
+is "the job that runs keeps it" "$(docker exec "$(container example web)" sh -c 'wc -l </data/starts')" 3
+ok "the next one" flynn restart
+is "has a new one" "$(docker exec "$(container example web)" sh -c 'wc -l </data/starts')" 1
+is "beside the old one" "$(flynn volume --json | jq length)" 2
+ok "which can be removed" flynn volume-remove -y "$volume"
+volume=$(flynn volume --json | jq -r '.[0].id')
 ok "it is detached" flynn volume detach web
 is "and stays" "$(flynn volume --json | jq length)" 1
 like "as volume tells" "$(flynn volume)" ' detached$'

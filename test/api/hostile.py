@@ -43,6 +43,7 @@ NO_BODIES = {
     ("PUT", "/domain"),
     ("POST", "/sinks"),
     ("POST", "/apps/:app/gc"),
+    ("PUT", "/apps/:app/volumes/:volume/decommission"),
 }
 
 

@@ -213,6 +213,36 @@ def a_volume_is_removed_with_its_data(w):
 
 
 @case
+def a_volume_that_is_decommissioned_is_not_given_to_new_jobs(w):
+    d = Data(w, "web", data=True, volumes=[{"path": "/srv/files"}])
+    w.ok("PUT", f"/apps/{d.name}/formations/{d.release}", {"processes": {"web": 1}})
+    w.job(d.name, d.release)
+    old = {v["path"]: v for v in d.volumes()}["/data"]
+    path = f"/apps/{d.name}/volumes/{old['id']}"
+    with Stream("/formations") as s:
+        def told(true):
+            return s.until(lambda e: json.loads(e[2]).get("app", {}).get("id") == d.id and true(json.loads(e[2])))
+        told(lambda f: len(f["volumes"]) == 2)
+        first = w.ask("PUT", f"{path}/decommission", old)  # as they send it
+        first.exactly('{"id":"<id>","host_id":"%s","app":"%s","job_type":"web","path":"/data","state":"created","created_at":"<time>",'
+                      '"decommissioned_at":"<time>"}' % (HOST_ID, d.id))
+        told(lambda f: [v["path"] for v in f["volumes"]] == ["/srv/files"] and f["decommissioned"] == [
+            {"type": "web", "path": "/data", "host_id": HOST_ID, "n": 1}])
+    assert w.ask("PUT", f"{path}/decommission").body == first.body == w.get(path).body
+    w.job(d.name, d.release)
+    new = next(v for v in d.volumes() if v["path"] == "/data" and "decommissioned_at" not in v)
+    assert new["id"] != old["id"] and len(d.volumes()) == 3
+    for v, name in ((new, "web_v1"), (old, "web")):
+        w.ask("DELETE", f"/apps/{d.name}/volumes/{v['id']}").empty()
+        assert w.host("/removed").json[-1] == f"/host/volumes/{d.id}-{name}"
+    w.job(d.name, d.release)
+    w.ask("DELETE", f"/apps/{d.name}/volumes/" + next(v["id"] for v in d.volumes() if v["path"] == "/data")).empty()
+    assert w.host("/removed").json[-1] == f"/host/volumes/{d.id}-web_v1"
+    for path in (f"/apps/{d.name}/volumes/x", f"/apps/{d.name}/volumes/{NOBODY}", f"/apps/{w.app()['name']}/volumes/{new['id']}"):
+        w.ask("PUT", f"{path}/decommission", {}).empty(404)
+
+
+@case
 def the_volumes_of_a_deleted_app_go(w):
     d = Data(w, "web", data=True)
     job = w.job(d.name, d.release)["id"]
