@@ -1,12 +1,14 @@
 #include "controller/once.h"
 
 #include <libpq-fe.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/answer.h"
 #include "controller/controller.h"
 #include "libflynn/attr.h"
+#include "libflynn/base64.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/log.h"
@@ -41,14 +43,22 @@ once_key(struct fl_http_req *req, const char **key)
 	return -1;
 }
 
-void
-once_request(struct fl_http_req *req, struct fl_buf *b)
+/* Of bytes, which nobody has looked at yet: they may be no text. */
+char *
+once_request(struct fl_http_req *req)
 {
+	struct fl_buf b = { 0 };
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
 	size_t len = 0;
 	const char *body = fl_http_body(req, &len);
 
-	fl_buf_addf(b, "%s %s\n", fl_http_method(req), fl_http_path(req));
-	fl_buf_add(b, body, len);
+	fl_buf_addf(&b, "%s %s\n", fl_http_method(req), fl_http_path(req));
+	fl_buf_add(&b, body, len);
+	if (EVP_Digest(b.data, b.len, md, &n, EVP_md5(), NULL) != 1)
+		abort();
+	fl_buf_release(&b);
+	return fl_hex_encode(md, n);
 }
 
 bool
@@ -82,24 +92,22 @@ static void
 on_answer(struct fl_http_req *req, int status, const char *type, const void *data, size_t len, void *arg)
 {
 	struct once *o = arg;
-	const char *params[] = { fl_http_header(req, ONCE_HEADER), NULL, NULL };
-	struct fl_buf request = { 0 };
+	char *request = once_request(req);
+	const char *params[] = { fl_http_header(req, ONCE_HEADER), request, NULL };
 
 	o->status = status;
 	o->type = fl_xstrdup_null(type);
 	fl_buf_add(&o->answer, data, len);
-	once_request(req, &request);
-	params[1] = request.data;
 	params[2] = fl_buf_cstr(&o->answer);
 	if (status == 200)
-		fl_pg_query(o->c->pg, "INSERT INTO answered (key, request, answer) VALUES ($1, md5($2), $3)"
+		fl_pg_query(o->c->pg, "INSERT INTO answered (key, request, answer) VALUES ($1, $2, $3)"
 				      " ON CONFLICT (key) DO UPDATE SET answer = excluded.answer",
 		    params, 3, on_kept, o);
 	else if (status < 500)
-		fl_pg_query(o->c->pg, "DELETE FROM answered WHERE key = $1 AND request = md5($2) AND answer IS NULL", params, 2, on_kept, o);
+		fl_pg_query(o->c->pg, "DELETE FROM answered WHERE key = $1 AND request = $2 AND answer IS NULL", params, 2, on_kept, o);
 	else
 		on_kept(NULL, NULL, o);
-	fl_buf_release(&request);
+	free(request);
 }
 
 static void
@@ -137,9 +145,9 @@ on_noted(const PGresult *res, const struct fl_err *err, void *arg)
 void
 once(struct controller *c, struct fl_http_req *req, fl_http_handler go)
 {
-	struct fl_buf request = { 0 };
 	struct once *o;
 	const char *key;
+	char *request;
 
 	if (once_key(req, &key) == -1)
 		return;
@@ -149,9 +157,9 @@ once(struct controller *c, struct fl_http_req *req, fl_http_handler go)
 	}
 	o = fl_xcalloc(1, sizeof(*o));
 	*o = (struct once){ .c = c, .req = req, .go = go };
-	once_request(req, &request);
-	fl_pg_query(c->pg, ONCE_NOTE, (const char *[]){ key, request.data }, 2, on_noted, o);
-	fl_buf_release(&request);
+	request = once_request(req);
+	fl_pg_query(c->pg, ONCE_NOTE, (const char *[]){ key, request }, 2, on_noted, o);
+	free(request);
 }
 
 struct naming {

@@ -14,7 +14,6 @@
 #include "libflynn/http_server.h"
 
 struct controller;
-struct fl_buf;
 struct fl_err;
 
 #define ONCE_HEADER "Idempotency-Key"
@@ -23,15 +22,15 @@ struct fl_err;
 
 /* With the key and once_request(): notes them; is the request the key's, and its answer (NULL: none yet). */
 #define ONCE_NOTE                                                  \
-	"INSERT INTO answered (key, request) VALUES ($1, md5($2))" \
-	" ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING request = md5($2), answer"
+	"INSERT INTO answered (key, request) VALUES ($1, $2)"      \
+	" ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING request = $2, answer"
 /* What a key is told that was used before. */
 #define ONCE_NOT_THIS "was another request's: choose a new one for each"
 
 /* The request's key, borrowed; NULL: it has none. -1: it has one that is none, answered. */
 int once_key(struct fl_http_req *req, const char **key);
-/* What must be the same when a key comes again. Appended. */
-void once_request(struct fl_http_req *req, struct fl_buf *b);
+/* What must be the same when a key comes again: a digest, the caller frees. */
+char *once_request(struct fl_http_req *req);
 
 /*
  * go(req, c), unless req has a key and was answered already. What go answers is kept for whoever asks again; it must be whole,

@@ -153,11 +153,10 @@ on_once(const PGresult *res, const struct fl_err *err, void *arg)
 static void
 tx_once(struct tx *tx)
 {
-	struct fl_buf request = { 0 };
+	char *request = once_request(tx->req);
 
-	once_request(tx->req, &request);
-	fl_pg_tx_query(tx->pg, ONCE_NOTE, (const char *[]){ tx->once, request.data }, 2, on_once, tx);
-	fl_buf_release(&request);
+	fl_pg_tx_query(tx->pg, ONCE_NOTE, (const char *[]){ tx->once, request }, 2, on_once, tx);
+	free(request);
 }
 
 /* ---- steps ---- */

@@ -163,6 +163,19 @@ def a_route_is_made_changed_and_removed_once(w):
 
 
 @case
+def bodies_that_are_no_text_are_refused_with_a_key_as_without(w):
+    app = w.app()["name"]
+    for path in (f"/apps/{app}/routes", f"/apps/{app}/jobs", "/apps"):
+        for body in (b'{"cmd":["\xff\xfe"]}', b'{"cmd":["a\0b"]}', b"{", b"[" * 5000):
+            headers = keyed(w)
+            without = w.ask("POST", path, body)
+            assert without.status == 400, without
+            for _ in range(2):
+                a = w.ask("POST", path, body, headers=headers)
+                assert a.status == 400 and a.body == without.body, a
+
+
+@case
 def a_resource_is_made_and_given_back_once(w):
     def databases():
         return w.ask("GET", "/databases", port=ROUTER_PORT, key=CLUSTER_KEY).json
