@@ -118,6 +118,26 @@ client_app_call(struct cli *cli, const char *method, const char *app, const char
 	return v;
 }
 
+int
+client_stream(const struct cli *cli, const char *path, struct fl_http_call_opts *opts, void *arg, const char *what,
+    struct fl_err *err)
+{
+	size_t len = 0;
+	char *answer;
+	int status = 0;
+
+	opts->timeout_ms = -1;
+	client_opts(cli, path, opts);
+	if ((answer = fl_http_fetch(opts, arg, &status, &len, err)) == NULL)
+		client_explain_failure(cli, err);
+	else if (status != 200)
+		client_explain(cli, status, answer, len, what, err);
+	free((char *)opts->url);
+	opts->url = NULL;
+	free(answer);
+	return answer != NULL && status == 200 ? 0 : -1;
+}
+
 struct fl_json *
 client_app_release(struct cli *cli, const char *app, struct fl_err *err)
 {

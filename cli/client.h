@@ -24,6 +24,13 @@ struct fl_json *client_get(struct cli *cli, const char *path, const char *what, 
 struct fl_json *client_app_call(struct cli *cli, const char *method, const char *app, const char *rest,
     const struct fl_buf *body, const char *what, struct fl_err *err);
 
+/*
+ * GET path as a stream: opts, whose address is filled in, says who is handed what comes (on_data, with arg) and how long silence
+ * may last. 0: it came to its end. -1: err says why it could not be had or broke off, as it does when on_data wants no more.
+ */
+int client_stream(const struct cli *cli, const char *path, struct fl_http_call_opts *opts, void *arg, const char *what,
+    struct fl_err *err);
+
 /* The sentence of an answer that is no success. */
 void client_explain(const struct cli *cli, int status, const char *body, size_t len, const char *what, struct fl_err *err);
 /* The sentence of a call that got no answer: wrong pin, nobody there, ... */

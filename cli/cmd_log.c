@@ -68,29 +68,20 @@ static int
 show_job(struct cli *cli, const char *app, const char *job, bool follow, bool split)
 {
 	char *id = fl_url_encode(job), *path = fl_xasprintf("/apps/%s/jobs/%s/log%s", app, id, follow ? "?tail=true" : "");
-	char *what = fl_xasprintf("the log of job %s", job), *answer;
+	char *what = fl_xasprintf("the log of job %s", job);
 	struct log_output out = { .in = evbuffer_new(), .split = split };
-	struct fl_http_call_opts opts = { .timeout_ms = -1, .on_data = on_data };
+	struct fl_http_call_opts opts = { .on_data = on_data };
 	struct fl_err err = { 0 };
-	size_t len = 0;
-	int status = 0;
 
-	client_opts(cli, path, &opts);
-	answer = fl_http_fetch(&opts, &out, &status, &len, &err);
+	client_stream(cli, path, &opts, &out, what, &err);
 	if (out.closed)
 		err = (struct fl_err){ 0 }; /* main looks after the output */
 	else if (out.err.kind != FL_ERR_NONE)
 		err = out.err;
-	else if (answer == NULL)
-		client_explain_failure(cli, &err);
-	else if (status != 200)
-		client_explain(cli, status, answer, len, what, &err);
 	evbuffer_free(out.in);
-	free(answer);
 	free(what);
 	free(path);
 	free(id);
-	free((char *)opts.url);
 	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
 }
 
@@ -210,27 +201,17 @@ static void
 read_stream(struct cli *cli, const char *app, struct log_lines *l)
 {
 	static const char *const headers[] = { "Accept: text/event-stream", NULL };
-	struct fl_http_call_opts opts = { .headers = headers, .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_events };
-	char *path = path_of(app, l->options, l->told), *what = fl_xasprintf("app %s", app), *answer;
+	struct fl_http_call_opts opts = { .headers = headers, .idle_timeout_ms = SILENCE_MS, .on_data = on_events };
+	char *path = path_of(app, l->options, l->told), *what = fl_xasprintf("app %s", app);
 	struct fl_err err = { 0 };
-	size_t len = 0;
-	int status = 0;
 
 	l->open = false;
 	l->sse = fl_sse_new(MAX_EVENT, on_event, l);
-	client_opts(cli, path, &opts);
-	answer = fl_http_fetch(&opts, l, &status, &len, &err);
-	if (answer == NULL && !l->open) {
-		client_explain_failure(cli, &err);
+	if (client_stream(cli, path, &opts, l, what, &err) == -1 && !l->open)
 		l->err = err;
-	} else if (answer != NULL && status != 200) {
-		client_explain(cli, status, answer, len, what, &l->err);
-	}
 	fl_sse_free(l->sse);
-	free(answer);
 	free(what);
 	free(path);
-	free((char *)opts.url);
 }
 
 /* Whether to try again: a stream that is followed was lost, as of a controller that is replaced, and not for long. */

@@ -162,33 +162,23 @@ follow(struct cli *cli, const char *app, const char *query)
 {
 	static const char *const headers[] = { "Accept: text/event-stream", NULL };
 	struct follow f = { .json = cli->json };
-	struct fl_http_call_opts opts = { .headers = headers, .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_data };
-	char *path = fl_xasprintf("/apps/%s%s", app, query), *what = fl_xasprintf("app %s", app), *answer;
+	struct fl_http_call_opts opts = { .headers = headers, .idle_timeout_ms = SILENCE_MS, .on_data = on_data };
+	char *path = fl_xasprintf("/apps/%s%s", app, query), *what = fl_xasprintf("app %s", app);
 	struct fl_err err = { 0 };
-	size_t len = 0;
-	int status = 0;
 
 	f.sse = fl_sse_new(MAX_EVENT, on_event, &f);
 	if (!f.json)
 		print_heads();
 	fflush(stdout);
-	client_opts(cli, path, &opts);
-	answer = fl_http_fetch(&opts, &f, &status, &len, &err);
+	if (client_stream(cli, path, &opts, &f, what, &err) == 0)
+		fl_err_set(&err, FL_ERR_UNAVAILABLE, "the controller ended the stream: it is starting anew, try again");
 	if (f.closed)
 		err = (struct fl_err){ 0 }; /* main looks after the output */
 	else if (f.err.kind != FL_ERR_NONE)
 		err = f.err;
-	else if (answer == NULL)
-		client_explain_failure(cli, &err);
-	else if (status != 200)
-		client_explain(cli, status, answer, len, what, &err);
-	else
-		fl_err_set(&err, FL_ERR_UNAVAILABLE, "the controller ended the stream: it is starting anew, try again");
 	fl_sse_free(f.sse);
-	free(answer);
 	free(what);
 	free(path);
-	free((char *)opts.url);
 	return err.kind != FL_ERR_NONE ? cli_fail(&err) : 0;
 }
 

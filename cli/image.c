@@ -72,31 +72,22 @@ on_data(const char *data, size_t len, void *arg)
 char *
 image_artifact(struct cli *cli, const char *uri, struct fl_err *err)
 {
-	struct fl_http_call_opts opts = { .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_data };
+	struct fl_http_call_opts opts = { .idle_timeout_ms = SILENCE_MS, .on_data = on_data };
 	struct answer a = { 0 };
-	char *encoded, *path, *body;
-	size_t len = 0;
-	int status = 0;
+	char *encoded, *path;
 
 	if (cli_cluster(cli, err) == NULL)
 		return NULL;
 	encoded = fl_url_encode(uri);
 	path = fl_xasprintf("/images?uri=%s", encoded);
-	client_opts(cli, path, &opts);
 	a.parser = fl_sse_new(EVENT_MAX, on_event, &a);
 	fprintf(stderr, "Looking for the image...\n");
-	if ((body = fl_http_fetch(&opts, &a, &status, &len, &a.err)) == NULL)
-		client_explain_failure(cli, &a.err);
-	else if (status != 200)
-		client_explain(cli, status, body, len, "the image", &a.err);
-	else if (a.artifact == NULL && a.err.kind == FL_ERR_NONE)
+	if (client_stream(cli, path, &opts, &a, "the image", &a.err) == 0 && a.artifact == NULL && a.err.kind == FL_ERR_NONE)
 		fl_err_set(&a.err, FL_ERR_UNAVAILABLE, "the controller ended before it had found the image: try again");
 	if (a.err.kind != FL_ERR_NONE && err != NULL)
 		*err = a.err;
 	fl_sse_free(a.parser);
-	free(body);
 	free(path);
 	free(encoded);
-	free((char *)opts.url);
 	return a.artifact;
 }
