@@ -7,6 +7,7 @@
 #include "controller/answer.h"
 #include "controller/controller.h"
 #include "controller/host_job.h"
+#include "controller/jobs.h"
 #include "controller/log_requests.h"
 #include "controller/log_source.h"
 #include "controller/number.h"
@@ -28,7 +29,6 @@
 #define LAST_BYTES_MAX ((size_t)8 << 20)
 /* Jobs at a time: those that live first, then those that ended last. */
 #define JOBS "200"
-#define LIVE "('pending', 'blocked', 'starting', 'up', 'stopping')"
 
 /* A line that is one of the last so many, as far as is known. */
 struct last {
@@ -469,10 +469,10 @@ find_jobs(struct app_log *l)
 		return;
 	l->busy = true;
 	l->dirty = false;
-	fl_pg_query(l->c->pg, "SELECT a.app_id, j.job_id, j.type, j.state IN " LIVE " FROM apps a LEFT JOIN LATERAL ("
+	fl_pg_query(l->c->pg, "SELECT a.app_id, j.job_id, j.type, j.state IN " JOBS_LIVE " FROM apps a LEFT JOIN LATERAL ("
 			      " SELECT * FROM jobs WHERE app_id = a.app_id AND ($2::text IS NULL OR job_id = $2)"
 			      "  AND ($3::text IS NULL OR type = $3)"
-			      " ORDER BY state IN " LIVE " DESC, created_at DESC LIMIT " JOBS ") j ON true"
+			      " ORDER BY state IN " JOBS_LIVE " DESC, created_at DESC LIMIT " JOBS ") j ON true"
 			      " WHERE a.app_id = find_app($1)",
 	    (const char *[]){ l->started ? l->app : fl_http_param(l->req, "app"), l->job_id, l->type }, 3, on_jobs, l);
 }

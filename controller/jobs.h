@@ -21,6 +21,7 @@ struct fl_jsonw;
 	" UNION ALL (SELECT * FROM jobs e WHERE e.app_id = a.app_id AND e.state NOT IN " JOBS_LIVE      \
 	"  ORDER BY e.created_at DESC LIMIT 500)) j ON true"                                            \
 	" WHERE a.app_id = find_app($1) ORDER BY j.created_at DESC"
+/* The states of those that live, or are about to. */
 #define JOBS_LIVE "('pending', 'blocked', 'starting', 'up', 'stopping')"
 
 /* The members of a Job, into an open object. */

@@ -66,7 +66,6 @@ struct job {
 	enum fl_job_status end_status;	       /* of an ended one: done, crashed or failed */
 	struct usage usage;    /* when it was last read */
 	struct attach_list attaches;
-	size_t attaching;	   /* streams that the start waits for */
 	struct fl_http_call *call; /* the one thing we ask the engine for it now */
 	struct event *timer;	   /* back-off, or the bound of what it waits for */
 	struct health *health;
