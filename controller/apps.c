@@ -9,6 +9,7 @@
 #include "controller/app_routes.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/deploy_settings.h"
 #include "controller/query.h"
 #include "controller/tx.h"
 #include "libflynn/attr.h"
@@ -32,6 +33,7 @@ apps_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int row,
 	row_str(w, "name", res, row, col + 1);
 	fl_jsonw_bool(w, "protected", row_bool(res, row, col + 2));
 	row_json(w, "meta", res, row, col + 3);
+	deploy_settings_write(w, fl_pg_str(res, row, col + 3, "{}"), (size_t)PQgetlength(res, row, col + 3));
 	row_time(w, "created_at", res, row, col + 4);
 	row_time(w, "updated_at", res, row, col + 5);
 	fl_jsonw_close(w, '}');
@@ -231,7 +233,7 @@ apps_update(struct fl_http_req *req, void *arg)
 	const struct fl_json *in = body_object(req, BODY_MAX), *meta = fl_json_get(in, "meta");
 	struct fl_err err = { 0 };
 	bool protected = false;
-	char *text;
+	char *text, *settings;
 
 	if (in == NULL)
 		return;
@@ -243,13 +245,18 @@ apps_update(struct fl_http_req *req, void *arg)
 		answer_err(req, "meta", &err);
 		return;
 	}
+	if (deploy_settings_read(req, in, &settings) == -1)
+		return;
 	text = body_text(meta, NULL);
-	query_put(arg, req, "UPDATE apps SET protected = coalesce($2, protected), meta = coalesce($3, meta),"
+	query_put(arg, req, "UPDATE apps SET protected = coalesce($2, protected),"
+			    " meta = CASE WHEN $4::jsonb IS NULL THEN coalesce($3::json, meta)"
+			    "  ELSE (coalesce($3::json, meta)::jsonb || $4::jsonb)::json END,"
 			    " updated_at = clock_timestamp()"
 			    " WHERE app_id = find_app($1) AND deleted_at IS NULL RETURNING " APP_COLUMNS("apps"),
 	    (const char *[]){ fl_http_param(req, "app"),
-		fl_json_is_null(fl_json_get(in, "protected")) ? NULL : (protected ? "t" : "f"), text }, 3, apps_write, NULL);
+		fl_json_is_null(fl_json_get(in, "protected")) ? NULL : (protected ? "t" : "f"), text, settings }, 4, apps_write, NULL);
 	free(text);
+	free(settings);
 }
 
 enum { APP };

@@ -27,7 +27,6 @@
 #define LIST_MAX "100"
 #define STRATEGY_DEFAULT "one-by-one"
 #define TIMEOUT_DEFAULT "120"
-#define TIMEOUT_MAX_S 3600
 #define BATCH_MAX 10000
 
 /* behind: the one that is carried out, or will be, before this one. */
@@ -109,8 +108,9 @@ wish(struct tx *tx, const PGresult *res)
 
 	if (tx->params[STRATEGY] == NULL)
 		tx_set(tx, STRATEGY, deploy_strategy_parse(strategy, &known) == 0 ? strategy : STRATEGY_DEFAULT);
-	wish_number(tx, TIMEOUT, meta, DEPLOYMENTS_META_TIMEOUT, TIMEOUT_MAX_S, TIMEOUT_DEFAULT);
+	wish_number(tx, TIMEOUT, meta, DEPLOYMENTS_META_TIMEOUT, DEPLOYMENTS_TIMEOUT_MAX_S, TIMEOUT_DEFAULT);
 	wish_number(tx, BATCH, meta, DEPLOYMENTS_META_BATCH_SIZE, BATCH_MAX, NULL);
+	wish_number(tx, BATCH, meta, DEPLOYMENTS_META_BATCH_SIZE_2021, BATCH_MAX, NULL);
 	fl_json_free(meta);
 }
 
@@ -201,7 +201,7 @@ deployments_create(struct fl_http_req *req, void *arg)
 	char *processes;
 
 	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "strategy", 64, &strategy) == -1 ||
-	    read_number(req, in, "timeout", TIMEOUT_MAX_S, timeout) == -1 ||
+	    read_number(req, in, "timeout", DEPLOYMENTS_TIMEOUT_MAX_S, timeout) == -1 ||
 	    read_number(req, in, "batch_size", BATCH_MAX, batch) == -1)
 		return;
 	if (*id == '\0') {

@@ -8,6 +8,9 @@
 #define DEPLOYMENTS_META_STRATEGY "deploy.strategy"
 #define DEPLOYMENTS_META_TIMEOUT "deploy.timeout"
 #define DEPLOYMENTS_META_BATCH_SIZE "deploy.batch_size"
+#define DEPLOYMENTS_META_BATCH_SIZE_2021 "flynn-deploy-batch-size" /* the last clients', where the other is not */
+
+#define DEPLOYMENTS_TIMEOUT_MAX_S 3600
 
 struct controller;
 struct deployments;

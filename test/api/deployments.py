@@ -129,6 +129,23 @@ def what_is_not_said_is_as_the_apps_meta_says(w):
 
 
 @case
+def clients_of_2021_say_it_of_the_app(w):
+    d = Deploy(w, count=0)
+    w.ok("POST", f"/apps/{d.app}", {"meta": {"a": "b"}})
+    for body, strategy, timeout in (({"deploy_timeout": 150}, None, 150), ({"strategy": "all-at-once", "deploy_timeout": 0}, "all-at-once", 150)):
+        app = w.ok("POST", f"/apps/{d.app}", {"id": d.app, "meta": None, **body})  # as they send it
+        assert (app.get("strategy"), app["deploy_timeout"], app["meta"]["a"]) == (strategy, timeout, "b"), app
+        assert w.ok("GET", f"/apps/{d.app}") == app
+    made = d.start()
+    assert (made["strategy"], made["deploy_timeout"]) == ("all-at-once", 150), made
+    w.ok("POST", f"/apps/{d.app}/meta", {"meta": {**app["meta"], "flynn-deploy-batch-size": "7"}})
+    made = d.start(strategy="in-batches")
+    assert (made["deploy_batch_size"], made["deploy_timeout"]) == (7, 150), made
+    for field, value in (("strategy", "sirenia"), ("strategy", 1), ("deploy_timeout", -1), ("deploy_timeout", "150"), ("deploy_timeout", 1e9)):
+        w.ask("POST", f"/apps/{d.app}", {field: value}).refuses(field)
+
+
+@case
 def one_down_one_up_waits_until_the_old_has_ended(w):
     d = Deploy(w, count=1)
     d.start(strategy="one-down-one-up")
