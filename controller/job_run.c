@@ -303,6 +303,35 @@ set_env(struct fl_job *job, const struct fl_json *env)
 		fl_job_set_env(job, fl_json_key_at(env, i), fl_json_str(fl_json_at(env, i), ""));
 }
 
+/* Whether args is entrypoint and cmd over again: the last clients say all of it, in both forms. */
+static bool
+is_said_twice(const struct fl_json *args, const struct fl_json *entrypoint, const struct fl_json *cmd)
+{
+	size_t n = fl_json_len(entrypoint);
+
+	if (n == 0 || fl_json_len(args) != n + fl_json_len(cmd))
+		return false;
+	for (size_t i = 0; i < fl_json_len(args); i++) {
+		const struct fl_json *same = i < n ? fl_json_at(entrypoint, i) : fl_json_at(cmd, i - n);
+
+		if (strcmp(fl_json_str(fl_json_at(args, i), ""), fl_json_str(same, "")) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A slug's command is its runner's to start, whose entrypoint nobody takes away who did not mean to. */
+static void
+set_command(struct fl_job *job, const struct fl_json *in, bool is_slug)
+{
+	const struct fl_json *args = fl_json_get(in, "args"), *entrypoint = fl_json_get(in, "entrypoint"), *cmd = fl_json_get(in, "cmd");
+	bool twice = is_said_twice(args, entrypoint, cmd);
+
+	job->cmd = fl_job_words_of(fl_json_is_null(args) || (twice && !is_slug) ? cmd : args);
+	if (!twice || !is_slug)
+		job->entrypoint = fl_job_words_of(entrypoint);
+}
+
 /* What the database knew, by column. */
 enum { APP_ID, APP_NAME, IS_SYSTEM, RELEASE_ID, ENV, IMAGE_TYPE, IMAGE_URI, N_JOBS };
 
@@ -321,8 +350,7 @@ make_job(const struct run *r, const PGresult *res, const char *host_id)
 	free(job->artifact_uri);
 	job->artifact_type = fl_xstrdup(*kind != '\0' ? kind : "docker");
 	job->artifact_uri = fl_xstrdup(fl_pg_str(res, 0, IMAGE_URI, ""));
-	job->cmd = fl_job_words_of(fl_json_get(in, fl_json_is_null(fl_json_get(in, "args")) ? "cmd" : "args"));
-	job->entrypoint = fl_job_words_of(fl_json_get(in, "entrypoint"));
+	set_command(job, in, !fl_json_is_null(fl_json_get(env, "SLUG_URL")));
 	if (fl_json_bool(fl_json_get(in, "release_env"), true))
 		set_env(job, env);
 	set_env(job, fl_json_get(in, "env"));

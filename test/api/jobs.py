@@ -192,6 +192,16 @@ def clients_of_2021_say_args_and_whether_the_releases_env_is_wanted(w):
 
 
 @case
+def clients_of_2021_say_a_command_twice_and_it_is_run_once(w):
+    for env, want in (({}, (["ls"], ["-l"])), ({"SLUG_URL": "http://shelf.discoverd:1112/slugs/x?sig=y"}, (None, ["ls", "-l"]))):
+        app = w.app()["name"]
+        release = w.ok("POST", "/releases", {"artifact": w.artifact(), "env": env})["id"]
+        j = w.ok("POST", f"/apps/{app}/jobs", {"release": release, "args": ["ls", "-l"], "entrypoint": ["ls"], "cmd": ["-l"], "release_env": True})
+        config = w.host(f"/host/jobs/{j['id']}").json["job"]["config"]
+        assert (config.get("entrypoint"), config["cmd"]) == want and j["cmd"] == ["ls", "-l"], (config, j)
+
+
+@case
 def a_job_may_be_limited_in_both_forms(w):
     app, _, release = w.living()
     for resources in ({"memory": 64 << 20, "cpu": 500}, {"memory": {"limit": 64 << 20}, "cpu": {"limit": 500, "request": 7}, "max_fd": {"limit": 10}}):
