@@ -6,7 +6,7 @@ The routes are those of controller/routes.c: one that is added there has no peac
 import os
 import re
 
-from world import KEY, NOBODY, Client, case, dashed
+from world import NOBODY, Client, case, dashed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

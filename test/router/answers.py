@@ -13,7 +13,7 @@ import threading
 from h2_client import H2
 from payloads import BODIES, CODINGS, CONTROLS, FIELDS, LENGTHS, TOO_MUCH
 from witness import OURS, shared_app, table
-from world import LIMIT, Client, answer, case, free_port, plain, read_chunked, read_head, read_request, wait_for
+from world import LIMIT, answer, case, read_chunked, read_head, read_request
 
 SECRET = "SECRET"  # whatever a bad answer says, the client must not see it
 SCRIPTS = {}

@@ -184,7 +184,7 @@ def last_instance_is_never_left_out(w):
 
     def every_other(inst, c, f):
         nonlocal n
-        while (r := read_request(f)) is not None:
+        while read_request(f) is not None:
             n += 1
             if n % 2:
                 return

@@ -14,7 +14,7 @@ import time
 import warnings
 
 from world import (LIMIT, SLOW, Client, Discoverd, Etcd, Instance, Router, answer, case, free_port, listens, plain, read_head,
-                   read_request, wait_for)
+                   read_request, wait_for, without_body)
 
 
 # ---- requests and answers -------------------------------------------------------------------
@@ -186,18 +186,7 @@ def answer_that_lasts_until_the_end_passes(w):
 
 @case
 def head_204_and_304_have_no_body(w):
-    def odd(inst, c, f):
-        while (r := read_request(f)) is not None:
-            if r.target == "/304":
-                answer(c, b"", "304 Not Modified", framing="Content-Length: 99\r\n")
-            elif r.target == "/204":
-                answer(c, b"", "204 No Content", framing="")
-            elif r.method == "HEAD":
-                answer(c, b"", framing="Content-Length: 12345\r\n")
-            else:
-                answer(c)
-
-    host, (inst,), _ = w.app(odd)
+    host, (inst,), _ = w.app(without_body)
     with w.client() as c:
         for method, path in (("HEAD", "/"), ("GET", "/304"), ("GET", "/204"), ("GET", "/")):
             a = c.send(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer(head_only=method == "HEAD")

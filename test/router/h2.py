@@ -12,7 +12,7 @@ import hpack
 import h2_client as h2
 from h2_client import ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, PADDED, PING, PREFACE, PRIORITISED, PRIORITY
 from h2_client import PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, pack
-from world import LIMIT, Client, Instance, Router, answer, case, read_head, read_request, wait_for
+from world import LIMIT, Client, Instance, Router, answer, case, holding, read_head, read_request, wait_for, without_body
 
 
 def connect(w, **how):
@@ -90,20 +90,9 @@ def real_client_is_served(w):
 
 @case
 def answers_without_a_body_end_with_their_head(w):
-    def odd(inst, c, f):
-        while (r := read_request(f)) is not None:
-            if r.target == "/304":
-                answer(c, b"", "304 Not Modified", framing="Content-Length: 99\r\n")
-            elif r.target == "/204":
-                answer(c, b"", "204 No Content", framing="")
-            elif r.method == "HEAD":
-                answer(c, b"", framing="Content-Length: 12345\r\n")
-            else:
-                answer(c, b"")
-
-    host, (inst,), _ = w.app(odd)
+    host, (inst,), _ = w.app(without_body)
     with connect(w) as c:
-        for method, path, length in (("HEAD", "/", "12345"), ("GET", "/304", "99"), ("GET", "/204", None), ("GET", "/", "0")):
+        for method, path, length in (("HEAD", "/", "12345"), ("GET", "/304", "99"), ("GET", "/204", None), ("GET", "/empty", "0")):
             s = c.get(host, path, method=method)
             assert s.body == b"" and s.get("content-length") == length, (method, path, s.headers)
             assert c.frames[-1][0] == HEADERS and c.frames[-1][1] & END_STREAM, (method, path, c.frames[-1])
@@ -705,13 +694,7 @@ def rapid_reset_ends_the_connection(w):
 @case
 def requests_beyond_the_bound_are_refused(w):
     held = threading.Event()
-
-    def hold(inst, c, f):
-        read_request(f)
-        held.wait(LIMIT)
-        answer(c)
-
-    host, _, _ = w.app(hold)
+    host, _, _ = w.app(holding(held))
     with connect(w) as c:
         c.ping()
         ids = [c.ask(host) for _ in range(100)]

@@ -11,7 +11,7 @@ import threading
 import time
 
 from h2_client import H2
-from world import AUTH, LIMIT, Client, Instance, Router, answer, case, free_port, plain, read_request, wait_for
+from world import AUTH, LIMIT, Client, Instance, Router, answer, case, holding, plain, read_request, wait_for
 
 
 @contextlib.contextmanager
@@ -177,7 +177,7 @@ def bodies_are_counted_both_ways(w):
     size = 3000000
 
     def big(inst, c, f):
-        while (r := read_request(f)) is not None:
+        while read_request(f) is not None:
             answer(c, b"x" * size)
 
     host, _, _ = w.app(big)
@@ -645,13 +645,7 @@ def times_are_in_their_buckets(w):
 @case
 def open_requests_and_tries_are_counted_by_route(w):
     held = threading.Event()
-
-    def hold(inst, c, f):
-        read_request(f)
-        held.wait(LIMIT)
-        answer(c)
-
-    host, _, _ = w.app(hold)
+    host, _, _ = w.app(holding(held))
     with w.client() as a, w.client() as b:
         for c in (a, b):
             c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")

@@ -215,7 +215,7 @@ class Load:
         """A client that goes in the middle; nothing is lost by it but what it asked for."""
         c = Client(self.router.http)
         c.send(random.choice((f"GET /bytes/1000000 HTTP/1.1\r\nHost: {HOST}\r\n\r\n", f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100\r\n\r\nabc",
-                              f"GET / HTTP/1.1\r\nHo")))
+                              "GET / HTTP/1.1\r\nHo")))
         if random.random() < 0.5:
             c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         c.close()

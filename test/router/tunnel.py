@@ -863,7 +863,7 @@ def instance_that_dies_within_an_upload_is_told_of(w):
 def clients_that_leave_within_a_transfer_leave_nothing_behind(w):
     """Downloads, uploads and requests that wait, by FIN and by RST, at any byte."""
     def any_size(inst, c, f):
-        while (r := read_request(f)) is not None:
+        while read_request(f) is not None:
             answer(c, b"b" * 500000)
 
     host, _, _ = w.app(any_size)

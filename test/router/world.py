@@ -253,6 +253,29 @@ def plain(inst, c, f):
         answer(c, b"" if r.method == "HEAD" else json.dumps(told).encode(), headers=[("X-Instance", inst.port)])
 
 
+def without_body(inst, c, f):
+    """Answers HEAD, /304, /204 and /empty with heads that nothing follows, all else with "ok"."""
+    while (r := read_request(f)) is not None:
+        if r.target == "/304":
+            answer(c, b"", "304 Not Modified", framing="Content-Length: 99\r\n")
+        elif r.target == "/204":
+            answer(c, b"", "204 No Content", framing="")
+        elif r.method == "HEAD":
+            answer(c, b"", framing="Content-Length: 12345\r\n")
+        else:
+            answer(c, b"" if r.target == "/empty" else b"ok")
+
+
+def holding(until):
+    """Answers the first request of a connection when the event is set."""
+    def hold(inst, c, f):
+        read_request(f)
+        until.wait(LIMIT)
+        answer(c)
+
+    return hold
+
+
 class Router:
     def __init__(self, etcd, discoverd, *flags, threads=2):
         self.http, self.https, self.api = free_port(), free_port(), free_port()
