@@ -508,6 +508,15 @@ const struct migration migrations[] = {
 	      " RETURN NEW; END $$" },
 	{ 13, "CREATE TRIGGER number_volume BEFORE INSERT ON volumes FOR EACH ROW EXECUTE FUNCTION number_volume()" },
 	{ 13, "INSERT INTO schema_migrations (id) VALUES (13)" },
+
+	/* Version 14: who follows events knows of no cancelling, and would wait on: to him it is a failure, with its reason. */
+	{ 14, "CREATE OR REPLACE FUNCTION tell_deployment() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	      " PERFORM pg_notify('deployments', NEW.deployment_id::text);"
+	      " PERFORM tell(NEW.app_id, 'deployment', hex(NEW.deployment_id), json_strip_nulls(json_build_object("
+	      "  'app', hex(NEW.app_id), 'deployment', hex(NEW.deployment_id), 'release', hex(NEW.new_release_id),"
+	      "  'status', CASE NEW.status WHEN 'cancelled' THEN 'failed' ELSE NEW.status END, 'error', NEW.error)));"
+	      " RETURN NULL; END $$" },
+	{ 14, "INSERT INTO schema_migrations (id) VALUES (14)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

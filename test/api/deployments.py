@@ -129,6 +129,17 @@ def what_is_not_said_is_as_the_apps_meta_says(w):
 
 
 @case
+def clients_of_2021_do_not_wait_for_what_was_cancelled(w):
+    d = Deploy(w, count=1)
+    made = d.start()
+    with Stream(f"/events?app_id={d.app}&object_id={made['id']}&object_types=deployment&past=true") as s:
+        w.ok("DELETE", f"/deployments/{made['id']}")
+        last = s.until(lambda e: json.loads(e[2])["data"]["status"] not in ("pending", "running"))[-1]
+        data = json.loads(last[2])["data"]
+        assert (data["status"], data["error"]) == ("failed", "it was cancelled"), data  # all that they know
+
+
+@case
 def clients_of_2021_say_it_of_the_app(w):
     d = Deploy(w, count=0)
     w.ok("POST", f"/apps/{d.app}", {"meta": {"a": "b"}})
