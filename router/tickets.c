@@ -263,12 +263,14 @@ static void
 made(struct tickets *t, const struct fl_err *err)
 {
 	bool has_failed = err != NULL && err->kind != FL_ERR_CONFLICT; /* conflict: another router was first */
+	int64_t pause_ms = RETRY_MS / 2 + fl_random_below(RETRY_MS), left_ms = epoch_left_ms(t);
 
 	t->is_making = false;
 	if (has_failed && !t->has_failed)
 		fl_log_warn("session tickets cannot be shared between routers", fl_str("err", err->msg));
 	t->has_failed = has_failed;
-	tick_in_ms(t, RETRY_MS / 2 + fl_random_below(RETRY_MS));
+	/* Not beyond the epoch: the next one's key is to seal from its beginning. */
+	tick_in_ms(t, pause_ms < left_ms ? pause_ms : left_ms);
 }
 
 static void

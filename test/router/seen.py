@@ -136,10 +136,10 @@ def streams_of_http2_are_told_each(w):
 @case
 def own_answers_are_told_as_such(w):
     host, _, _ = w.app()
-    w.get("none.example.com", path="/x")
-    t = wait_told(w.router, host="none.example.com")[0]
+    w.get("own.example.com", path="/x")
+    t = one(w.router, host="own.example.com")
     assert t["status"] == 404 and t["own"] and t["path"] == "/x" and "instance" not in t and t["whole"], t
-    assert t["bytes_down"] == len(w.get("none.example.com", path="/x").body), t
+    assert t["bytes_down"] == len(w.get("own.example.com", path="/x").body), t
     with w.client() as c:
         c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\nbad header\r\n\r\n").read_answer()
     wait_for("the malformed request", lambda: any(t["own"] and "host" not in t for t in told(w.router, status=400)))
