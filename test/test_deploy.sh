@@ -81,6 +81,18 @@ wait $second
 is "and lets the next go on" $? 0 || note "$(cat "$TMP/second.log")"
 is "whose variable is set" "$(flynn env get SECOND)" 1
 
+# ---- in other ways than one by one -----------------------------------------------------------------------
+
+flynn scale web=3 >/dev/null
+load_start example.localhost
+for strategy in all-at-once in-batches one-down-one-up; do
+	flynn deployment strategy $strategy
+	ok "a release comes $strategy" flynn env set WAY=$strategy
+	is "and all run it" "$(flynn ps --json | jq -c 'map(select(.state == "up").version) | [length, (unique | length)]')" '[3,1]'
+done
+flynn deployment strategy default
+load_lost_nothing "the other strategies"
+
 # ---- the router itself --------------------------------------------------------------------------------
 
 load_start example.localhost http # a WebSocket cannot move from one router to another
