@@ -64,6 +64,7 @@ for name in etcd discoverd; do
 	docker unpause "$id" >/dev/null
 	ok "$name back: the app serves" greets example
 	ok "$name back: scale works" wait_until 60 "scale to work" scale_to 3
+	greets example || show_logs
 	ok "$name back: scale down works" wait_until 60 "scale to work" scale_to 1
 	ok "and no job was lost or doubled" wait_until 20 "one job" count_jobs 1
 done

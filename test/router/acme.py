@@ -317,7 +317,8 @@ def nonsense_is_an_error_at_each_step(w):
             status = s.wait_status(s.site(), state="failed")
             asked = s.server.count(kind) - before
             s.server.garbage = None
-            assert status["error"] and asked <= (2 if kind == "account" else 1), (kind, asked, status)
+            # Once a try, of which there may have been more than one when we look.
+            assert status["error"] and asked <= status["failures"] * (2 if kind == "account" else 1), (kind, asked, status)
             assert s.routers[0].call("DELETE", "/routes/" + s.routes.pop()["id"])[0] == 200
 
 
