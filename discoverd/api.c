@@ -359,7 +359,7 @@ put_instance(struct fl_http_req *req, void *arg)
 		fl_err_set(&err, FL_ERR_INVALID, "the path's id must be the hex MD5 of \"%s-%s\", which is %s", i->proto, i->addr, i->id);
 		goto refused;
 	}
-	store_put_instance(d->store, s->name, i, fl_http_query(req, "session"), on_stored, req);
+	store_put_instance(d->store, s->name, i, fl_http_query(req, "session"), fl_http_query(req, "life"), on_stored, req);
 	return;
 refused:
 	instance_free(i);
@@ -467,14 +467,21 @@ check_session_id(const char *id, struct fl_err *err)
 }
 
 static void
-on_session_stored(bool created, const struct fl_err *err, void *arg)
+on_session_stored(const char *life, bool created, const struct fl_err *err, void *arg)
 {
 	struct fl_http_req *req = arg;
+	struct fl_buf b = { 0 };
+	struct fl_jsonw w = fl_jsonw(&b);
 
-	if (err != NULL)
+	if (err != NULL) {
 		reply_err(req, err);
-	else
-		fl_http_reply(req, created ? 201 : 200, NULL, NULL, 0);
+		return;
+	}
+	fl_jsonw_open(&w, NULL, '{');
+	fl_jsonw_str(&w, "life", life);
+	fl_jsonw_close(&w, '}');
+	fl_http_reply_json(req, created ? 201 : 200, &b);
+	fl_buf_release(&b);
 }
 
 static void

@@ -209,6 +209,12 @@ roster_leave(struct roster *r, const char *service, const char *id)
 		rec->leaving = true;
 }
 
+static int64_t
+later(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
+}
+
 static void
 session_judge(struct session *s, int64_t now_ms)
 {
@@ -216,8 +222,8 @@ session_judge(struct session *s, int64_t now_ms)
 
 	if (s->lost) {
 		s->lost = s->present = false;
-		if (!s->gone && s->heard && now_ms < s->heard_ms + ttl_ms)
-			s->held_until_ms = s->heard_ms + ttl_ms;
+		if (s->heard)
+			s->held_until_ms = later(s->heard_ms + ttl_ms, now_ms + ROSTER_LATE_MS);
 		else
 			s->dead = true;
 	}

@@ -6,7 +6,8 @@
  * outlive an etcd or a discoverd that was away, whose return must not look like everybody's death:
  *
  *  - a session whose key has gone although we heard its owner within its TTL is held for the rest of that TTL: etcd
- *    has forgotten it, the owner has not died, and its next heartbeat brings the key back;
+ *    has forgotten it, the owner has not died, and its next heartbeat brings the key back. It is held for ROSTER_LATE_MS
+ *    at least: if it was we who stood still, heartbeats wait to be read;
  *  - a record whose session we have never seen is given a TTL's grace: its owner may be about to come back to us.
  *
  * A session that dies and is created again under the same id has another life: records name the life too, so those
@@ -26,6 +27,7 @@ struct roster;
 
 #define SESSION_TTL_S 10
 #define ROSTER_SWEEP_MS 5000
+#define ROSTER_LATE_MS 1000
 
 struct roster_ops {
 	/* Alive, or changed; i is borrowed. */

@@ -214,7 +214,25 @@ silence_for_a_ttl_is_death(void **state)
 	settle(w, 1000, "up a");
 	roster_hear(w->r, "s", 5000);
 	roster_lose_session(w->r, "s");
-	settle(w, 15000, "expired s,down a");
+	assert_int_equal(settle(w, 15000, ""), ROSTER_LATE_MS);
+	settle(w, 15000 + ROSTER_LATE_MS, "expired s,down a");
+}
+
+static void
+silence_while_we_stood_still_is_not(void **state)
+{
+	struct world *w = *state;
+
+	put_session(w, "s", "1", 1);
+	put(w, "s", "a", 5);
+	settle(w, 1000, "up a");
+	roster_hear(w->r, "s", 5000);
+	roster_lose_session(w->r, "s"); /* what etcd has sent is read first */
+	settle(w, 60000, "");
+	roster_hear(w->r, "s", 60001); /* then the owner's heartbeats */
+	put_session(w, "s", "1", 6);
+	assert_int_equal(settle(w, 60000 + ROSTER_LATE_MS, ""), -1);
+	assert_int_equal(roster_session(w->r, "s").state, SESSION_PRESENT);
 }
 
 static void
@@ -443,6 +461,7 @@ main(void)
 		TEST(an_owner_that_was_heard_is_believed),
 		TEST(belief_ends_with_the_ttl),
 		TEST(silence_for_a_ttl_is_death),
+		TEST(silence_while_we_stood_still_is_not),
 		TEST(a_leaving_instance_is_not_brought_back),
 		TEST(records_of_an_unseen_session_have_a_grace),
 		TEST(the_dead_are_swept_until_they_are_gone),

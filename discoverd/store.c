@@ -18,9 +18,6 @@
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
 
-/* Sessions whose owners may yet ask why; more is a sign that nobody will. */
-#define EXPIRED_MAX 256
-
 char *
 record_key(const char *service, const char *id)
 {
@@ -250,16 +247,9 @@ on_dead(const char *service, const char *id, int64_t mod_rev, void *arg)
 }
 
 static void
-on_expired(const char *session, void *arg)
+on_expired(const char *session, FL_UNUSED void *arg)
 {
-	struct store *st = arg;
-
 	fl_log_info("session expired", fl_str("session", session));
-	if (strchr(session, '.') != NULL) /* an instance's own, whose heartbeat registers it again */
-		return;
-	if (fl_map_count(st->expired) >= EXPIRED_MAX)
-		fl_map_remove(st->expired, fl_map_key(fl_map_first(st->expired)));
-	fl_map_set(st->expired, session, st);
 }
 
 struct store *
@@ -272,7 +262,6 @@ store_new(struct event_base *base, const char *etcd_urls, const char *key, struc
 	*st = (struct store){ .base = base, .registry = registry };
 	TAILQ_INIT(&st->changes);
 	st->settle = evtimer_new(base, on_settle, st);
-	st->expired = fl_map_new();
 	st->lost = fl_map_new();
 	st->lost_meta = fl_map_new();
 	st->roster = roster_new(&roster_ops, st);
@@ -291,7 +280,6 @@ store_free(struct store *st)
 	changes_free(st);
 	event_free(st->settle);
 	roster_free(st->roster);
-	fl_map_free(st->expired);
 	fl_map_free(st->lost);
 	fl_map_free(st->lost_meta);
 	free(st);

@@ -30,8 +30,8 @@ struct store;
 
 /* Exactly once, from the loop. err NULL: done. UNAVAILABLE: etcd is away, and what was known stays known. */
 typedef void (*store_cb)(const struct fl_err *err, void *arg);
-/* created: there was no such session, so nothing is registered under it. */
-typedef void (*store_session_cb)(bool created, const struct fl_err *err, void *arg);
+/* life: which of the session's, borrowed; what was registered in another is gone. created: it has just begun. */
+typedef void (*store_session_cb)(const char *life, bool created, const struct fl_err *err, void *arg);
 
 /* registry is filled, and outlives the store. */
 struct store *store_new(struct event_base *base, const char *etcd_urls, const char *key, struct registry *registry);
@@ -49,16 +49,20 @@ void store_put_meta(struct store *st, const char *service, const struct fl_json 
 void store_put_leader(struct store *st, const char *service, const char *id, store_cb cb, void *arg);
 
 /*
- * A heartbeat: create the session, or refresh it. NOT_FOUND, once: it has expired, and what was registered under it
- * with it. ttl_s counts at creation.
+ * A heartbeat: create the session, or refresh it. One that has expired begins another life, in which nothing is
+ * registered. ttl_s counts at creation.
  */
 void store_put_session(struct store *st, const char *session, int ttl_s, store_session_cb cb, void *arg);
 /* Goodbye: its instances go at once. NOT_FOUND. */
 void store_end_session(struct store *st, const char *session, store_cb cb, void *arg);
 
-/* Takes i. session NULL: one of the instance's own, which this creates or refreshes. NOT_FOUND: no such session. */
-void store_put_instance(struct store *st, const char *service, struct instance *i, const char *session, store_cb cb, void *arg);
-/* NOT_FOUND. */
+/*
+ * Takes i. session NULL: one of the instance's own, which this creates or refreshes. life may be NULL: whichever. NOT_FOUND:
+ * no such session, or it has another life.
+ */
+void store_put_instance(struct store *st, const char *service, struct instance *i, const char *session, const char *life,
+    store_cb cb, void *arg);
+/* NOT_FOUND; UNAVAILABLE while it is being registered. */
 void store_delete_instance(struct store *st, const char *service, const char *id, store_cb cb, void *arg);
 
 #endif

@@ -30,7 +30,7 @@ change_answer(struct change *c, const struct fl_err *err)
 	if (c->cb != NULL)
 		c->cb(err, c->arg);
 	else if (c->session_cb != NULL)
-		c->session_cb(c->created, err, c->arg);
+		c->session_cb(c->life, c->created, err, c->arg);
 	if (c->under_way == 0)
 		change_free(c);
 }

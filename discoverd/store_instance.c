@@ -37,7 +37,8 @@ write_record(struct change *c, int64_t rev, const struct fl_err *err)
 }
 
 void
-store_put_instance(struct store *st, const char *service, struct instance *i, const char *session, store_cb cb, void *arg)
+store_put_instance(struct store *st, const char *service, struct instance *i, const char *session, const char *life,
+    store_cb cb, void *arg)
 {
 	struct change *c = change_new(st, cb, arg);
 	struct roster_session s;
@@ -60,6 +61,11 @@ store_put_instance(struct store *st, const char *service, struct instance *i, co
 		change_refuse(c, &err);
 		return;
 	}
+	if (life != NULL && strcmp(life, s.life) != 0) {
+		fl_err_set(&err, FL_ERR_NOT_FOUND, "session %s has begun another life: PUT /sessions/%s tells which", session, session);
+		change_refuse(c, &err);
+		return;
+	}
 	write_record(c, 0, NULL);
 }
 
@@ -74,6 +80,18 @@ record_deleted(struct change *c, int64_t rev, const struct fl_err *err)
 	change_done(c, rev, err);
 }
 
+/* etcd has been asked to write it, and may yet do so. */
+static bool
+is_under_way(const struct store *st, const char *service, const char *id)
+{
+	const struct change *c;
+
+	TAILQ_FOREACH(c, &st->changes, entry)
+		if (c->instance != NULL && c->under_way > 0 && strcmp(c->service, service) == 0 && strcmp(c->instance->id, id) == 0)
+			return true;
+	return false;
+}
+
 void
 store_delete_instance(struct store *st, const char *service, const char *id, store_cb cb, void *arg)
 {
@@ -82,7 +100,10 @@ store_delete_instance(struct store *st, const char *service, const char *id, sto
 	struct roster_entry known = roster_find(st->roster, service, id);
 	struct fl_err err = { 0 };
 
-	if (known.instance == NULL) {
+	if (known.instance == NULL && is_under_way(st, service, id)) {
+		fl_err_set(&err, FL_ERR_UNAVAILABLE, "instance %s of service %s is being registered: ask again", id, service);
+		change_refuse(c, &err);
+	} else if (known.instance == NULL) {
 		fl_err_set(&err, FL_ERR_NOT_FOUND, "service %s has no instance %s", service, id);
 		change_refuse(c, &err);
 	} else if (strcmp(known.session, own) == 0) {

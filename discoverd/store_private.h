@@ -70,7 +70,6 @@ struct store {
 	struct event *settle;
 	int64_t seen_rev; /* the newest revision that the mirror has shown */
 	struct changes changes;
-	struct fl_map *expired; /* session id: who has not been told yet */
 	struct fl_map *lost;	/* service: its key went, or was never seen; judged when settling */
 	struct fl_map *lost_meta;
 };

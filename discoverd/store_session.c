@@ -10,7 +10,6 @@
 #include "libflynn/err.h"
 #include "libflynn/etcd.h"
 #include "libflynn/json.h"
-#include "libflynn/map.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
 
@@ -145,17 +144,11 @@ void
 store_put_session(struct store *st, const char *session, int ttl_s, store_session_cb cb, void *arg)
 {
 	struct change *c = change_new(st, NULL, arg);
-	struct fl_err err = { 0 };
 
 	c->session_cb = cb;
 	c->session = fl_xstrdup(session);
 	c->ttl_s = ttl_s;
 	c->then = change_done;
-	if (roster_session(st->roster, session).state == SESSION_UNKNOWN && fl_map_remove(st->expired, session) != NULL) {
-		fl_err_set(&err, FL_ERR_NOT_FOUND, "session %s has expired; what it had registered must be registered again", session);
-		change_refuse(c, &err);
-		return;
-	}
 	change_session(c);
 }
 

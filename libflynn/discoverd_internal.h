@@ -26,7 +26,9 @@ struct registration;
 struct registrar {
 	TAILQ_HEAD(, registration) list;
 	char *session;
-	bool alive; /* discoverd has the session */
+	char *life;	/* the session's, as discoverd says; NULL: it has not said yet */
+	unsigned lives; /* how many it has said */
+	bool alive;	/* discoverd has the session */
 	struct fl_http_call *call; /* the heartbeat under way */
 	struct event *beat;
 	struct fl_retry retry;

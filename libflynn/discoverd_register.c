@@ -27,6 +27,7 @@
 #define CALL_MS 2000
 #define GOODBYE_MS 500
 
+/* What a session held goes when its life ends: all that was said in an earlier one counts for nothing. */
 enum presence {
 	ABSENT,
 	UNSURE, /* a request may have reached discoverd, or not */
@@ -41,7 +42,8 @@ struct registration {
 	bool wanted;  /* else: to be taken out */
 	bool changed; /* since it was last sent */
 	bool made_service; /* and still was told that something is missing */
-	enum presence presence;
+	enum presence said; /* in that life */
+	unsigned life;
 	struct fl_http_call *call;
 	struct event *patience; /* how long unregister waits; runs out at once when there is nothing to wait for */
 	void (*on_gone)(void *arg);
@@ -62,6 +64,12 @@ registration_free(struct registration *r)
 	free(r->id);
 	free(r->meta);
 	free(r);
+}
+
+static enum presence
+presence(const struct registration *r)
+{
+	return r->life == r->d->reg.lives ? r->said : ABSENT;
 }
 
 static bool
@@ -133,15 +141,27 @@ set_beat(struct fl_discoverd *d)
 	evtimer_add(d->reg.beat, &tv);
 }
 
-/* What the session held went with it. */
-static void
-all_absent(struct fl_discoverd *d)
+/*
+ * Whichever request began the session's life, it may be one of ours that we had given up: so not who made it is asked,
+ * only whether it is the one we know.
+ */
+static int
+learn_life(struct fl_discoverd *d, const struct fl_http_result *res, struct fl_err *err)
 {
-	struct registration *r;
+	struct fl_json *v = fl_json_parse(res->body, res->len, err);
+	const char *life = fl_json_text(v, "life");
 
-	TAILQ_FOREACH(r, &d->reg.list, link)
-		if (r->call == NULL) /* else its answer tells */
-			r->presence = ABSENT;
+	if (v == NULL)
+		return -1;
+	if (d->reg.life == NULL || strcmp(life, d->reg.life) != 0) {
+		if (d->reg.life != NULL)
+			fl_log_info("discoverd's session had expired, registering again");
+		free(d->reg.life);
+		d->reg.life = fl_xstrdup(life);
+		d->reg.lives++;
+	}
+	fl_json_free(v);
+	return 0;
 }
 
 static void
@@ -149,25 +169,18 @@ on_beaten(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
 	struct fl_discoverd *d = arg;
 	struct fl_err why = { 0 };
-	bool ok = err == NULL && fl_http_result_check(res, "keep the session", &why) == 0;
 
 	d->reg.call = NULL;
-	if (ok) {
-		if (res->status == 201)
-			all_absent(d);
-		d->reg.alive = true;
-		fl_retry_reset(&d->reg.retry);
-		set_beat(d);
-		step_all(d);
-	} else if (err == NULL && why.kind == FL_ERR_NOT_FOUND) {
-		fl_log_info("discoverd's session has expired, registering again");
-		d->reg.alive = false;
-		all_absent(d);
-		beat(d);
-	} else {
-		d->reg.alive = false;
-		try_later(d, "session", err != NULL ? err : &why);
+	if (err == NULL && (fl_http_result_check(res, "keep the session", &why) == -1 || learn_life(d, res, &why) == -1))
+		err = &why;
+	d->reg.alive = err == NULL;
+	if (err != NULL) {
+		try_later(d, "session", err);
+		return;
 	}
+	fl_retry_reset(&d->reg.retry);
+	set_beat(d);
+	step_all(d);
 }
 
 /* Make the session, or keep it alive. */
@@ -236,20 +249,19 @@ make_service(struct registration *r)
 	free(path);
 }
 
-/* Service or session is missing; the sentence is for people, so make the one and then ask for the other. */
+/* Service or session's life is missing; the sentence is for people, so make the one and then ask for the other. */
 static void
 on_missing(struct registration *r, const struct fl_err *err)
 {
 	struct fl_discoverd *d = r->d;
 
-	r->presence = ABSENT;
+	r->said = ABSENT;
 	if (!r->made_service) {
 		make_service(r);
 		return;
 	}
 	r->made_service = false;
 	d->reg.alive = false;
-	all_absent(d);
 	try_later(d, "register", err);
 }
 
@@ -261,7 +273,7 @@ on_put(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 
 	r->call = NULL;
 	if (err == NULL && fl_http_result_check(res, r->service, &why) == 0) {
-		r->presence = PRESENT;
+		r->said = PRESENT;
 		r->made_service = false;
 		step(r);
 	} else if (err == NULL && why.kind == FL_ERR_NOT_FOUND && r->wanted) {
@@ -276,7 +288,8 @@ on_put(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 static void
 put(struct registration *r)
 {
-	char *path = fl_xasprintf("/services/%s/instances/%s?session=%s", r->service, r->id, r->d->reg.session);
+	const struct registrar *reg = &r->d->reg;
+	char *path = fl_xasprintf("/services/%s/instances/%s?session=%s&life=%s", r->service, r->id, reg->session, reg->life);
 	struct fl_buf body = { 0 };
 	struct fl_jsonw w = fl_jsonw(&body);
 
@@ -288,7 +301,8 @@ put(struct registration *r)
 		fl_jsonw_raw(&w, "meta", r->meta);
 	fl_jsonw_close(&w, '}');
 	r->changed = false;
-	r->presence = UNSURE;
+	r->said = UNSURE;
+	r->life = reg->lives;
 	r->call = call(r->d, "PUT", path, fl_buf_cstr(&body), on_put, r);
 	fl_buf_release(&body);
 	free(path);
@@ -302,7 +316,7 @@ on_deleted(const struct fl_http_result *res, const struct fl_err *err, void *arg
 
 	r->call = NULL;
 	if (err == NULL && (fl_http_result_check(res, r->service, &why) == 0 || why.kind == FL_ERR_NOT_FOUND)) {
-		r->presence = ABSENT;
+		r->said = ABSENT;
 		if (r->wanted) /* again, meanwhile */
 			tell_gone(r);
 		step(r);
@@ -316,7 +330,7 @@ delete(struct registration *r)
 {
 	char *path = fl_xasprintf("/services/%s/instances/%s", r->service, r->id);
 
-	r->presence = UNSURE;
+	r->said = UNSURE;
 	r->call = call(r->d, "DELETE", path, NULL, on_deleted, r);
 	free(path);
 }
@@ -329,13 +343,13 @@ step(struct registration *r)
 	if (r->call != NULL)
 		return;
 	if (r->wanted) {
-		if (r->presence == PRESENT && !r->changed)
+		if (presence(r) == PRESENT && !r->changed)
 			return;
 		if (d->reg.alive)
 			put(r);
 		else if (!evtimer_pending(d->reg.retry.timer, NULL))
 			beat(d);
-	} else if (r->presence != ABSENT) {
+	} else if (presence(r) != ABSENT) {
 		delete(r);
 	} else {
 		static const struct timeval now = { 0, 0 };
@@ -364,7 +378,7 @@ on_patience_end(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	void *cb_arg = r->gone_arg;
 
 	r->on_gone = NULL;
-	if (!r->wanted && r->presence == ABSENT && r->call == NULL)
+	if (!r->wanted && presence(r) == ABSENT && r->call == NULL)
 		registration_free(r);
 	if (cb != NULL)
 		cb(cb_arg);
@@ -462,4 +476,5 @@ registrar_release(struct fl_discoverd *d)
 	event_free(d->reg.beat);
 	fl_retry_release(&d->reg.retry);
 	free(d->reg.session);
+	free(d->reg.life);
 }

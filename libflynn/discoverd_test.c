@@ -26,7 +26,10 @@ struct world {
 	char addr[32];
 	struct fl_http_req *stream;
 	char session[64];
+	int life;	/* which of the session's */
 	bool has_service, away; /* away: answers 503 to everything */
+	bool holds_puts; /* of instances: the next is not answered, but held */
+	struct fl_http_req *held;
 	bool has_all;	/* the stream of all services */
 	struct fl_buf log;	/* of what it was told */
 	size_t n_streams;
@@ -63,16 +66,27 @@ put_session(struct fl_http_req *req, void *arg)
 	struct world *w = arg;
 	const char *id = fl_http_param(req, "id");
 	bool is_new = strcmp(w->session, id) != 0;
+	struct fl_buf body = { 0 };
 
-	if (refused(w, req, FL_ERR_NOT_FOUND, strcmp(w->session, "expired") == 0)) {
-		if (!w->away)
-			w->session[0] = '\0'; /* said once */
+	if (refused(w, req, FL_ERR_NONE, false))
 		return;
-	}
 	snprintf(w->session, sizeof(w->session), "%s", id);
-	if (is_new)
+	if (is_new) {
+		w->life++;
 		fl_buf_addstr(&w->log, "session;");
-	ok(req, is_new ? 201 : 200);
+	}
+	fl_buf_addf(&body, "{\"life\":\"life%d\"}", w->life);
+	fl_http_reply_json(req, is_new ? 201 : 200, &body);
+	fl_buf_release(&body);
+}
+
+static bool
+is_current(const struct world *w, struct fl_http_req *req)
+{
+	char life[32];
+
+	snprintf(life, sizeof(life), "life%d", w->life);
+	return strcmp(fl_http_query(req, "session"), w->session) == 0 && strcmp(fl_http_query(req, "life"), life) == 0;
 }
 
 static void
@@ -101,13 +115,15 @@ put_instance(struct fl_http_req *req, void *arg)
 {
 	struct world *w = arg;
 	const struct fl_json *v = fl_http_json(req, NULL), *meta = fl_json_get(v, "meta");
-	const char *session = fl_http_query(req, "session");
 
-	if (refused(w, req, FL_ERR_NOT_FOUND, !w->has_service || session == NULL || strcmp(session, w->session) != 0))
+	if (refused(w, req, FL_ERR_NOT_FOUND, !w->has_service || !is_current(w, req)))
 		return;
 	assert_string_equal(fl_json_text(v, "id"), fl_http_param(req, "id"));
 	fl_buf_addf(&w->log, "+%s %s;", fl_json_text(v, "addr"), fl_json_str(fl_json_get(meta, "k"), "-"));
-	ok(req, 200);
+	if (w->holds_puts)
+		w->held = req;
+	else
+		ok(req, 200);
 }
 
 static void
@@ -635,23 +651,50 @@ registered_while_it_is_taken_out_it_is_in_again(void **state)
 static void
 registrations_are_made_again_after_a_loss(void **state)
 {
-	static const struct {
-		const char *session; /* what discoverd believes in now */
-	} cases[] = {
-		{ "expired" }, /* it says so once */
-		{ "" },	       /* it knows of none */
-	};
+	struct world w;
 
-	for (size_t i = 0; i < fl_nitems(cases); i++) {
-		struct world w;
+	world_open(&w, *state);
+	fl_discoverd_register(w.d, "s", "10.0.0.1:80", meta_a);
+	await_log(&w, "session;service s;+10.0.0.1:80 a;");
+	w.session[0] = '\0';
+	await_log(&w, "session;+10.0.0.1:80 a;"); /* with the next heartbeat */
+	world_close(&w);
+}
 
-		world_open(&w, *state);
-		fl_discoverd_register(w.d, "s", "10.0.0.1:80", meta_a);
-		await_log(&w, "session;service s;+10.0.0.1:80 a;");
-		snprintf(w.session, sizeof(w.session), "%s", cases[i].session);
-		await_log(&w, "session;+10.0.0.1:80 a;"); /* with the next heartbeat */
-		world_close(&w);
-	}
+/* Heartbeats that we gave up reach a discoverd that stood still, and one of them, answered to nobody, begins the session anew. */
+static void
+registrations_are_made_again_in_a_life_that_a_late_heartbeat_began(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	fl_discoverd_register(w.d, "s", "10.0.0.1:80", meta_a);
+	fl_discoverd_register(w.d, "s", "10.0.0.2:80", NULL);
+	await_log(&w, "session;service s;+10.0.0.1:80 a;+10.0.0.2:80 -;");
+	w.life++;
+	await_log(&w, "+10.0.0.1:80 a;+10.0.0.2:80 -;");
+	world_close(&w);
+}
+
+/* The instance is answered in the old life, and its answer comes once we know of the new one. */
+static void
+answer_of_an_earlier_life_counts_for_nothing(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	fl_discoverd_register(w.d, "s", "10.0.0.1:80", NULL);
+	await_log(&w, "session;service s;+10.0.0.1:80 -;");
+	w.holds_puts = true;
+	fl_discoverd_register(w.d, "s", "10.0.0.1:80", meta_a);
+	await_log(&w, "+10.0.0.1:80 a;");
+	w.holds_puts = false;
+	w.session[0] = '\0';
+	fl_discoverd_register(w.d, "s", "10.0.0.2:80", NULL); /* refused, which leads to a heartbeat */
+	await_log(&w, "session;+10.0.0.2:80 -;");
+	ok(w.held, 200);
+	await_log(&w, "+10.0.0.1:80 a;");
+	world_close(&w);
 }
 
 static void
@@ -719,6 +762,8 @@ main(void)
 		cmocka_unit_test(unregistering_does_not_wait_for_a_discoverd_that_is_away),
 		cmocka_unit_test(registered_while_it_is_taken_out_it_is_in_again),
 		cmocka_unit_test(registrations_are_made_again_after_a_loss),
+		cmocka_unit_test(registrations_are_made_again_in_a_life_that_a_late_heartbeat_began),
+		cmocka_unit_test(answer_of_an_earlier_life_counts_for_nothing),
 		cmocka_unit_test(registration_waits_for_discoverd_and_tries_the_next_address),
 		cmocka_unit_test(free_says_goodbye),
 	};

@@ -178,6 +178,11 @@ is "with its instances" "$(status GET /services/pg/instances)" 404
 
 # ---- sessions -------------------------------------------------------------------------------
 
+# life SESSION: what a heartbeat tells of it.
+life() {
+	api PUT "/sessions/$1" '{"ttl_s":2}' | grep -o '"life":"[^"]*"' | cut -d'"' -f4
+}
+
 status PUT /services/app >/dev/null
 is "a session is created" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 201
 is "and refreshed" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 200
@@ -196,12 +201,18 @@ is "and the session" "$(status DELETE /sessions/s1)" 404
 is "which can be created again" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 201
 is "without what was there before" "$(status GET /services/app/instances)" 404
 put app 10.0.0.1:4 '?session=s1' >/dev/null
+life=$(life s1)
+is "a heartbeat tells the session's life, the same each time" "$(life s1)" "$life"
 start=$(now_ms)
 ok "an instance whose owner is silent is gone" wait_until 8 "the instance to go" same 404 GET /services/app/instances
 took=$(($(now_ms) - start))
 ok "after its TTL, not before ($took ms)" [ $took -ge 1500 ]
-is "refreshing an expired session says so" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 404
-is "once" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 201
+# Whoever's heartbeat began the session anew, its owner may be told of that by any other.
+is "an expired session begins another life" "$(status PUT /sessions/s1 '{"ttl_s":2}')" 201
+is "which every heartbeat tells" "$([ "$(life s1)" != "$life" ] && echo other)" other
+is "nothing registers in the life that has ended" "$(put app 10.0.0.1:5 "?session=s1&life=$life")" 404
+is "but in the new one" "$(put app 10.0.0.1:5 "?session=s1&life=$(life s1)")" 200
+status DELETE /sessions/s1 >/dev/null
 ok "the dead leave nothing in etcd" wait_until 15 "an empty etcd" etcd_has 0 /discoverd/instances/app/
 
 # ---- a second discoverd ---------------------------------------------------------------------
@@ -248,10 +259,13 @@ is "nobody was seen to go meanwhile" "$(kinds "$TMP/away")" "$before up:10.0.0.6
 kill -STOP "$etcd_pid"
 sleep 4.5 # a TTL and a half
 is "with etcd hanging, reads go on" "$(addrs web)" "10.0.0.5:80 10.0.0.6:80"
+is "a registration is not answered" "$(put web 10.0.0.7:80 '?session=s2')" 503
+is "nor is it taken for none while it may yet come" "$(status DELETE "/services/web/instances/$(id_of 10.0.0.7:80)")" 503
 kill -CONT "$etcd_pid"
 ok "after that heartbeats succeed again" wait_until 20 "a heartbeat" same 200 PUT /sessions/s2 '{"ttl_s":3}'
 sleep 4 # a TTL more, for what would be late
-is "and nobody was seen to go" "$(kinds "$TMP/away")" "$before up:10.0.0.6:80"
+ok "the late one is taken out" wait_until 10 "404" same 404 DELETE "/services/web/instances/$(id_of 10.0.0.7:80)"
+is "and nobody else was seen to go" "$(kinds "$TMP/away" | sed 's/ [a-z]*:10.0.0.7:80//g')" "$before up:10.0.0.6:80"
 
 # ---- etcd loses everything --------------------------------------------------------------------
 
@@ -298,6 +312,13 @@ follow "$TMP/back" /services/web
 sleep 4 # the whole grace
 is "an owner that beats keeps its instances" "$(addrs web)" "10.0.0.5:80 10.0.0.6:80"
 unlike "without any going down" "$(kinds "$TMP/back")" down
+# It stands still for longer than the TTL; its lease has ended in etcd, and heartbeats wait to be read.
+kill -STOP "$discoverd_pid"
+sleep 5
+kill -CONT "$discoverd_pid"
+sleep 4
+is "nor does it lose them when discoverd stood still" "$(addrs web)" "10.0.0.5:80 10.0.0.6:80"
+unlike "not for a moment" "$(kinds "$TMP/back")" down
 # shellcheck disable=SC2154
 kill "$beat_pid"
 ok "and loses them when it stops" wait_until 16 "the end of its grace" same 404 GET /services/web/instances
