@@ -8,6 +8,7 @@
 
 #include "libflynn/discoverd_internal.h"
 #include "libflynn/http_client.h"
+#include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
 
 #define DEFAULT_ADDR "127.0.0.1:1111"
@@ -48,6 +49,7 @@ fl_discoverd_new(struct event_base *base, const char *addr, const char *key)
 	d->http = fl_http_client_new(base, key);
 	d->key = fl_xstrdup_null(key);
 	TAILQ_INIT(&d->services);
+	d->by_name = fl_map_new();
 	TAILQ_INIT(&d->finds);
 	split_addrs(d, addr);
 	registrar_init(d);
@@ -64,6 +66,7 @@ fl_discoverd_free(struct fl_discoverd *d)
 		find_free(TAILQ_FIRST(&d->finds));
 	while (!TAILQ_EMPTY(&d->services))
 		fl_discoverd_unwatch(TAILQ_FIRST(&d->services));
+	fl_map_free(d->by_name);
 	share_release(d);
 	fl_http_client_free(d->http);
 	for (size_t i = 0; i < d->n_urls; i++)

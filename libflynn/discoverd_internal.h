@@ -43,6 +43,7 @@ struct picture {
 
 struct fl_discoverd_service {
 	TAILQ_ENTRY(fl_discoverd_service) link, news_link;
+	struct fl_discoverd_service *same; /* the next one that follows this name */
 	struct fl_discoverd *d;
 	char *name;
 	size_t at; /* the address in use */
@@ -74,6 +75,7 @@ struct fl_discoverd {
 	char **urls; /* "http://ip:port" */
 	size_t n_urls;
 	struct watch_list services;
+	struct fl_map *by_name; /* of their names, the last that began to follow it */
 	struct share share;
 	TAILQ_HEAD(, find) finds;
 	struct registrar reg;

@@ -71,10 +71,8 @@ announce(struct fl_discoverd_service *s)
 void
 share_announce(struct fl_discoverd *d, const char *name)
 {
-	struct fl_discoverd_service *s;
-
-	TAILQ_FOREACH(s, &d->services, link)
-		if (s->sse == NULL && strcmp(s->name, name) == 0)
+	for (struct fl_discoverd_service *s = fl_map_get(d->by_name, name); s != NULL; s = s->same)
+		if (s->sse == NULL)
 			announce(s);
 }
 

@@ -392,6 +392,39 @@ services_share_a_stream(void **state)
 	world_close(&w);
 }
 
+/* Whoever of them stops, in whatever order, the others go on hearing. */
+static void
+many_may_follow_one_service(void **state)
+{
+	enum { N = 3 };
+
+	for (int stays = 0; stays < N; stays++) {
+		struct fl_discoverd_service *s[N];
+		struct world w;
+
+		world_open(&w, *state);
+		w.has_all = true;
+		fl_discoverd_share(w.d);
+		for (size_t k = 0; k < N; k++)
+			s[k] = fl_discoverd_watch(w.d, "s", on_change, &w);
+		assert_true(loop_until(*state, has_stream, &w));
+		send_event_of(&w, "", "current", "");
+		loop_settle(*state);
+		assert_int_equal(w.changes, N);
+		for (int k = 0, left = N - 1; k < N; k++) {
+			if (k == stays)
+				continue;
+			fl_discoverd_unwatch(s[k]);
+			w.changes = 0;
+			send_event_of(&w, "s", "up", k == 0 ? "a" : k == 1 ? "b" : "c");
+			loop_settle(*state);
+			assert_int_equal(w.changes, left--);
+		}
+		fl_discoverd_unwatch(s[stays]);
+		world_close(&w);
+	}
+}
+
 /* It lost its data: those whom it forgot register again, one after the other. */
 static void
 discoverd_that_comes_back_empty_is_not_believed_at_once(void **state)
@@ -748,6 +781,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(id_is_the_digest_of_proto_and_address),
 		cmocka_unit_test(services_share_a_stream),
+		cmocka_unit_test(many_may_follow_one_service),
 		cmocka_unit_test(discoverd_that_comes_back_empty_is_not_believed_at_once),
 		cmocka_unit_test(address_that_another_has_got_is_not_kept),
 		cmocka_unit_test(service_that_no_stream_has_told_of_is_asked_for),

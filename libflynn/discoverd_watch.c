@@ -13,6 +13,7 @@
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
+#include "libflynn/map.h"
 #include "libflynn/sse_client.h"
 #include "libflynn/xmalloc.h"
 
@@ -85,6 +86,30 @@ watch_start(struct fl_discoverd_service *s)
 	s->sse = fl_sse_client_start(s->d->http, &ops, s);
 }
 
+static void
+list_add(struct fl_discoverd_service *s)
+{
+	TAILQ_INSERT_TAIL(&s->d->services, s, link);
+	s->same = fl_map_set(s->d->by_name, s->name, s);
+}
+
+static void
+list_remove(struct fl_discoverd_service *s)
+{
+	struct fl_discoverd_service *before = fl_map_get(s->d->by_name, s->name);
+
+	TAILQ_REMOVE(&s->d->services, s, link);
+	if (before != s) {
+		while (before->same != s)
+			before = before->same;
+		before->same = s->same;
+	} else if (s->same != NULL) {
+		fl_map_set(s->d->by_name, s->name, s->same);
+	} else {
+		fl_map_remove(s->d->by_name, s->name);
+	}
+}
+
 static struct fl_discoverd_service *
 watch(struct fl_discoverd *d, const char *name, bool asks,
     void (*on_change)(struct fl_discoverd_service *s, void *arg), void *arg)
@@ -95,7 +120,7 @@ watch(struct fl_discoverd *d, const char *name, bool asks,
 	s->name = fl_xstrdup(name);
 	s->on_change = on_change;
 	s->arg = arg;
-	TAILQ_INSERT_TAIL(&d->services, s, link);
+	list_add(s);
 	if (share_is_on(d))
 		share_join(s, asks);
 	else
@@ -122,7 +147,7 @@ fl_discoverd_unwatch(struct fl_discoverd_service *s)
 {
 	if (s == NULL)
 		return;
-	TAILQ_REMOVE(&s->d->services, s, link);
+	list_remove(s);
 	share_leave(s);
 	fl_sse_client_free(s->sse);
 	picture_release(&s->shown);
