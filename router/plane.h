@@ -27,6 +27,7 @@ struct plane {
 	_Atomic(const struct table *) table; /* never NULL; a worker may look at it for one turn of its loop */
 	_Atomic bool is_synced;		     /* the table was made from all of etcd once */
 	struct reclaim *reclaim;
+	const char *congestion;	 /* congestion.h */
 	unsigned seen;		 /* enum seen_use: what is noted of each exchange */
 	struct journal *journal; /* NULL: none */
 	SSL_CTX *tls;

@@ -22,6 +22,7 @@
 #include "router/acme.h"
 #include "router/admission.h"
 #include "router/api.h"
+#include "router/congestion.h"
 #include "router/doors.h"
 #include "router/journal.h"
 #include "router/listener.h"
@@ -237,6 +238,7 @@ start_plane(struct router *r, struct fl_err *err)
 	plane->workers = r->workers;
 	plane->n_workers = r->n_workers;
 	plane->reclaim = reclaim_new(r->base, r->n_workers);
+	plane->congestion = congestion_for_instances();
 	plane->start_timeout_ms = r->cfg->start_timeout_s * 1000;
 	sticky_derive_key(plane->sticky_key, r->cfg->key);
 	plane->https_port = listener_port(r->cfg->https_addr);

@@ -11,6 +11,7 @@
 #include "libflynn/xmalloc.h"
 #include "router/backend.h"
 #include "router/client.h"
+#include "router/plane.h"
 #include "router/spare.h"
 #include "router/worker.h"
 
@@ -112,9 +113,12 @@ static int
 connect_socket(struct worker *w, const struct backend *b)
 {
 	int fd = new_socket(w, b->addr.sa.sa_family);
+	const char *congestion = w->plane->congestion;
 
 	if (fd == -1)
 		return -1;
+	if (congestion != NULL)
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, (socklen_t)strlen(congestion));
 	if (connect(fd, &b->addr.sa, b->addr_len) == -1 && errno != EINPROGRESS) {
 		int why = errno;
 

@@ -119,6 +119,20 @@ def pipelined_requests_go_to_the_hosts_they_name(w):
 
 
 @case
+def instances_are_sent_to_without_pacing(w):
+    with open("/proc/sys/net/ipv4/tcp_congestion_control") as f:
+        choice = f.read().strip()
+    host, (inst,), _ = w.app()
+    with w.client() as c:
+        c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer()
+        ours = subprocess.run(["ss", "-tinH", "dport", "=", f":{inst.port}"], check=True, capture_output=True, text=True).stdout.split()
+    if choice == "bbr":
+        assert "bbr" not in ours and {"cubic", "reno"} & set(ours), ours
+    else:
+        assert choice in ours, ours
+
+
+@case
 def bodies_pass_with_a_length(w):
     host, (inst,), _ = w.app()
     for size in (0, 1, 1000, 70000, 3000000):
