@@ -16,6 +16,7 @@
 
 /* A deployment replaces jobs one by one, and may have to wait for another one. */
 #define DEPLOY_S 3600
+#define AWAY_S 300
 
 char *
 release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err)
@@ -46,6 +47,12 @@ on_status(const char *status, const char *behind, FL_UNUSED void *arg)
 }
 
 static void
+on_away(const char *why, FL_UNUSED void *arg)
+{
+	fprintf(stderr, "The cluster does not answer (%s). Waiting for it...\n", why);
+}
+
+static void
 on_output(const char *data, size_t len, FL_UNUSED void *arg)
 {
 	fwrite(data, 1, len, stderr);
@@ -55,7 +62,10 @@ int
 release_deploy(struct cli *cli, const char *app, const char *id, struct fl_err *err)
 {
 	struct fl_http_call_opts where = { 0 };
-	struct fl_deploy deploy = { .app = app, .release = id, .timeout_s = DEPLOY_S, .on_status = on_status, .on_output = on_output };
+	struct fl_deploy deploy = {
+		.app = app, .release = id, .timeout_s = DEPLOY_S, .away_s = AWAY_S,
+		.on_status = on_status, .on_away = on_away, .on_output = on_output
+	};
 	int r;
 
 	client_opts(cli, "", &where);

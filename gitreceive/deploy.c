@@ -17,6 +17,7 @@
 
 /* A deployment replaces jobs one by one, each of which may take a while, and may have to wait for another one. */
 #define DEPLOY_S 3600
+#define AWAY_S 300
 
 static bool
 is_web(const char *type)
@@ -155,6 +156,12 @@ on_status(const char *status, const char *behind, void *arg)
 }
 
 static void
+on_away(const char *why, FL_UNUSED void *arg)
+{
+	output_line(" !     The controller does not answer (%s). Waiting for it...", why);
+}
+
+static void
 on_output(const char *data, size_t len, FL_UNUSED void *arg)
 {
 	output_write(data, len);
@@ -167,7 +174,7 @@ switch_over(struct deployment *d, struct fl_err *err)
 	char *url = fl_xasprintf("http://%s", d->cluster->controller);
 	struct fl_deploy deploy = {
 		.controller = url, .key = d->cluster->controller_key, .app = d->app, .release = d->release, .timeout_s = DEPLOY_S,
-		.on_status = on_status, .on_output = on_output, .arg = d
+		.away_s = AWAY_S, .on_status = on_status, .on_away = on_away, .on_output = on_output, .arg = d
 	};
 	int r;
 

@@ -17,6 +17,8 @@
 
 /* The end of the release phase's output is waited for behind that of the deployment. */
 #define OUTPUT_END_S 5
+/* A controller that is replaced is back before. */
+#define AWAY_TELL_S 5
 
 /* The log of the release phase's job. */
 struct output {
@@ -36,7 +38,9 @@ struct deploy {
 	struct output output;
 	bool complete, over;
 	struct fl_err err;
-	struct fl_err lost; /* why the stream is not there, if it is not */
+	struct event *away; /* pending: the stream is not there */
+	struct fl_err lost; /* why */
+	bool told_away;
 };
 
 static void
@@ -148,7 +152,11 @@ tell(struct deploy *d, const struct fl_json *v, const char *status)
 static void
 on_open(void *arg)
 {
-	output_read(arg);
+	struct deploy *d = arg;
+
+	d->told_away = false;
+	evtimer_del(d->away);
+	output_read(d);
 }
 
 static void
@@ -158,7 +166,6 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 	struct fl_json *v = fl_json_parse(data, len, NULL);
 	const char *status = fl_json_text(v, "status");
 
-	d->lost.kind = FL_ERR_NONE;
 	if (strcmp(status, "complete") == 0) {
 		d->complete = true;
 		end(d);
@@ -175,8 +182,29 @@ static void
 on_error(const struct fl_err *err, void *arg)
 {
 	struct deploy *d = arg;
+	struct timeval tv = { d->opts->away_s < AWAY_TELL_S ? d->opts->away_s : AWAY_TELL_S, 0 };
 
 	d->lost = *err;
+	if (!evtimer_pending(d->away, NULL))
+		evtimer_add(d->away, &tv);
+}
+
+static void
+on_away(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	struct deploy *d = arg;
+	struct timeval tv = { d->opts->away_s - AWAY_TELL_S, 0 };
+
+	if (!d->told_away && tv.tv_sec > 0) {
+		d->told_away = true;
+		evtimer_add(d->away, &tv);
+		if (d->opts->on_away != NULL)
+			d->opts->on_away(d->lost.msg, d->opts->arg);
+		return;
+	}
+	fl_err_set(&d->err, FL_ERR_TIMEOUT, "the controller has not answered for %d s (%s); once it is back: flynn deployment show %s",
+	    d->opts->away_s, d->lost.msg, d->id);
+	end(d);
 }
 
 static char *
@@ -192,11 +220,8 @@ on_deadline(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
 	struct deploy *d = arg;
 
-	if (d->lost.kind != FL_ERR_NONE)
-		fl_err_set(&d->err, FL_ERR_TIMEOUT, "the controller has not answered since deployment %s was begun: %s", d->id, d->lost.msg);
-	else
-		fl_err_set(&d->err, FL_ERR_TIMEOUT, "deployment %s has not ended after %d s and goes on: flynn deployment show %s", d->id,
-		    d->opts->timeout_s, d->id);
+	fl_err_set(&d->err, FL_ERR_TIMEOUT, "deployment %s has not ended after %d s and goes on: flynn deployment show %s", d->id,
+	    d->opts->timeout_s, d->id);
 	end(d);
 }
 
@@ -243,11 +268,13 @@ fl_deploy_run(const struct fl_deploy *opts, struct fl_err *err)
 	d.base = event_base_new();
 	d.http = fl_http_client_new(d.base, opts->key);
 	d.output.in = evbuffer_new();
+	d.away = evtimer_new(d.base, on_away, &d);
 	stream = fl_sse_client_start(d.http, &ops, &d);
 	deadline = evtimer_new(d.base, on_deadline, &d);
 	evtimer_add(deadline, &tv);
 	event_base_dispatch(d.base);
 	event_free(deadline);
+	event_free(d.away);
 	fl_sse_client_free(stream);
 	fl_http_client_free(d.http);
 	evbuffer_free(d.output.in);

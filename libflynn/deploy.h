@@ -2,7 +2,7 @@
  * deploy - have the controller deploy a release, and wait until that has ended.
  *
  * For programs without a loop of their own: the CLI, and a push. The controller carries it out whether or not anybody waits;
- * a controller that dies meanwhile is waited for.
+ * a controller that dies meanwhile is waited for, but not for long.
  */
 #ifndef FL_DEPLOY_H
 #define FL_DEPLOY_H
@@ -19,19 +19,22 @@ struct fl_deploy {
 	const char *strategy; /* NULL: the controller's default */
 	const char *processes; /* JSON object of how many of each type are to run; NULL: as many as run now */
 	int timeout_s;	      /* for all of it */
+	int away_s;	      /* for a controller that does not answer to be back */
 	/*
 	 * It has another status: pending, with the id of the deployment that it waits behind; running; releasing, when its
 	 * release phase begins; and running again behind that. May be NULL.
 	 */
 	void (*on_status)(const char *status, const char *behind, void *arg);
+	/* The controller has not answered for some seconds, and is waited for. May be NULL. */
+	void (*on_away)(const char *why, void *arg);
 	/* What the release phase writes, as it comes. May be NULL. */
 	void (*on_output)(const char *data, size_t len, void *arg);
 	void *arg;
 };
 
 /*
- * 0: complete. -1: it was refused, failed (the sentence is the controller's), was cancelled, or has not ended in time
- * (TIMEOUT): then it goes on by itself.
+ * 0: complete. -1: it was refused, failed (the sentence is the controller's), was cancelled, or has not ended in time or
+ * nobody answers any more (TIMEOUT): then it goes on by itself.
  */
 int fl_deploy_run(const struct fl_deploy *opts, struct fl_err *err);
 
