@@ -7,6 +7,7 @@
 #include "controller/answer.h"
 #include "controller/body.h"
 #include "controller/controller.h"
+#include "controller/host_error.h"
 #include "controller/host_job.h"
 #include "controller/job_events.h"
 #include "controller/job_usage.h"
@@ -160,8 +161,8 @@ set_int(struct tx *tx, size_t param, const struct fl_json *in, const char *key, 
 /* A job of the request's body, checked. */
 struct put {
 	char release[FL_UUID_LEN + 1];
-	const char *given_id, *type, *state, *host_error, *run_at;
-	char *id, *host;
+	const char *given_id, *type, *state, *run_at;
+	char *id, *host, *host_error;
 	int64_t exit_status, restarts;
 };
 
@@ -181,6 +182,7 @@ put_read_id(struct fl_http_req *req, struct put *p)
 static int
 put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 {
+	const char *host_error = NULL; /* the job's own words may be in it: never a reason not to record its end */
 	struct fl_err err = { 0 };
 	int64_t run_at_us;
 
@@ -188,7 +190,6 @@ put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 	if (body_id(req, in, "release", p->release) == -1 || body_str(req, in, "id", ID_MAX, &p->given_id) == -1 ||
 	    body_str(req, in, "type", TYPE_MAX, &p->type) == -1 || body_str(req, in, "state", TYPE_MAX, &p->state) == -1 ||
 	    (*p->state == '\0' && body_str(req, in, "State", TYPE_MAX, &p->state) == -1) || /* the first clients' */
-	    body_str(req, in, "host_error", ERROR_MAX, &p->host_error) == -1 ||
 	    body_str(req, in, "run_at", TYPE_MAX, &p->run_at) == -1)
 		return -1;
 	if (!is_state(p->state))
@@ -202,8 +203,12 @@ put_read(struct fl_http_req *req, const struct fl_json *in, struct put *p)
 		answer_err(req, "restarts", &err);
 	else if (body_check_words(fl_json_get(in, "cmd"), "cmd", &err) == -1)
 		answer_err(req, "cmd", &err);
-	else
-		return put_read_id(req, p);
+	else if (fl_json_member_str(in, "host_error", &host_error, &err) == -1)
+		answer_err(req, "host_error", &err);
+	else if (put_read_id(req, p) == 0) {
+		p->host_error = host_error_plain(host_error, ERROR_MAX);
+		return 0;
+	}
 	return -1;
 }
 
@@ -234,6 +239,7 @@ jobs_put(struct fl_http_req *req, void *arg)
 	free(cmd);
 	free(p.id);
 	free(p.host);
+	free(p.host_error);
 }
 
 struct stop {

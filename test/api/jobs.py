@@ -500,3 +500,13 @@ def a_restart_marks_jobs_for_the_scheduler(w):
     w.ask("POST", f"/apps/{w.app()['name']}/restart").refuses(None, "no release")
     w.ask("POST", "/apps/nobody/restart").empty(404)
     w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {}})
+
+
+@case
+def a_job_that_printed_in_colours_is_recorded_as_it_ended(w):
+    app, _, release = w.living("web")
+    for said, want in (("web exited 1:\n\x1b[31mError\x1b[0m: no\x07", "web exited 1:\nError: no"), ("é" * 5000, "é" * 2048)):
+        job = w.job(app, release, "crashed", exit_status=1, host_error=said)
+        assert (job["state"], job["host_error"]) == ("crashed", want), job
+        assert w.ok("GET", f"/apps/{app}/jobs/{job['id']}")["host_error"] == want
+    w.ask("PUT", f"/apps/{app}/jobs/{HOST_ID}-{NOBODY}", {"release": release, "state": "crashed", "host_error": 1}).refuses("host_error")
