@@ -443,10 +443,11 @@ h2_stream_close(struct client *c, bool abort)
 	struct h2 *h2 = s->h2;
 	struct h2_pool *pool = h2->w->h2;
 
+	/* What nobody read has had its part of the connection's window, whoever ended the stream. */
+	if (s->in != NULL && !h2->is_broken)
+		nghttp2_session_consume_connection(h2->session, s->in->len);
 	if (!s->is_over && !h2->is_broken) {
 		nghttp2_session_set_stream_user_data(h2->session, s->id, NULL);
-		if (s->in != NULL)
-			nghttp2_session_consume_connection(h2->session, s->in->len);
 		if (abort && !s->is_end_sent)
 			nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_INTERNAL_ERROR);
 		else if (!s->is_ended) /* what else it sends is of no use: RFC 9113 8.1 */

@@ -79,6 +79,28 @@ def bodies_pass_both_ways(w):
 
 
 @case
+def bodies_that_nobody_read_give_their_window_back(w):
+    """Of requests that we answer ourselves, and of those that are given up: the connection has one window for all."""
+    host, _, service = w.app()
+    gone, _, nobody = w.app()
+    w.discoverd.set(nobody, [])
+    w.discoverd.set(nobody + "-starting", ["127.0.0.1:1"])
+    body = b"x" * 50000
+    for to, code in (("nowhere.example.com", None), (gone, h2.CANCEL)):
+        with connect(w) as c:
+            wait_for("its windows", lambda c=c: c.step() and c.window > 1000000)
+            for _ in range(40):
+                stream = c.ask(to, method="POST", end=False)
+                c.send(stream, body)
+                if code is None:
+                    assert c.answer(stream).status == 404
+                else:
+                    c.frame(RST_STREAM, 0, stream, struct.pack(">I", code))
+            stream = c.ask(host, method="POST", end=False)
+            assert c.send(stream, body * 10).answer(stream).json["length"] == len(body) * 10
+
+
+@case
 def real_client_is_served(w):
     """curl has nghttp2, too, but as a client."""
     host, _, _ = w.app()
