@@ -73,7 +73,8 @@ jobs_list(struct fl_http_req *req, void *arg)
 void
 jobs_list_live(struct fl_http_req *req, void *arg)
 {
-	query_all(arg, req, "SELECT " JOBS_COLUMNS " FROM jobs j WHERE j.state IN " JOBS_LIVE " ORDER BY j.created_at DESC",
+	query_all(arg, req, "SELECT " JOBS_COLUMNS " FROM jobs j JOIN apps a USING (app_id)"
+			    " WHERE j.state IN " JOBS_LIVE " AND a.deleted_at IS NULL ORDER BY j.created_at DESC",
 	    NULL, 0, jobs_write);
 }
 

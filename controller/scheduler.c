@@ -8,6 +8,7 @@
 #include "controller/scheduler_formations.h"
 #include "controller/scheduler_hosts.h"
 #include "controller/scheduler_record.h"
+#include "controller/scheduler_stale.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/clock.h"
@@ -45,6 +46,7 @@ look(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 		scheduler_look_in(s, 1000); /* a host that stays silent is given up some time */
 		return;
 	}
+	stale_look(s->stale);
 	decide(&s->world, now, &plan);
 	act(s, &plan);
 	if (plan.wake_at != 0)
@@ -72,8 +74,12 @@ on_peers_changed(struct fl_discoverd_service *service, void *arg)
 		return;
 	s->leader = leads;
 	fl_log_info(leads ? "leading" : "following", fl_str("leader", leader->addr));
-	if (leads)
+	if (leads) {
 		hosts_record_all(s->hosts);
+		stale_suspect(s->stale);
+	} else {
+		records_forget(s->records);
+	}
 	scheduler_look_again(s);
 }
 
@@ -146,6 +152,7 @@ scheduler_new(struct event_base *base, const struct scheduler_config *cfg, struc
 	s->hosts_http = fl_http_client_new(base, cfg->cluster_key);
 	s->controller_http = controller_client(base, cfg->auth_key);
 	s->records = records_new(s);
+	s->stale = stale_new(s);
 	s->formations = formations_start(s);
 	s->hosts = hosts_start(s);
 	s->peers = fl_discoverd_watch(s->discoverd, cfg->service, on_peers_changed, s);
@@ -182,6 +189,7 @@ scheduler_free(struct scheduler *s)
 	fl_discoverd_unwatch(s->peers);
 	hosts_free(s->hosts);
 	formations_free(s->formations);
+	stale_free(s->stale);
 	records_free(s->records);
 	fl_http_client_free(s->hosts_http);
 	fl_http_client_free(s->controller_http);

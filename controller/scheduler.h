@@ -22,6 +22,7 @@ struct fl_http_client;
 struct formations;
 struct hosts;
 struct records;
+struct stale;
 
 struct scheduler_config {
 	char *discoverd;
@@ -44,6 +45,7 @@ struct scheduler {
 	struct formations *formations;
 	struct hosts *hosts;
 	struct records *records;
+	struct stale *stale;
 	struct event *look; /* fires once after any number of changes */
 	struct event *wake; /* when a back-off ends */
 	char *self;	    /* our ip:port */

@@ -4,6 +4,7 @@
 #include "controller/scheduler.h"
 #include "controller/scheduler_hosts.h"
 #include "controller/scheduler_record.h"
+#include "controller/scheduler_stale.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
 #include "libflynn/discoverd.h"
@@ -140,8 +141,10 @@ on_current(struct fl_active_job *const *jobs, size_t n, void *arg)
 		if (s->leader)
 			record_job(s->records, jobs[i]);
 	}
-	if (h != NULL && !h->known)
+	if (h != NULL && !h->known) {
 		fl_log_info("host known", fl_str("host", w->id), fl_int("jobs", n));
+		stale_suspect(s->stale);
+	}
 	if (h != NULL)
 		h->known = true;
 	scheduler_look_again(s);
@@ -192,7 +195,7 @@ host_lost(struct hosts *h, struct watched_host *w)
 	fl_log_warn("host lost", fl_str("host", w->id));
 	TAILQ_FOREACH(j, &s->world.jobs, link)
 		if (s->leader && j->id != NULL && strcmp(j->host_id, w->id) == 0)
-			record_end(s->records, j->id, j->app, j->release, j->type, "down", "its host is not in the cluster any more");
+			record_end(s->records, j->id, j->app, j->release, j->type, "down", HOST_LOST);
 	if (host != NULL)
 		world_remove_host(&s->world, host);
 	fl_map_remove(h->watched, w->id);
@@ -259,11 +262,17 @@ on_hosts_changed(struct fl_discoverd_service *service, void *arg)
 }
 
 bool
+hosts_settled(const struct hosts *h)
+{
+	return h->told_at != 0 && fl_clock_ms() - h->told_at > SILENT_HOST_MS;
+}
+
+bool
 hosts_known(const struct hosts *h)
 {
 	if (h->told_at == 0)
 		return false;
-	if (fl_clock_ms() - h->told_at > SILENT_HOST_MS)
+	if (hosts_settled(h))
 		return true;
 	FL_MAP_EACH(h->scheduler->world.hosts, e)
 		if (!((struct host *)fl_map_value(e))->known)

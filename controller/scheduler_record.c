@@ -73,7 +73,7 @@ on_answer(const struct fl_http_result *res, const struct fl_err *err, void *arg)
 {
 	struct record *rec = arg;
 	struct records *r = rec->records;
-	bool again = err != NULL || res->status >= 500;
+	bool again = (err != NULL || res->status >= 500) && r->scheduler->leader;
 	struct fl_err why;
 
 	r->requests--;
@@ -156,6 +156,25 @@ records_free(struct records *r)
 	fl_retry_release(&r->retry);
 	fl_map_free_with(r->by_job, record_free);
 	free(r);
+}
+
+void
+records_forget(struct records *r)
+{
+	FL_MAP_EACH(r->by_job, e) {
+		struct record *rec = fl_map_value(e);
+
+		free(rec->body);
+		rec->body = NULL;
+		if (rec->sending == NULL)
+			record_drop(rec);
+	}
+}
+
+bool
+records_have(const struct records *r, const char *job_id)
+{
+	return fl_map_get(r->by_job, job_id) != NULL;
 }
 
 /* Takes body. */

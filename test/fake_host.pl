@@ -145,13 +145,23 @@ sub request {
 		return reply($c, 200, {});
 	}
 	return run_beside($c, $1, $in) if $path =~ m{^/host/jobs/([^/]+)/exec$};
-	return reply($c, 200, { map { $_ => active($jobs{$_}) } keys %jobs }) if $path eq '/host/jobs';
+	return list($c, $head =~ m{^Accept: text/event-stream}mi) if $path eq '/host/jobs';
 	my ($id) = $path =~ m{^/host/jobs/(.+)$} or return reply($c, 404, { code => 'not_found', message => 'nothing there' });
 	return put_job($c, $id, $in) if $method eq 'PUT';
 	return reply($c, 404, { code => 'not_found', message => "unknown job $id" }) if !$jobs{$id};
 	return reply($c, 200, active($jobs{$id})) if $method eq 'GET';
 	delete $jobs{$id};
 	reply($c, 200, {});
+}
+
+# Who follows them is told no more than which there are.
+sub list {
+	my ($c, $follows) = @_;
+	my %all = map { $_ => active($jobs{$_}) } keys %jobs;
+
+	return reply($c, 200, \%all) if !$follows;
+	print {$c->{sock}} "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\n\r\n",
+	    'data: ' . $json->encode({ event => 'current', jobs => \%all }) . "\n\n";
 }
 
 # Frames from an attached client.

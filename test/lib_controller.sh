@@ -32,3 +32,30 @@ start_controller() {
 	start_daemon "$name" env AUTH_KEY="other,$AUTH" CLUSTER_KEY=$CLUSTER DISCOVERD="127.0.0.1:$discoverd_port" PORT="$port" \
 		PGUSER=flynn PGDATABASE=postgres DEFAULT_ROUTE_DOMAIN=test.local "$@" flynn-controller
 }
+
+# ---- asking it, at $PORT -------------------------------------------------------------------------
+
+# api METHOD PATH [BODY]: sets $status and $body.
+api() {
+	local data=()
+
+	[ $# -lt 3 ] || data=(--data-binary "$3")
+	body=$(curl -s -m 20 -u ":$AUTH" -H 'Content-Type: application/json' -X "$1" "${data[@]}" \
+		-w '\n%{http_code}' "http://127.0.0.1:$PORT$2")
+	status=${body##*$'\n'}
+	body=${body%$'\n'*}
+}
+
+# expect 'what' STATUS METHOD PATH [BODY]
+expect() {
+	local what=$1 want=$2
+
+	shift 2
+	api "$@"
+	is "$what" "$status" "$want" || note "$body"
+}
+
+# get JQ-FILTER: of the last answer's body.
+get() {
+	jq -r "$1" <<<"$body" 2>/dev/null
+}
