@@ -50,6 +50,7 @@ struct fl_discoverd_service {
 	struct fl_sse_client *sse; /* its own stream; NULL: the shared one */
 	struct picture shown, drawn; /* unless shared */
 	bool known, drawing, has_news;
+	bool overtaken; /* the shared stream has told of it since its own was asked for */
 	void (*on_change)(struct fl_discoverd_service *s, void *arg);
 	void *arg;
 };
@@ -99,7 +100,10 @@ void share_release(struct fl_discoverd *d);
 /* A watch begins, and asks for its service alone if the picture has none of it; or ends. */
 void share_join(struct fl_discoverd_service *s, bool asks);
 void share_leave(struct fl_discoverd_service *s);
-/* Its own stream has shown all: go on with the shared one, if that stands. */
+/*
+ * Its own stream has shown all: go on with the shared one, if that stands. One that has told of the service meanwhile may
+ * be ahead, or behind: then it is asked for anew.
+ */
 void share_fold(struct fl_discoverd_service *s);
 /* What is known of a service; NULL: no instance. */
 const struct picture *share_find(const struct fl_discoverd *d, const char *name);

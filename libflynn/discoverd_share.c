@@ -136,6 +136,8 @@ on_change(struct fl_discoverd *d, const char *name, const char *kind, const stru
 
 	if (!picture_apply(share_picture(pictures, name), kind, instance) || d->share.drawn != NULL)
 		return;
+	for (struct fl_discoverd_service *s = fl_map_get(d->by_name, name); s != NULL; s = s->same)
+		s->overtaken = true;
 	share_announce(d, name);
 }
 
@@ -233,6 +235,10 @@ share_fold(struct fl_discoverd_service *s)
 
 	if (!s->d->share.is_current)
 		return;
+	if (s->overtaken) {
+		fl_sse_client_restart(s->sse);
+		return;
+	}
 	p = share_picture(s->d->share.shown, s->name);
 	picture_release(p);
 	*p = s->shown;

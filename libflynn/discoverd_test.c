@@ -528,6 +528,55 @@ service_that_no_stream_has_told_of_is_asked_for(void **state)
 	world_close(&w);
 }
 
+/* What either stream says last counts, whichever is read first. */
+static void
+nothing_is_lost_between_the_two_streams(void **state)
+{
+	static const struct {
+		const char *own; /* is up, when the service is asked for */
+		const char *kind; /* of a, told by the shared stream before that answer is read */
+		size_t want;
+	} cases[] = { { NULL, "up", 1 }, { "a", "down", 0 } };
+
+	for (size_t i = 0; i < fl_nitems(cases); i++) {
+		struct world w;
+		struct fl_http_req *shared, *own;
+
+		world_open(&w, *state);
+		w.has_all = true;
+		fl_discoverd_share(w.d);
+		assert_true(loop_until(*state, has_stream, &w));
+		send_event_of(&w, "", "current", "");
+		loop_settle(*state);
+		shared = w.stream;
+		w.stream = NULL;
+		w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
+		assert_true(loop_until(*state, has_stream, &w));
+		own = w.stream;
+		w.stream = shared;
+		send_event_of(&w, "s", cases[i].kind, "a");
+		loop_settle(*state);
+		w.stream = own;
+		if (cases[i].own != NULL)
+			send_event_of(&w, "s", "up", cases[i].own);
+		send_event_of(&w, "s", "current", "");
+		await_change(&w);
+
+		/* It is asked again, and tells what is so now. */
+		w.stream = NULL;
+		assert_true(loop_until(*state, has_stream, &w));
+		if (cases[i].want > 0)
+			send_event_of(&w, "s", "up", "a");
+		send_event_of(&w, "s", "current", "");
+		await_change(&w);
+		loop_settle(*state);
+		assert_int_equal(fl_discoverd_service_count(w.s), cases[i].want);
+		assert_int_equal(w.n_streams, 1);
+		fl_discoverd_unwatch(w.s);
+		world_close(&w);
+	}
+}
+
 static void
 who_is_content_with_the_shared_stream_asks_for_nothing(void **state)
 {
@@ -785,6 +834,7 @@ main(void)
 		cmocka_unit_test(discoverd_that_comes_back_empty_is_not_believed_at_once),
 		cmocka_unit_test(address_that_another_has_got_is_not_kept),
 		cmocka_unit_test(service_that_no_stream_has_told_of_is_asked_for),
+		cmocka_unit_test(nothing_is_lost_between_the_two_streams),
 		cmocka_unit_test(who_is_content_with_the_shared_stream_asks_for_nothing),
 		cmocka_unit_test(services_have_their_own_streams_where_none_is_shared),
 		cmocka_unit_test(service_is_shown_once_it_is_whole),

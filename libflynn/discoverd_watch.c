@@ -27,12 +27,15 @@ struct find {
 	void *arg;
 };
 
+/* Of the discoverd that the shared stream comes from, if one does: two need not agree. */
 static char *
 service_url(void *arg)
 {
-	const struct fl_discoverd_service *s = arg;
+	struct fl_discoverd_service *s = arg;
+	const struct share *share = &s->d->share;
 
-	return fl_xasprintf("%s/services/%s", s->d->urls[s->at], s->name);
+	s->overtaken = false;
+	return fl_xasprintf("%s/services/%s", s->d->urls[share->is_current ? share->at : s->at], s->name);
 }
 
 static void
