@@ -120,8 +120,8 @@ void fl_http_on_reply(struct fl_http_req *req,
 void fl_http_reply_file(struct fl_http_req *req, int status, const char *content_type, int fd, int64_t offset, int64_t length);
 
 /*
- * A body of unknown length. write returns false once the client is gone or was cut off. req stays valid until
- * stream_end, which must be called even then.
+ * A body of unknown length. write returns false once the client is gone or was cut off, which he is when 1 MiB waits for
+ * him beside what was written in one turn of the loop. req stays valid until stream_end, which must be called even then.
  */
 void fl_http_stream_start(struct fl_http_req *req, int status, const char *content_type);
 bool fl_http_stream_write(struct fl_http_req *req, const void *data, size_t len);

@@ -21,7 +21,7 @@
 
 #define HTTP_MAX_PARAMS 8
 #define HTTP_ID_MAX 64
-#define HTTP_HIGH_WATER ((size_t)1 << 20)  /* queued to a reader: then he is cut off */
+#define HTTP_HIGH_WATER ((size_t)1 << 20)  /* queued to a reader beside a burst: then he is cut off */
 #define HTTP_LOW_WATER ((size_t)64 << 10)  /* queued: below it writers go on */
 #define HTTP_READ_AHEAD ((size_t)64 << 10) /* received and not yet consumed: then reading stops */
 #define HTTP_HEAD_S 30
@@ -149,6 +149,8 @@ struct fl_http_req {
 	int status;
 	bool chunked_out;
 	bool above;   /* the queue rose over the low water mark */
+	struct timeval burst_at; /* the turn of the loop in which it did, or will */
+	size_t burst;	/* queued in that turn, so no sign of a slow reader */
 	bool closing; /* on_close is on the stack: ended by it means freed by its caller */
 	bool ended;
 	struct fl_buf extra; /* header lines */

@@ -247,23 +247,44 @@ cut_off(struct fl_http_req *req)
 	return false;
 }
 
+/*
+ * Whether the reader had no chance yet to take what is queued, pending bytes, as all came in this turn of the loop: the
+ * first picture of a long list does, of whatever length it is.
+ */
+static bool
+is_burst(struct fl_http_req *req, size_t pending)
+{
+	struct timeval now;
+
+	event_base_gettimeofday_cached(req->base, &now); /* the same throughout a turn */
+	if (pending < HTTP_LOW_WATER) {
+		req->burst_at = now;
+		req->burst = pending;
+	}
+	return timercmp(&now, &req->burst_at, ==);
+}
+
 bool
 fl_http_stream_write(struct fl_http_req *req, const void *data, size_t len)
 {
 	struct evbuffer *out;
+	bool burst;
 
 	if (fl_http_gone(req))
 		return false;
 	if (len == 0 || req->is_head)
 		return true;
 	out = bufferevent_get_output(req->conn->bev);
-	if (evbuffer_get_length(out) >= HTTP_HIGH_WATER)
+	burst = is_burst(req, evbuffer_get_length(out));
+	if (evbuffer_get_length(out) >= HTTP_HIGH_WATER + req->burst)
 		return cut_off(req);
 	if (req->chunked_out)
 		evbuffer_add_printf(out, "%zx\r\n", len);
 	evbuffer_add(out, data, len);
 	if (req->chunked_out)
 		evbuffer_add(out, "\r\n", 2);
+	if (burst)
+		req->burst = evbuffer_get_length(out);
 	if (evbuffer_get_length(out) >= HTTP_LOW_WATER)
 		req->above = true;
 	return true;

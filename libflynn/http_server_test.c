@@ -566,6 +566,50 @@ slow_reader_is_cut_off(void **state)
 }
 
 static void
+write_much(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	static char block[1 << 16];
+	struct site *s = arg;
+
+	memset(block, 'x', sizeof(block));
+	for (int i = 0; i < 64; i++)
+		assert_true(fl_http_stream_write(s->req, block, sizeof(block)));
+	s->taken = true;
+}
+
+static void
+what_is_written_at_once_may_be_of_any_length(void **state)
+{
+	static char block[1 << 16];
+	struct site s;
+	struct talk t;
+	size_t written = 0;
+
+	site_open(&s, *state);
+	visit(&s, &t);
+	talk_say(&t, GET("/stream"));
+	assert_true(loop_until(*state, loop_is_set, &s.taken));
+	s.taken = false;
+	bufferevent_disable(t.bev, EV_READ);
+	event_base_once(*state, -1, EV_TIMEOUT, write_much, &s, NULL);
+	assert_true(loop_until(*state, loop_is_set, &s.taken));
+	loop_settle(*state);
+	assert_true(fl_http_stream_pending(s.req) > 1 << 20);
+	assert_true(fl_http_stream_write(s.req, "and on", 6)); /* and he may still be at it */
+	bufferevent_enable(t.bev, EV_READ);
+	assert_true(talk_hear(&t, "and on"));
+
+	/* He is given that once. */
+	bufferevent_disable(t.bev, EV_READ);
+	while (fl_http_stream_write(s.req, block, sizeof(block)) && written < 64 << 20)
+		written += sizeof(block);
+	assert_in_range(written, 1 << 20, 1 << 21);
+	fl_http_stream_end(s.req);
+	talk_end(&t);
+	site_close(&s);
+}
+
+static void
 events_go_out_until_the_client_goes(void **state)
 {
 	struct site s;
@@ -813,6 +857,7 @@ main(void)
 		cmocka_unit_test(body_that_breaks_off_is_reported),
 		cmocka_unit_test(stream_is_chunked_for_http_1_1_only),
 		cmocka_unit_test(slow_reader_is_cut_off),
+		cmocka_unit_test(what_is_written_at_once_may_be_of_any_length),
 		cmocka_unit_test(events_go_out_until_the_client_goes),
 		cmocka_unit_test(event_stream_may_be_ended_by_its_own_close),
 		cmocka_unit_test(hijacked_connection_keeps_what_was_sent_behind),
