@@ -89,9 +89,7 @@ add(struct cli *cli, struct cluster *cluster, bool force, struct fl_err *err)
 		goto out;
 	if (cluster->git_host == NULL)
 		cluster->git_host = url.host;
-	if (force)
-		config_remove(cli->config, cluster->name);
-	if (config_add(cli->config, cluster, err) == -1 || config_write(cli->config, err) == -1)
+	if ((force ? config_replace : config_add)(cli->config, cluster, err) == -1 || config_write(cli->config, err) == -1)
 		goto out;
 	r = 0;
 out:

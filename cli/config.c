@@ -356,13 +356,15 @@ config_match_remote(const struct config *c, const char *remote_url, char **app)
 	return NULL;
 }
 
+/* Whether no cluster but the one that is replaced (NULL: none is) has this value. */
 static int
-check_new(const struct config *c, const char *what, const char *value, size_t offset, struct fl_err *err)
+check_new(const struct config *c, const struct cluster *replaced, const char *what, const char *value, size_t offset,
+    struct fl_err *err)
 {
 	for (size_t i = 0; value != NULL && i < c->n; i++) {
 		const char *have = *(char *const *)((const char *)&c->clusters[i] + offset);
 
-		if (have != NULL && strcmp(have, value) == 0)
+		if (have != NULL && strcmp(have, value) == 0 && &c->clusters[i] != replaced)
 			return fl_err_set(err, FL_ERR_CONFLICT,
 			    "a cluster with the %s %s exists already in %s: remove it first with flynn cluster remove %s", what,
 			    value, c->path, c->clusters[i].name);
@@ -370,21 +372,37 @@ check_new(const struct config *c, const char *what, const char *value, size_t of
 	return 0;
 }
 
-int
-config_add(struct config *c, const struct cluster *cluster, struct fl_err *err)
+/* Put it in the place of replaced, or at the end. */
+static int
+put(struct config *c, struct cluster *replaced, const struct cluster *cluster, struct fl_err *err)
 {
-	struct cluster *added;
+	struct cluster *added = replaced;
 
-	if (check_new(c, "name", cluster->name, offsetof(struct cluster, name), err) == -1 ||
-	    check_new(c, "URL", cluster->url, offsetof(struct cluster, url), err) == -1 ||
-	    check_new(c, "git host", cluster->git_host, offsetof(struct cluster, git_host), err) == -1)
+	if (check_new(c, replaced, "name", cluster->name, offsetof(struct cluster, name), err) == -1 ||
+	    check_new(c, replaced, "URL", cluster->url, offsetof(struct cluster, url), err) == -1 ||
+	    check_new(c, replaced, "git host", cluster->git_host, offsetof(struct cluster, git_host), err) == -1)
 		return -1;
-	added = config_append(c);
+	if (added != NULL)
+		cluster_release(added);
+	else
+		added = config_append(c);
 	*added = (struct cluster){
 		.name = fl_xstrdup(cluster->name), .git_host = fl_xstrdup(cluster->git_host),
 		.url = fl_xstrdup(cluster->url), .key = fl_xstrdup(cluster->key), .pin = fl_xstrdup_null(cluster->pin)
 	};
 	return 0;
+}
+
+int
+config_add(struct config *c, const struct cluster *cluster, struct fl_err *err)
+{
+	return put(c, NULL, cluster, err);
+}
+
+int
+config_replace(struct config *c, const struct cluster *cluster, struct fl_err *err)
+{
+	return put(c, config_find(c, cluster->name), cluster, err);
 }
 
 bool

@@ -40,6 +40,8 @@ bool config_is_default(const struct config *c, const struct cluster *cluster);
 struct cluster *config_match_remote(const struct config *c, const char *remote_url, char **app);
 /* Append; name, git host and URL must be new (CONFLICT). Strings are copied. */
 int config_add(struct config *c, const struct cluster *cluster, struct fl_err *err);
+/* The same, but one of that name makes room for it, and what was the default stays so. */
+int config_replace(struct config *c, const struct cluster *cluster, struct fl_err *err);
 /* Whether there was one of that name. */
 bool config_remove(struct config *c, const char *name);
 

@@ -190,6 +190,28 @@ a_removed_cluster_is_default_no_more(FL_UNUSED void **state)
 }
 
 static void
+a_replaced_cluster_keeps_its_place_and_stays_the_default(FL_UNUSED void **state)
+{
+	struct config *c = two_clusters();
+	struct fl_err err = { 0 };
+
+	assert_int_equal(config_replace(c, &(struct cluster){ (char *)"a", (char *)"https://a", (char *)"new", (char *)"gn", NULL }, NULL), 0);
+	assert_int_equal(c->n, 2);
+	assert_cluster(&c->clusters[0], "a", "gn", "https://a", "new", NULL);
+	assert_true(config_is_default(c, &c->clusters[0]));
+	c->default_name = fl_xstrdup("b");
+	assert_int_equal(config_replace(c, &(struct cluster){ (char *)"b", (char *)"https://n", (char *)"kb", (char *)"gb", NULL }, NULL), 0);
+	assert_cluster(&c->clusters[1], "b", "gb", "https://n", "kb", NULL);
+	assert_true(config_is_default(c, &c->clusters[1]));
+	assert_int_equal(config_replace(c, &(struct cluster){ (char *)"c", (char *)"https://c", (char *)"k", (char *)"gc", NULL }, NULL), 0);
+	assert_int_equal(c->n, 3);
+	assert_int_equal(config_replace(c, &(struct cluster){ (char *)"c", (char *)"https://a", (char *)"k", (char *)"gc", NULL }, &err), -1);
+	assert_string_equal(err.msg, "a cluster with the URL https://a exists already in rc: remove it first with flynn cluster remove a");
+	assert_cluster(&c->clusters[2], "c", "gc", "https://c", "k", NULL);
+	config_free(c);
+}
+
+static void
 a_remote_tells_cluster_and_app(FL_UNUSED void **state)
 {
 	static const struct {
@@ -314,6 +336,7 @@ main(void)
 		cmocka_unit_test(broken_lines_are_named),
 		cmocka_unit_test(only_new_clusters_are_added),
 		cmocka_unit_test(a_removed_cluster_is_default_no_more),
+		cmocka_unit_test(a_replaced_cluster_keeps_its_place_and_stays_the_default),
 		cmocka_unit_test(a_remote_tells_cluster_and_app),
 		cmocka_unit_test_setup_teardown(what_is_written_is_read_again, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(a_link_to_the_file_stays_a_link, make_place, remove_place),
