@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "libflynn/err.h"
+#include "libflynn/process.h"
 #include "libflynn/xmalloc.h"
 #include "slugbuilder/download.h"
 #include "slugbuilder/tree.h"
@@ -23,12 +25,52 @@
 /* Writing a slug out at once would slow down the start of the app, and of those beside it. */
 #define SETTLE_S 10
 
-static const struct unpack_limits limits = { .bytes = INT64_C(8) << 30, .entries = 1000000 };
+#define MAX_BYTES (INT64_C(8) << 30)
+#define MAX_ENTRIES 1000000
 
-/* The contents of DIR.ok: whole on the disk, or else the boot during which it was unpacked. */
+/* The contents of DIR.ok: whole on the disk, or else the boot during which it was unpacked; or that it is not whole. */
 #define ON_DISK "disk"
+#define HALF "half"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define MARK_LEN 64
+
+/* Where a slug is unpacked. */
+struct place {
+	const char *dir;
+	const struct user *user;
+	bool is_ours; /* emptied before */
+	struct unpack_limits limits;
+};
+
+/* The volumes inside of dir, by their paths in it ("" is dir itself); ends with NULL. */
+static char **
+volumes_inside(const char *dir)
+{
+	const char *paths = getenv(FL_PROCESS_VOLUMES);
+	size_t n = 0, dir_len = strlen(dir);
+	char **inside = fl_xcalloc(1, sizeof(*inside));
+
+	while (paths != NULL && *paths != '\0') {
+		size_t len = strcspn(paths, ":");
+
+		if (len >= dir_len && strncmp(paths, dir, dir_len) == 0 && (len == dir_len || paths[dir_len] == '/')) {
+			inside = fl_xreallocarray(inside, n + 2, sizeof(*inside));
+			inside[n++] = len == dir_len ? fl_xstrdup("") : fl_xstrndup(paths + dir_len + 1, len - dir_len - 1);
+			inside[n] = NULL;
+		}
+		paths += len;
+		paths += *paths == ':';
+	}
+	return inside;
+}
+
+static void
+free_volumes(char **volumes)
+{
+	for (char **v = volumes; *v != NULL; v++)
+		free(*v);
+	free(volumes);
+}
 
 /* -1 when there is no such file. */
 static int
@@ -47,16 +89,19 @@ read_word(const char *path, char word[MARK_LEN])
 }
 
 bool
-install_is_done(const char *dir)
+install_is_done(const char *dir, const char *url)
 {
 	char mark[MARK_LEN], boot[MARK_LEN] = "";
-	char *path = fl_xasprintf("%s.ok", dir);
+	char *path = fl_xasprintf("%s.ok", dir), **volumes = volumes_inside(dir);
 	bool done = !tree_is_empty(dir);
 
 	if (done && read_word(path, mark) == 0) {
 		read_word(BOOT_ID, boot);
 		done = strcmp(mark, ON_DISK) == 0 || strcmp(mark, boot) == 0;
+	} else if (url != NULL && volumes[0] != NULL) {
+		done = false; /* what is there may be the volumes, and no app */
 	}
+	free_volumes(volumes);
 	free(path);
 	return done;
 }
@@ -103,17 +148,18 @@ settle_in_background(const char *dir)
 }
 
 static int
-fetch(const char *dir, const char *url, const struct user *u, struct fl_err *err)
+fetch(const struct place *p, const char *url, struct fl_err *err)
 {
 	struct download *d = NULL;
 	int64_t entries;
 
-	tree_clear(dir, u);
-	if (tree_make(dir, u, err) == -1 || (url != NULL && (d = download_new(url, err)) == NULL))
+	if (p->is_ours)
+		tree_clear(p->dir, p->user);
+	if ((p->is_ours && tree_make(p->dir, p->user, err) == -1) || (url != NULL && (d = download_new(url, err)) == NULL))
 		return -1;
-	user_enter(u);
-	entries = url != NULL ? unpack(download_read, d, dir, &limits, err)
-			      : unpack_fd(STDIN_FILENO, dir, &limits, err);
+	user_enter(p->user);
+	entries = url != NULL ? unpack(download_read, d, p->dir, &p->limits, err)
+			      : unpack_fd(STDIN_FILENO, p->dir, &p->limits, err);
 	user_leave();
 	download_free(d);
 	if (entries == 0)
@@ -128,13 +174,13 @@ is_passing(enum fl_err_kind kind)
 }
 
 static int
-fetch_patiently(const char *dir, const char *url, const struct user *u, struct fl_err *err)
+fetch_patiently(const struct place *p, const char *url, struct fl_err *err)
 {
 	for (int attempt = 1;; attempt++) {
 		struct fl_err why = { 0 };
 		long ms = FIRST_PAUSE_MS << (attempt - 1);
 
-		if (fetch(dir, url, u, &why) == 0)
+		if (fetch(p, url, &why) == 0)
 			return 0;
 		if (url == NULL || attempt == ATTEMPTS || !is_passing(why.kind))
 			return fl_err_set(err, why.kind, "%s", why.msg);
@@ -144,14 +190,14 @@ fetch_patiently(const char *dir, const char *url, const struct user *u, struct f
 	}
 }
 
-int
-install(const char *dir, const char *url, const struct user *u, struct fl_err *err)
+static int
+install_beside(const char *dir, const char *url, const struct user *u, const char *boot, struct fl_err *err)
 {
-	char *beside = fl_xasprintf("%s.tmp", dir), boot[MARK_LEN] = "";
+	char *beside = fl_xasprintf("%s.tmp", dir);
+	const struct place p = { beside, u, true, { MAX_BYTES, MAX_ENTRIES, NULL } };
 	int rc = -1;
 
-	read_word(BOOT_ID, boot);
-	if (fetch_patiently(beside, url, u, err) == -1)
+	if (fetch_patiently(&p, url, err) == -1)
 		goto out;
 	tree_clear(dir, u); /* what a power cut left */
 	if (write_mark(dir, boot, err) == -1)
@@ -160,9 +206,58 @@ install(const char *dir, const char *url, const struct user *u, struct fl_err *e
 		fl_err_sys(err, "rename %s to %s", beside, dir);
 		goto out;
 	}
-	settle_in_background(dir);
 	rc = 0;
 out:
 	free(beside);
+	return rc;
+}
+
+/* The folders that lead to a volume were made with it, as root's; the slug may have files in them. */
+static int
+give_way_to(const char *dir, const char *volume, const struct user *u, struct fl_err *err)
+{
+	char *path = fl_xasprintf("%s/%s", dir, volume);
+	struct stat st;
+	int rc = 0;
+
+	for (char *s = path + strlen(dir); rc == 0 && s != NULL; s = strchr(s + 1, '/')) {
+		*s = '\0';
+		if (lstat(path, &st) == 0 && st.st_uid == 0 && lchown(path, u->uid, u->gid) == -1)
+			rc = fl_err_sys(err, "give %s to %s", path, u->name);
+		*s = '/';
+	}
+	free(path);
+	return rc;
+}
+
+static int
+install_around(const char *dir, const char *url, const struct user *u, const char *boot, char *const *volumes,
+    struct fl_err *err)
+{
+	const struct place p = { dir, u, false, { MAX_BYTES, MAX_ENTRIES, (const char *const *)volumes } };
+
+	for (char *const *v = volumes; *v != NULL; v++) {
+		if (**v == '\0')
+			return fl_err_set(err, FL_ERR_INVALID, "a volume is at %s, where the app itself goes: attach it elsewhere, as at %s/data",
+			    dir, dir);
+		if (give_way_to(dir, *v, u, err) == -1)
+			return -1;
+	}
+	if (write_mark(dir, HALF, err) == -1 || fetch_patiently(&p, url, err) == -1)
+		return -1;
+	return write_mark(dir, boot, err);
+}
+
+int
+install(const char *dir, const char *url, const struct user *u, struct fl_err *err)
+{
+	char **volumes = volumes_inside(dir), boot[MARK_LEN] = "";
+	int rc;
+
+	read_word(BOOT_ID, boot);
+	rc = volumes[0] != NULL ? install_around(dir, url, u, boot, volumes, err) : install_beside(dir, url, u, boot, err);
+	if (rc == 0)
+		settle_in_background(dir);
+	free_volumes(volumes);
 	return rc;
 }

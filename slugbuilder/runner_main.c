@@ -43,7 +43,7 @@ run(char *const *words, struct fl_err *err)
 	umask(022);
 	if (user_find(env_or("RUN_USER", "slug"), &u, err) == -1)
 		return -1;
-	if (!install_is_done(dir)) {
+	if (!install_is_done(dir, url)) {
 		curl_global_init(CURL_GLOBAL_DEFAULT);
 		if (install(dir, url, &u, err) == -1)
 			return fl_err_wrap(err, url != NULL ? "cannot install the slug" : "no SLUG_URL is set and standard input is no slug");

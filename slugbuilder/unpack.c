@@ -119,10 +119,25 @@ copy_data(struct unpacking *u, const char *path, struct fl_err *err)
 }
 
 static bool
-is_wanted(struct archive_entry *e)
+is_excepted(const char *const *except, const char *path)
+{
+	path += strncmp(path, "./", 2) == 0 ? 2 : 0;
+	for (; except != NULL && *except != NULL; except++) {
+		size_t len = strlen(*except);
+
+		if (strncmp(path, *except, len) == 0 && (path[len] == '/' || path[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_wanted(const struct unpacking *u, struct archive_entry *e)
 {
 	mode_t type = archive_entry_filetype(e);
 
+	if (is_excepted(u->limits->except, archive_entry_pathname(e)))
+		return false;
 	return archive_entry_hardlink(e) != NULL || type == AE_IFREG || type == AE_IFDIR || type == AE_IFLNK;
 }
 
@@ -133,7 +148,7 @@ unpack_entry(struct unpacking *u, struct archive_entry *e, struct fl_err *err)
 
 	if (check_entry(u, e, err) == -1)
 		return -1;
-	if (!is_wanted(e))
+	if (!is_wanted(u, e))
 		return 0;
 	if (archive_write_header(u->out, e) < ARCHIVE_WARN)
 		return fail(u, u->out, path, err);

@@ -19,6 +19,8 @@ typedef ssize_t (*unpack_read_cb)(void *arg, const void **block, struct fl_err *
 struct unpack_limits {
 	int64_t bytes;
 	int64_t entries;
+	/* Paths in dir; what is at and below them is left out. Ends with NULL; may be NULL. */
+	const char *const *except;
 };
 
 /*

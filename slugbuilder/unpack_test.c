@@ -161,7 +161,7 @@ limits_hold(void **state)
 	static const struct {
 		struct unpack_limits limits;
 		int64_t want;
-	} cases[] = { { { 20, 2 }, 2 }, { { 19, 2 }, -1 }, { { 20, 1 }, -1 } };
+	} cases[] = { { { 20, 2, NULL }, 2 }, { { 19, 2, NULL }, -1 }, { { 20, 1, NULL }, -1 } };
 	struct place *p = *state;
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {
@@ -173,6 +173,29 @@ limits_hold(void **state)
 			assert_int_equal(err.kind, FL_ERR_TOO_BIG);
 		close(fd);
 	}
+}
+
+static void
+what_is_excepted_is_left_out(void **state)
+{
+	static const struct entry entries[] = {
+		{ "a", AE_IFDIR, "", false }, { "a/kept", AE_IFDIR, "", false }, { "a/kept/x", AE_IFREG, "new", false },
+		{ "a/kept2", AE_IFREG, "y", false }, { "./b", AE_IFREG, "z", false },
+	};
+	static const char *const except[] = { "a/kept", "b", NULL };
+	static const struct unpack_limits limits = { .bytes = 1 << 20, .entries = 100, .except = except };
+	struct place *p = *state;
+	int fd = tar_of(entries, fl_nitems(entries));
+	char path[64];
+
+	assert_int_equal(unpack_fd(fd, p->out, &limits, NULL), 5);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/a/kept", p->out);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(path, sizeof(path), "%s/b", p->out);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(path, sizeof(path), "%s/a/kept2", p->out);
+	assert_int_equal(access(path, F_OK), 0);
 }
 
 static void
@@ -303,6 +326,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(what_escapes_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(devices_are_skipped_and_set_id_bits_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_hold, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_excepted_is_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cut_tar_is_refused_wherever_it_is_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(junk_is_no_archive, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_packed_comes_out_again, setup, teardown),

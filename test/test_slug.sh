@@ -114,6 +114,29 @@ new_container
 curl -sS -o "$TMP/slug" "$(signed r /slug)"
 is "a slug may come on standard input" "$(env APP_DIR="$TMP/run/app" flynn-slugrunner ls web.pl <"$TMP/slug")" web.pl
 
+# ---- volumes inside of the app ------------------------------------------------------------------------
+
+mkdir "$TMP/uploads"
+cp -R "$ROOT/test/apps/procfile/." "$TMP/uploads"
+mkdir -p "$TMP/uploads/public/uploads"
+touch "$TMP/uploads/public/style" "$TMP/uploads/public/uploads/of-the-slug"
+build "$TMP/uploads" >/dev/null
+new_container
+mkdir -p "$TMP/run/app/public/uploads"
+touch "$TMP/run/app/public/uploads/kept"
+export FLYNN_VOLUMES=/data:$TMP/run/app/public/uploads
+is "an app with a volume inside of it is fetched, and the volume left alone" \
+	"$(run_slug sh -c 'ls web.pl public public/uploads')" $'web.pl\n\npublic:\nstyle\nuploads\n\npublic/uploads:\nkept'
+echo half >"$TMP/run/app.ok"
+rm "$TMP/run/app/web.pl"
+is "one that was cut short is fetched again" "$(run_slug ls web.pl)" web.pl
+is "once" "$(env -u SLUG_URL APP_DIR="$TMP/run/app" flynn-slugrunner ls web.pl </dev/null)" web.pl
+new_container
+mkdir "$TMP/run/app"
+export FLYNN_VOLUMES=$TMP/run/app
+fails_with "a volume in the app's place is refused" 1 'a volume is at .*/app, where the app itself goes' run_slug true
+unset FLYNN_VOLUMES
+
 # ---- process types --------------------------------------------------------------------------------
 
 like "CRLF, tabs and comments are read" "$(build "$ROOT/test/apps/procfile-crlf")" 'Procfile declares types -> web, worker$'
