@@ -60,6 +60,10 @@ push(const struct cluster *c, const char *app, const char *commit, struct fl_err
 	output_line("-----> Building %s...", app);
 	if ((slug_url = build_run(c, id, release, commit, &types, err)) == NULL)
 		goto out;
+	/* Again: what was set while the build took its time stays set. */
+	fl_json_free(release);
+	if ((release = current_release(c, app, err)) == NULL)
+		goto out;
 	r = deploy_run(c, app, release, slug_url, &types, err);
 out:
 	types_release(&types);

@@ -104,6 +104,18 @@ git -C "$TMP/slow" commit -q -a -m quick && git -C "$TMP/slow" push -q "$TMP/ser
 out=$(push master)
 is "the next push goes through" $? 0 || note "$out"
 like "and is built by the custom buildpack, fetched again" "$out" 'quick'
+printf '#!/bin/sh\necho compiling until told\nuntil git ls-remote --exit-code git://%s/slow.git go; do sleep 0.1; done\n' "$HOST" \
+	>"$TMP/slow/bin/compile"
+git -C "$TMP/slow" commit -q -a -m 'until told' && git -C "$TMP/slow" push -q "$TMP/served/slow.git" master
+git commit -q --allow-empty -m 'takes its time'
+git push flynn master >"$TMP/push.log" 2>&1 &
+pusher=$!
+wait_until 30 "the build to be under way" grep -q 'compiling until told' "$TMP/push.log"
+ok "a variable is set during a build" flynn env set MEANWHILE=kept
+git -C "$TMP/slow" push -q "$TMP/served/slow.git" master:go
+wait $pusher
+is "and the push goes through" $? 0
+is "with what was set meanwhile" "$(flynn env get MEANWHILE 2>&1)" kept
 flynn env unset BUILDPACK_URL 2>/dev/null
 
 # ---- deployments that fail --------------------------------------------------------------------------
