@@ -37,16 +37,19 @@ missing() {
 # Debian starts what it installs. Of these, we start what we need, where and when we need it:
 # a second etcd on the machine's own ports would be in a cluster's way.
 without_starting_services() {
-	local policy=/usr/sbin/policy-rc.d rc=0
+	local policy=/usr/sbin/policy-rc.d mark="# of Flynn's packages.sh, while it installs" rc=0
 
-	if [ -e $policy ]; then
+	# One of ours was left by a run that was killed.
+	if [ -e $policy ] && ! grep -qxF "$mark" $policy; then
 		"$@"
 		return
 	fi
-	printf '#!/bin/sh\nexit 101\n' >$policy
+	trap "rm -f $policy" EXIT # of Ctrl-C, too: the machine's own services would not start any more
+	printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy
 	chmod 755 $policy
 	"$@" || rc=$?
 	rm -f $policy
+	trap - EXIT
 	return $rc
 }
 
