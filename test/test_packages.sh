@@ -19,11 +19,11 @@ ok "packages are installed" packages
 is "and start no service meanwhile" "$(tail -n 1 "$TMP/seen")" "exit 101"
 is "but may afterwards" "$(ls "$TMP/sbin")" ""
 
-rm "$TMP/seen"
+rm "$TMP/seen" "$TMP/apt.pid"
 # A shell in the background would have it ignore SIGINT.
 APT_S=30 packages >/dev/null 2>&1 &
 installer=$!
-wait_until 5 "apt-get" test -e "$TMP/seen"
+wait_until 5 "apt-get" test -s "$TMP/apt.pid"
 kill -TERM $installer
 kill "$(cat "$TMP/apt.pid")"
 wait $installer
