@@ -32,6 +32,8 @@ STOP_TIMEOUT_S=30
 
 # Secret, so root's alone: the id of the host container, the domain, and the line to paste.
 line_file=$FLYNN_STATE/cluster
+# The id of a host container whose bootstrap has not ended: only such a one may be removed unasked.
+unfinished_file=$FLYNN_STATE/unfinished
 ports_file=$FLYNN_STATE/reserved-ports
 
 started_at=$SECONDS
@@ -101,8 +103,8 @@ reserve_ports() {
 
 	before=$(cat $file 2>/dev/null) || return 0
 	[[ ",$before," != *",$APP_PORTS,"* ]] || return 0
-	[ -e "$ports_file" ] || printf '%s\n' "$before" >"$ports_file"
 	printf '%s\n' "${before:+$before,}$APP_PORTS" 2>/dev/null >$file || return 0
+	[ -e "$ports_file" ] || printf '%s\n' "$before" >"$ports_file"
 }
 
 build() {
@@ -120,12 +122,18 @@ build() {
 	docker/images.sh
 }
 
-# A host that was never claimed by a whole bootstrap holds nothing that anybody could miss.
+# A host that was never claimed by a whole bootstrap holds nothing that anybody could miss. Any other
+# has somebody's apps and data, whatever became of what we remember.
 remove_unfinished() {
-	local id
+	local id rest
 
+	read -r id rest < <(host_container) || id=
+	if [ -n "$id" ] && [ "$id" != "$(cat "$unfinished_file" 2>/dev/null)" ]; then
+		die "there is a container $HOST_NAME, and nothing in $FLYNN_STATE says of which cluster: 'make destroy' removes" \
+			"it with all its data; to keep it, docker rename $HOST_NAME, or bring back $line_file"
+	fi
 	docker rm -f -v $BOOTSTRAP_NAME >/dev/null 2>&1 || true
-	host_container >/dev/null || return 0
+	[ -n "$id" ] || return 0
 	say "removing a cluster whose bootstrap did not end"
 	docker stop -t $STOP_TIMEOUT_S $HOST_NAME >/dev/null
 	remove_jobs
@@ -153,7 +161,8 @@ remove_jobs() {
 
 start_host() {
 	say "starting flynn/host"
-	docker run -d --name $HOST_NAME -v="$SOCKET":/var/run/docker.sock -p=1113:1113 flynn/host \
+	rm -f "$unfinished_file"
+	docker run -d --name $HOST_NAME --cidfile "$unfinished_file" -v="$SOCKET":/var/run/docker.sock -p=1113:1113 flynn/host \
 		-external "$HOST_IP_ADDRESS" -force >/dev/null ||
 		die "flynn/host does not start, see above; is port 1113 taken?"
 	wait_for host_answers $HOST_TIMEOUT_S "flynn-host to answer on port 1113"
@@ -184,7 +193,10 @@ bootstrap() {
 	docker rm -v $BOOTSTRAP_NAME >/dev/null
 	id=$(docker container inspect -f '{{.Id}}' $HOST_NAME)
 	(umask 077 && printf '%s\n%s\n%s\n' "$id" "$CONTROLLER_DOMAIN" "$line" >"$line_file.new")
+	sync "$line_file.new" # else a power cut may leave an empty one
 	mv "$line_file.new" "$line_file"
+	sync "$FLYNN_STATE"
+	rm -f "$unfinished_file"
 }
 
 # ---- the commands -----------------------------------------------------------------------------
@@ -245,7 +257,8 @@ destroy() {
 	fi
 	# Somebody else's containers on an engine of ours keep it.
 	[ -n "$(docker ps -q 2>/dev/null)" ] || docker/engine.sh stop
-	[ ! -e "$ports_file" ] || cat "$ports_file" >/proc/sys/net/ipv4/ip_local_reserved_ports
+	[ ! -e "$ports_file" ] || cat "$ports_file" 2>/dev/null >/proc/sys/net/ipv4/ip_local_reserved_ports ||
+		echo "The kernel keeps the ports $APP_PORTS from outgoing connections until the machine starts again."
 	rm -rf "$FLYNN_STATE"
 	rm -rf "$BUILD"
 	[ "$BUILD" != build ] || rm -rf bin

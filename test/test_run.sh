@@ -56,6 +56,11 @@ for address in 127.0.0.1 "[::1]" "$HOST"; do
 done
 like "port 2222 speaks SSH" "$(timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/2222; head -c 4 <&3')" '^SSH-'
 
+mv "$TMP/state/cluster" "$TMP/kept"
+fails_with "a cluster of which nothing is remembered is not touched" 1 "container flynn-host.*make destroy" cluster run
+mv "$TMP/kept" "$TMP/state/cluster"
+ok "it serves on" get example.localhost
+
 ok "make stop" cluster stop
 is "nothing runs after make stop" "$(docker ps -q)" ""
 back=$(cluster run 2>&1)
@@ -67,7 +72,12 @@ like "the route is as before" "$(flynn routes 2>&1)" 'example\.localhost'
 check_sanitizers
 docker run -d --name bystander flynn/base:system sleep 600 >/dev/null
 docker volume create bystander >/dev/null
-ok "make destroy" cluster destroy
+# As in a container without privileges, where the kernel's settings can only be read.
+echo 0 >"$TMP/state/reserved-ports"
+export -f cluster
+export TMP ROOT
+ok "make destroy" unshare --mount bash -c 'mount --bind /proc/sys /proc/sys &&
+	mount -o remount,bind,ro /proc/sys && cluster destroy'
 is "only the bystander is left of containers" "$(docker ps -a --format '{{.Names}}')" bystander
 is "only the bystander is left of volumes" "$(docker volume ls -q)" bystander
 ok "nothing is remembered" [ ! -e "$TMP/state" ]
