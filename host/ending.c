@@ -126,6 +126,13 @@ end_for_good(struct job *j, enum fl_job_status status)
 	ending_prune_soon(j->host);
 }
 
+/* Whether a container has ended so that another one can take its place; a launch that failed is none that ended. */
+static bool
+is_renewal(const struct job *j)
+{
+	return j->wanted && j->renew_container && (j->state == JOB_STOPPING || j->state == JOB_DYING || j->state == JOB_UNKNOWN);
+}
+
 void
 ending_conclude(struct job *j, enum fl_job_status status, int exit_status, const char *error)
 {
@@ -135,7 +142,7 @@ ending_conclude(struct job *j, enum fl_job_status status, int exit_status, const
 	j->active->ended_at = fl_clock_wall_us();
 	if (error != NULL)
 		job_set_error(j, error);
-	if (j->wanted && j->renew_container) {
+	if (is_renewal(j)) {
 		job_enter(j, JOB_WAITING); /* not an end, but a change of containers */
 		launcher_enqueue(j);
 	} else if (j->wanted && job_is_kept(j)) {

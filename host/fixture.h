@@ -6,11 +6,14 @@
 #define HOST_FIXTURE_H
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "host/feed.h"
 #include "host/host.h"
 #include "host/job.h"
 #include "host/launcher.h"
 #include "host/ports.h"
+#include "host/state.h"
 #include "libflynn/json.h"
 #include "libflynn/xmalloc.h"
 
@@ -35,6 +38,9 @@ fixture_setup(void **state)
 	LIST_INIT(&f->host.leaving);
 	f->host.ports = ports_new();
 	f->host.launcher = launcher_new(&f->host);
+	f->host.feed = feed_new(&f->host);
+	f->cfg.state_path = fl_xstrdup("/nonexistent/state.json"); /* it is touched, but nobody runs the loop to write it */
+	f->host.state = state_load(&f->host, NULL);
 	*state = f;
 	return 0;
 }
@@ -47,12 +53,15 @@ fixture_teardown(void **state)
 	while (!TAILQ_EMPTY(&f->host.jobs))
 		job_free(TAILQ_FIRST(&f->host.jobs));
 	launcher_free(f->host.launcher);
+	feed_free(f->host.feed);
+	state_free(f->host.state);
 	ports_free(f->host.ports);
 	event_base_free(f->host.base);
 	free(f->host.id);
 	free(f->host.key);
 	free(f->host.bridge_ip);
 	free(f->cfg.external_ip);
+	free(f->cfg.state_path);
 	free(f);
 	return 0;
 }

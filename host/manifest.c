@@ -10,6 +10,7 @@
 #include "host/feed.h"
 #include "host/job.h"
 #include "host/launcher.h"
+#include "host/ports.h"
 #include "host/state.h"
 #include "host/template.h"
 #include "libflynn/buf.h"
@@ -298,6 +299,7 @@ static void
 change_spec(struct job *j, struct fl_job *spec)
 {
 	fl_log_info("layer 0 changed, making its container anew", fl_str("what", j->manifest_id));
+	ports_release(j->host->ports, j);
 	fl_job_free(j->active->job);
 	j->active->job = spec;
 	free(j->active->ports);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
+#include "host/fixture.h"
 #include "host/manifest.h"
 #include "host/template.h"
 #include "libflynn/attr.h"
@@ -181,6 +183,28 @@ the_manifest_that_is_shipped_is_right(void **state)
 	manifest_free(m);
 }
 
+static void
+ports_that_an_entry_has_no_more_are_free_again(void **state)
+{
+	static const char before[] = "[{\"id\":\"a\",\"tcp_ports\":[\"8080\"]}]", after[] = "[{\"id\":\"a\",\"tcp_ports\":[\"9090\"]}]";
+	struct fixture *f = *state;
+	struct manifest *old = manifest_parse(before, strlen(before), NULL), *new = manifest_parse(after, strlen(after), NULL);
+	struct job *a, *b = fixture_job(f, 1, "\"config\":{\"ports\":[{\"port\":8080}]}");
+
+	f->host.manifest = old;
+	assert_int_equal(manifest_apply(&f->host, NULL), 0);
+	a = job_find_manifest(&f->host, "a");
+	assert_int_equal(ports_take(f->host.ports, a, NULL), 0);
+	f->host.manifest = new;
+	assert_int_equal(manifest_apply(&f->host, NULL), 0);
+	assert_int_equal(ports_take(f->host.ports, a, NULL), 0);
+	assert_int_equal(a->active->ports[0], 9090);
+	job_free(a);
+	assert_int_equal(ports_take(f->host.ports, b, NULL), 0);
+	manifest_free(old);
+	manifest_free(new);
+}
+
 int
 main(void)
 {
@@ -192,6 +216,7 @@ main(void)
 		cmocka_unit_test(a_wrong_entry_is_named),
 		cmocka_unit_test(a_file_that_is_no_manifest_is_refused),
 		cmocka_unit_test(the_manifest_that_is_shipped_is_right),
+		cmocka_unit_test_setup_teardown(ports_that_an_entry_has_no_more_are_free_again, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

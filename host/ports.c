@@ -76,7 +76,7 @@ take_one(struct ports *p, struct job *j, size_t i, struct fl_err *err)
 	if (port == 0)
 		port = find_free(owners, first, of_machine ? &p->next_of_machine : &p->next);
 	if (port == 0)
-		return fl_err_set(err, FL_ERR_UNAVAILABLE, "all ports from %d to %d are taken", first, PORTS_LAST);
+		return fl_err_set(err, FL_ERR_CONFLICT, "all ports from %d to %d are taken", first, PORTS_LAST);
 	if (owners[port] != NULL && owners[port] != j)
 		return fl_err_set(err, FL_ERR_CONFLICT, "%s wants port %d, which %s (job %s) has", job_what(j), port,
 		    job_what(owners[port]), job_id(owners[port]));
@@ -148,7 +148,6 @@ replace_one(struct ports *p, struct job *j, size_t i, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_CONFLICT,
 		    "%s wants port %d, which another program on this machine has: stop that program (ss -ltnp shows it) and start %s again",
 		    job_what(j), want->port, job_what(j));
-	j->active->ports[i] = 0;
 	if (take_one(p, j, i, err) == -1)
 		return -1;
 	if (owners[old] == j)

@@ -27,7 +27,7 @@ void ports_free(struct ports *p);
 int ports_next(const struct ports *p);
 void ports_set_next(struct ports *p, int next);
 
-/* Choose numbers for all ports of the job that have none yet. CONFLICT names who has the one it asks for. */
+/* Choose numbers for all ports of the job that have none yet. CONFLICT: who has the one it asks for, or that none is left. */
 int ports_take(struct ports *p, struct job *j, struct fl_err *err);
 /* Note numbers that a job which was read back has already. */
 void ports_retake(struct ports *p, struct job *j);

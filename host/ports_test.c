@@ -130,6 +130,35 @@ a_port_asked_for_by_number_is_not_replaced(void **state)
 	assert_non_null(strstr(err.msg, "web wants port 80, which another program on this machine has"));
 }
 
+static struct job *
+job_with_ports(struct fixture *f, int n_ports)
+{
+	struct fl_job *spec = fl_job_new();
+
+	for (int i = 0; i < n_ports; i++)
+		fl_job_add_port(spec, 0);
+	fl_job_set_id(spec, f->host.id);
+	return job_new(&f->host, job_active_of(&f->host, spec, 1));
+}
+
+/* No silence of the engine's, which would be waited for. */
+static void
+when_all_are_taken_it_is_said_and_none_is_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct job *a = job_with_ports(f, 1), *hog = job_with_ports(f, PORTS_LAST - PORTS_FIRST), *b = job_with_ports(f, 1);
+	struct fl_err err = { 0 };
+
+	assert_int_equal(ports_take(f->host.ports, a, NULL), 0);
+	assert_int_equal(ports_take(f->host.ports, hog, NULL), 0);
+	assert_int_equal(ports_take(f->host.ports, b, &err), -1);
+	assert_int_equal(err.kind, FL_ERR_CONFLICT);
+	assert_int_equal(ports_replace(f->host.ports, a, "address already in use", NULL), -1);
+	job_free(a);
+	assert_int_equal(ports_take(f->host.ports, b, NULL), 0);
+	assert_int_equal(b->active->ports[0], PORTS_FIRST);
+}
+
 #define IN_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 int
@@ -144,6 +173,7 @@ main(void)
 		IN_FIXTURE(the_port_of_a_complaint_is_replaced_and_no_other),
 		IN_FIXTURE(a_complaint_without_a_number_replaces_all_that_we_chose),
 		IN_FIXTURE(a_port_asked_for_by_number_is_not_replaced),
+		IN_FIXTURE(when_all_are_taken_it_is_said_and_none_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
