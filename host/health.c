@@ -221,13 +221,20 @@ health_explain(const struct fl_job_port *port, int status, struct fl_buf *out)
 		fl_buf_addf(out, ", and not %d", port->check_status);
 }
 
+/* The status tells; what comes with it may be of any length. */
+static int
+on_body(FL_UNUSED const char *data, FL_UNUSED size_t len, FL_UNUSED void *arg)
+{
+	return 0;
+}
+
 static void
 try_http(struct check *c)
 {
 	const struct job *j = c->health->job;
 	char *url = fl_xasprintf("http://%s:%d%s", check_ip(c), j->active->ports[c->port], port_path(check_port(c)));
 	struct fl_http_call_opts opts = {
-		.url = url, .timeout_ms = TRY_TIMEOUT_MS, .connect_timeout_ms = TRY_TIMEOUT_MS, .max_body = 1u << 20
+		.url = url, .timeout_ms = TRY_TIMEOUT_MS, .connect_timeout_ms = TRY_TIMEOUT_MS, .on_data = on_body
 	};
 
 	c->call = fl_http_client_start(j->host->client, &opts, on_answer, c);

@@ -5,14 +5,19 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
 #include "host/attach.h"
+#include "host/fixture.h"
 #include "host/health.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
+#include "libflynn/http_client.h"
+#include "libflynn/http_server.h"
 #include "libflynn/job.h"
 #include "libflynn/json.h"
+#include "libflynn/loop_test.h"
 
 static void
 tries_are_quick_at_first_and_never_a_burden(void **state)
@@ -86,6 +91,49 @@ an_attach_request_is_read_strictly(void **state)
 	}
 }
 
+static void
+answer_at_length(struct fl_http_req *req, FL_UNUSED void *arg)
+{
+	size_t len = 3u << 20;
+	char *page = fl_xcalloc(1, len);
+
+	fl_http_reply(req, 200, "text/html", page, len);
+	free(page);
+}
+
+static bool checked, is_healthy;
+
+static void
+on_checked(FL_UNUSED struct job *j, const struct health_failure *failure)
+{
+	checked = true;
+	is_healthy = failure == NULL;
+}
+
+static void
+a_page_of_any_length_is_an_answer(void **state)
+{
+	static const struct fl_http_route routes[] = { { "GET", "/", answer_at_length, 0 } };
+	struct fixture *f = *state;
+	struct fl_http *app = fl_http_new(f->host.base, NULL);
+	char *members = NULL;
+	struct job *j;
+
+	f->host.client = fl_http_client_new(f->host.base, NULL);
+	assert_int_equal(fl_http_listen(app, "127.0.0.1:0", routes, fl_nitems(routes), NULL, NULL), 0);
+	members = fl_xasprintf("\"config\":{\"ports\":[{\"port\":%d,\"service\":{\"name\":\"web\",\"check\":{\"type\":\"http\",\"timeout_s\":2}}}]}",
+	    fl_http_port(app));
+	j = fixture_job(f, 1, members);
+	j->active->ports[0] = fl_http_port(app);
+	j->active->internal_ip = fl_xstrdup("127.0.0.1");
+	j->health = health_start(j, on_checked);
+	assert_true(loop_until(f->host.base, loop_is_set, &checked));
+	assert_true(is_healthy);
+	fl_http_client_free(f->host.client);
+	fl_http_free(app);
+	free(members);
+}
+
 int
 main(void)
 {
@@ -93,6 +141,7 @@ main(void)
 		cmocka_unit_test(tries_are_quick_at_first_and_never_a_burden),
 		cmocka_unit_test(the_sentence_tells_what_was_asked_and_answered),
 		cmocka_unit_test(an_attach_request_is_read_strictly),
+		cmocka_unit_test_setup_teardown(a_page_of_any_length_is_an_answer, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
