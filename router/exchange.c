@@ -45,6 +45,7 @@ exchange_free(struct exchange *x)
 	if (x->u != NULL)
 		upstream_close(x->u);
 	exchange_end_wait(x);
+	exchange_forget_tried(x);
 	if (x->service != NULL)
 		service_unhold(x->service, x->w->index);
 	block_free(pool, x->head);

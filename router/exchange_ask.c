@@ -60,13 +60,28 @@ exchange_no_instance(struct exchange *x)
 	return exchange_fail(x, 503, "no instance of %s runs: it is scaled to 0, or its jobs end as soon as they start", s->name);
 }
 
+/* It stays until the exchange ends: others are told from it by address, and the client is told its name. */
+static void
+add_tried(struct exchange *x, struct backend *b)
+{
+	backend_hold(b, x->w->index);
+	x->tried[x->n_tried++] = b;
+}
+
+void
+exchange_forget_tried(struct exchange *x)
+{
+	while (x->n_tried > 0)
+		backend_unhold((struct backend *)x->tried[--x->n_tried], x->w->index);
+}
+
 /* The instance does not accept connections: try another. */
 static int
 refused(struct exchange *x, struct backend *b)
 {
 	backend_failed(b, x->w->now_ms);
 	worker_count(x->w, COUNT_DIAL_FAILURES, 1);
-	x->tried[x->n_tried++] = b;
+	add_tried(x, b);
 	x->state = STATE_DIAL;
 	return STEP_NEXT;
 }
@@ -144,7 +159,7 @@ exchange_lost(struct exchange *x)
 	if (!is_used)
 		backend_failed(b, x->w->now_ms);
 	if (x->is_safe) {
-		x->tried[x->n_tried++] = b;
+		add_tried(x, b);
 		if (x->n_resent++ == RESENT_MAX)
 			return exchange_no_instance(x);
 		worker_count(x->w, COUNT_RETRIES, 1);

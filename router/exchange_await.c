@@ -59,7 +59,7 @@ exchange_await(struct exchange *x)
 	if (x->n_tried == 0 && atomic_load(&s->set)->n == 0 && atomic_load(&s->is_hopeful))
 		return exchange_wait(x, WAIT_START);
 	exchange_end_wait(x);
-	x->n_tried = 0;
+	exchange_forget_tried(x);
 	x->state = STATE_DIAL;
 	return STEP_NEXT;
 }

@@ -55,7 +55,7 @@ struct exchange {
 	struct flow up, down;
 	struct pace pace;
 	struct fl_span id; /* in head */
-	const struct backend *tried[EXCHANGE_TRIED_MAX];
+	const struct backend *tried[EXCHANGE_TRIED_MAX]; /* held */
 	size_t n_tried;
 	int n_resent; /* times that an instance got it and closed the connection */
 	enum exchange_state state;
@@ -109,6 +109,8 @@ int exchange_tunnel(struct exchange *x);
 bool exchange_begin_wait(struct exchange *x);
 /* It waits no more, if it did. */
 void exchange_end_wait(struct exchange *x);
+/* Those that were tried may be tried again. */
+void exchange_forget_tried(struct exchange *x);
 /* There is no instance to ask, or none but those that were tried: wait for one, or say so. Returns STEP_NEXT. */
 int exchange_no_instance(struct exchange *x);
 /* The connection ended before any byte of an answer came: try again, or say so. */

@@ -197,6 +197,51 @@ def last_instance_is_never_left_out(w):
 
 
 @case
+def instance_that_was_tried_is_named_when_it_has_gone(w):
+    """A request was refused by one, and is held by another for long enough that both are forgotten meanwhile."""
+    go, end = threading.Semaphore(0), threading.Event()
+
+    def holds(inst, c, f):
+        while (r := read_request(f)) is not None:
+            inst.requests.append(r)
+            if r.target == "/warm":
+                go.acquire(timeout=LIMIT)
+            elif r.target == "/hold":
+                end.wait(LIMIT)
+                return
+            answer(c)
+
+    host, (inst,), service = w.app(holds)
+    dead = f"127.0.0.1:{free_port()}"
+    r = Router(w.etcd.url, w.discoverd, threads=1)
+    failures = "flynn_router_connect_failures"
+    try:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(Client(r.http)) for _ in range(2)]
+            for c in clients:
+                c.send(f"GET /warm HTTP/1.1\r\nHost: {host}\r\n\r\n")
+            wait_for("two connections", lambda: inst.connections == 2)
+            go.release(2)
+            assert [c.read_answer().status for c in clients] == [200, 200]
+            w.discoverd.set(service, [inst.addr, dead])
+            wait_for("the dead to be known", lambda: ask(r, host).status == 200 and r.metric(failures) > 0)
+            time.sleep(0.7)  # it may be tried again then
+            n = r.metric(failures)
+            for c in clients:  # the second goes to the one that has none to do
+                c.send(f"GET /hold HTTP/1.1\r\nHost: {host}\r\n\r\n")
+            wait_for("both to be held", lambda: [x.target for x in inst.requests].count("/hold") == 2)
+            assert inst.connections == 2 and r.metric(failures) == n + 1
+            w.discoverd.set(service, [])
+            wait_for("both to be forgotten", lambda: ask(r, host).status == 503)
+            inst.stop_listening()
+            end.set()
+            bodies = [(a := c.read_answer()).status == 503 and a.body for c in clients]
+            assert any(f"{dead} of {service} does not accept connections".encode() in b for b in bodies), bodies
+    finally:
+        assert r.stop() == 0
+
+
+@case
 def instance_that_times_out_is_left_alone(w):
     def silent(inst, c, f):
         if (r := read_request(f)) is not None:
