@@ -475,6 +475,10 @@ on_due(struct timer *t)
 	enum client_wait wait = c->wait;
 	static const struct fl_err late = { FL_ERR_TIMEOUT, "the request's head did not come in time" };
 
+	if (c->again != 0) { /* it has something to do: what it waited for has come */
+		timer_set(&c->w->timers, t, c->w->now_ms);
+		return;
+	}
 	if (c->h2 != NULL && !c->is_stream) {
 		c->wait = WAIT_NOTHING;
 		h2_expire(c->h2, wait);

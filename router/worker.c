@@ -31,6 +31,8 @@
 #include "router/upstream.h"
 
 #define EVENTS_A_TURN 128
+/* So many turns may do nothing but what the poller tells. */
+#define FULL_TURNS_MAX 128
 /* Without a TLS connection that begins or ends the heap is tidied after so long. */
 #define TRIM_MS 100
 /* OpenSSL's deepest calls and our own buffers need a quarter of it. */
@@ -382,12 +384,26 @@ worker_date(struct worker *w)
 	return (struct fl_span){ w->date, FL_CLOCK_HTTP_LEN - 1 };
 }
 
+/*
+ * Behind the events: what has come in time is not late because we were, or our machine, stopped for a while. The poller may
+ * have more events than one turn takes; it tells of none (-1) when we go on after a stop.
+ */
+static void
+run_timers(struct worker *w, int n_events)
+{
+	if ((n_events == EVENTS_A_TURN || n_events == -1) && ++w->n_full_turns < FULL_TURNS_MAX)
+		return;
+	w->n_full_turns = 0;
+	timer_wheel_run(&w->timers, w->now_ms);
+	if (!TAILQ_EMPTY(&w->unsent))
+		h2_flush(w);
+}
+
 static void
 turn(struct worker *w, const struct epoll_event *events, int n)
 {
 	read_clocks(w);
 	w->clock_us = 0;
-	timer_wheel_run(&w->timers, w->now_ms);
 	/*
 	 * All is noted before anybody acts on it: a request must not be given an idle connection of whose
 	 * unasked bytes, or end, this turn knows.
@@ -405,6 +421,7 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 		run_again(w);
 	if (!TAILQ_EMPTY(&w->unsent))
 		h2_flush(w);
+	run_timers(w, n);
 	unpolled_run(w);
 	atomic_store_explicit(&w->counters[COUNT_BUFFERS], block_held(&w->blocks), memory_order_relaxed);
 	empty_graves(w);

@@ -79,6 +79,7 @@ struct worker {
 	int64_t clock_us; /* 0: see worker_clock_us() */
 	uint64_t random[2];
 	struct timer_wheel timers;
+	unsigned n_full_turns; /* since timers were looked at */
 	struct block_pool blocks;
 	struct timer trim; /* a while after TLS connections began or ended */
 	int64_t trim_ms;   /* not before */

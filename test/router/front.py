@@ -6,13 +6,16 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import ssl
 import struct
 import subprocess
+import threading
 import time
 
-from world import KEY, Client, Instance, Router, answer, case, free_port, read_head, read_request, wait_for
+from h2_client import H2
+from world import KEY, Client, Instance, Router, answer, case, free_port, holding, read_head, read_request, wait_for
 
 
 @contextlib.contextmanager
@@ -342,6 +345,33 @@ def idle_connection_is_closed(w):
         assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
         began = time.monotonic()
         assert c.ended() and time.monotonic() - began < 5
+
+
+@case
+def what_came_in_time_is_not_late_because_the_router_was(w):
+    """It was stopped, or its machine, for longer than any of its times: all that it waited for is there."""
+    go = threading.Event()
+    held, (holds,), _ = w.app(holding(go))
+    host, _, _ = w.app()
+    times = [f for name in ("head", "answer", "idle", "body") for f in (f"-{name}-timeout", "1")]
+    with router(w, *times) as r, contextlib.ExitStack() as stack:
+        waits, part, kept, body = (stack.enter_context(Client(r.http)) for _ in range(4))
+        multi = stack.enter_context(H2(r.http))
+        assert ask(kept, host).status == multi.get(host).status == 200
+        part.send(f"GET /part HTTP/1.1\r\nHost: {host}\r\n")
+        body.send(f"POST /body HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10\r\n\r\nhello")
+        waits.send(f"GET / HTTP/1.1\r\nHost: {held}\r\n\r\n")
+        stream = multi.ask(held)
+        wait_for("all to have come", lambda: holds.connections == 2)
+        r.proc.send_signal(signal.SIGSTOP)
+        go.set()
+        part.send("\r\n")
+        kept.send(f"GET /kept HTTP/1.1\r\nHost: {host}\r\n\r\n")
+        body.send("world")
+        time.sleep(1.5)
+        r.proc.send_signal(signal.SIGCONT)
+        assert [c.read_answer().status for c in (waits, part, kept, body)] == [200] * 4
+        assert multi.answer(stream).status == 200
 
 
 # ---- limits ---------------------------------------------------------------------------------
