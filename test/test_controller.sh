@@ -422,6 +422,29 @@ listening() {
 }
 ok "changes are heard of again" wait_until 10 "a change" listening
 
+# ---- what is old is forgotten, in batches ---------------------------------------------------------
+
+sql() {
+	"$PG_BIN/psql" -h 127.0.0.1 -p "$pg_port" -U flynn -d postgres -qtAc "$1"
+}
+
+sql "INSERT INTO events (event_id, app_id, object_type, object_id, data, created_at)
+	SELECT -n, NULL, 'key', n::text, '{}', now() - CASE WHEN n > 1 THEN interval '31 days' ELSE interval '29 days' END
+	FROM generate_series(1, 2500) n;
+INSERT INTO jobs (job_id, host_id, app_id, release_id, type, state, updated_at)
+	SELECT 'old-' || n, 'old', a.app_id, '$release', 'x', 'down', now() - interval '31 days' FROM generate_series(1, 2500) n, apps a
+	WHERE a.name = 'given';
+INSERT INTO jobs (job_id, host_id, app_id, release_id, type, state, updated_at)
+	SELECT 'old-' || CASE WHEN deleted_at IS NULL THEN 'lives' ELSE 'of-none' END, 'old', app_id, '$release', 'x', 'up',
+	now() - interval '31 days' FROM apps WHERE name = 'given' OR app_id = '$app';
+UPDATE apps SET deleted_at = now() - interval '31 days' WHERE app_id = '$app'"
+# shellcheck disable=SC2154
+start_controller c "$c_port" PGHOST=127.0.0.1 PGPORT="$pg_port"
+forgotten() {
+	[ "$(sql "SELECT (SELECT count(*) FROM events WHERE event_id < 0), (SELECT string_agg(job_id, ' ') FROM jobs WHERE host_id = 'old')")" = '1|old-lives' ]
+}
+ok "old events and jobs go when a controller starts, what is younger or lives does not" wait_until 10 "it" forgotten || sql "SELECT (SELECT count(*) FROM events WHERE event_id < 0), (SELECT count(*) FROM jobs WHERE host_id = 'old')"
+
 # ---- its end --------------------------------------------------------------------------------------
 
 # shellcheck disable=SC2154 # start_daemon sets it
