@@ -18,6 +18,7 @@
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/pg.h"
+#include "libflynn/retry.h"
 #include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
 
@@ -25,6 +26,8 @@
 #define BATCH_BYTES "262144"
 #define LIST_BYTES "8388608"
 #define COUNT_MAX 1000
+#define RETRY_MIN_MS 100
+#define RETRY_MAX_MS 5000
 
 #define COLUMNS "event_id, app_id, object_type, object_id, data, micros(created_at)"
 /*
@@ -60,6 +63,7 @@ struct events {
 	struct controller *c;
 	struct subscribers readers;
 	bool numbering, more; /* the outbox is being emptied; it may have got more since */
+	struct fl_retry retry;
 };
 
 static void
@@ -123,10 +127,20 @@ on_numbered(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
 	struct events *e = arg;
 
 	e->numbering = false;
-	if (err != NULL) /* the next change, or the next connection to the database, is another try */
+	if (err != NULL) { /* who waits for the last change of a quiet cluster would wait for ever */
 		fl_log_warn("events wait for their numbers", fl_str("err", err->msg));
-	else if (e->more)
+		fl_retry_wait(&e->retry);
+		return;
+	}
+	fl_retry_reset(&e->retry);
+	if (e->more)
 		number(e);
+}
+
+static void
+on_retry(void *arg)
+{
+	number(arg);
 }
 
 static void
@@ -328,6 +342,7 @@ events_new(struct controller *c)
 
 	e->c = c;
 	TAILQ_INIT(&e->readers);
+	fl_retry_init(&e->retry, c->base, RETRY_MIN_MS, RETRY_MAX_MS, on_retry, e);
 	return e;
 }
 
@@ -344,5 +359,6 @@ events_free(struct events *e)
 	if (e == NULL)
 		return;
 	subscribers_free(&e->readers);
+	fl_retry_release(&e->retry);
 	free(e);
 }

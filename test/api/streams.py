@@ -215,3 +215,24 @@ def without_the_database_all_is_503_and_then_goes_on(w):
                 e = again.next()
         s.c.close()
         assert second and '"down"' in e[2] and first in e[2], e
+
+
+def psql(sql, wait=True):
+    words = [os.path.dirname(os.environ["PG_CTL"]) + "/psql", "-h", "127.0.0.1", "-p", os.environ["PG_PORT"], "-U", "flynn", "-d", "postgres", "-qtAc", sql]
+    if not wait:
+        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@case
+def an_event_that_could_not_be_numbered_at_once_is_told_later(w):
+    numbering = "FROM pg_stat_activity WHERE query LIKE 'SELECT number_events()%' AND wait_event_type = 'Lock'"
+    with Stream("/events?object_types=app") as events:
+        holder = psql("SELECT pg_advisory_lock(732904818), pg_sleep(60)", wait=False)
+        wait_for("the lock", lambda: psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") != "0")
+        app = w.app()["id"]
+        wait_for("all controllers to be held up", lambda: psql(f"SELECT count(*) {numbering}") == "3")
+        psql(f"SELECT pg_cancel_backend(pid) {numbering}")
+        psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()")
+        holder.wait()
+        assert json.loads(events.next()[2])["object_id"] == app
