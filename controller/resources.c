@@ -195,13 +195,27 @@ on_spare_taken_back(FL_UNUSED const struct fl_json *none, const struct fl_err *e
 		fl_log_warn("a resource that nobody needs is left at its provider", fl_str("err", err->msg));
 }
 
+static void
+take_back_spare(struct tx *tx)
+{
+	provision_take_back(tx->c, tx->own, tx->params[EXTERNAL_ID], on_spare_taken_back, NULL);
+}
+
 /* The same request came twice at a time: what was made for the second is not needed. */
 static void
 on_create_committed(struct tx *tx)
 {
 	if (tx->was_answered)
-		provision_take_back(tx->c, tx->own, tx->params[EXTERNAL_ID], on_spare_taken_back, NULL);
+		take_back_spare(tx);
 	answer_json(tx->req, &tx->answer);
+}
+
+/* Its app is gone meanwhile, or the database: nobody would ever know of what was made. One that is known already is another's. */
+static void
+on_create_failed(struct tx *tx)
+{
+	if (tx->err.kind != FL_ERR_CONFLICT)
+		take_back_spare(tx);
 }
 
 static void
@@ -227,6 +241,7 @@ on_provisioned(const struct fl_json *resource, const struct fl_err *err, void *a
 	tx->own = cr->url;
 	cr->url = NULL;
 	tx->on_commit = on_create_committed;
+	tx->on_fail = on_create_failed;
 	tx_run(tx);
 	free(env);
 	create_free(cr);

@@ -80,12 +80,22 @@ tx_fail(struct tx *tx, enum fl_err_kind kind, const char *field, const char *fmt
 	return TX_FAIL;
 }
 
+/* It failed, and nothing has changed. */
+static void
+undone(struct tx *tx)
+{
+	if (tx->on_fail != NULL)
+		tx->on_fail(tx);
+}
+
 static void
 on_end(const struct fl_err *err, void *arg)
 {
 	struct tx *tx = arg;
 
-	if (tx->err.kind == FL_ERR_NONE && err != NULL)
+	if (tx->err.kind != FL_ERR_NONE)
+		undone(tx);
+	else if (err != NULL)
 		tx->err = *err;
 	if (tx->err.kind != FL_ERR_NONE && tx->field == NULL && tx->explain != NULL)
 		tx->field = tx->explain(tx->req, &tx->err);
@@ -197,6 +207,8 @@ on_begun(struct fl_pg_tx *pg, const struct fl_err *err, void *arg)
 	struct tx *tx = arg;
 
 	if (err != NULL) {
+		tx->err = *err;
+		undone(tx);
 		answer_err(tx->req, NULL, err);
 		tx_free(tx);
 		return;

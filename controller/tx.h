@@ -52,6 +52,8 @@ struct tx {
 	const char *(*explain)(struct fl_http_req *req, struct fl_err *err);
 	/* Called instead of sending the answer, which is still in tx->answer; tx is freed after it. */
 	void (*on_commit)(struct tx *tx);
+	/* Called before the answer when nothing has changed, for tx->err; not when nobody knows whether it was committed. */
+	void (*on_fail)(struct tx *tx);
 };
 
 /* steps must outlive it. */

@@ -33,7 +33,7 @@ sub post_route {
 
 sub make_database {
 	my ($config) = @_;
-	my $id = '/databases/' . ++$made;
+	my $id = ref $config eq 'HASH' && $config->{id} || '/databases/' . ++$made;
 
 	$databases{$id} = 1;
 	$configs{$id} = $config;

@@ -1,8 +1,9 @@
 """Providers, resources, routes."""
 
 import hashlib
+import random
 
-from world import CLUSTER_KEY, NOBODY, ROUTER_PORT, case
+from world import CLUSTER_KEY, NOBODY, ROUTER_PORT, case, wait_for
 
 
 def provider(w, url=None):
@@ -74,6 +75,23 @@ def a_resource_is_recorded_once(w):
     w.ask("PUT", path, {"external_id": "/databases/y"}).fails(409, "conflict")
     assert w.ok("GET", path) == r
     w.get(f"/providers/{provider(w)['name']}/resources/{id}").empty(404)
+
+
+@case
+def what_cannot_be_recorded_is_given_back(w):
+    def databases():
+        return w.ask("GET", "/databases", port=ROUTER_PORT, key=CLUSTER_KEY).json
+
+    p, before = provider(w), databases()
+    path = f"/providers/{p['name']}/resources"
+    long = "/databases/" + random.randbytes(8000).hex()  # more than an index takes
+    a = w.ask("POST", path, {"config": {"id": long}})
+    assert a.status >= 500, a
+    wait_for("it to be given back", lambda: databases() == before)
+    known = w.ok("POST", path, {"config": {"id": f"/databases/{w.name()}"}})["external_id"]
+    w.ask("POST", path, {"config": {"id": known}}).fails(409, "conflict")
+    assert known in databases()  # it is another's
+    assert [r["external_id"] for r in w.ok("GET", path)] == [known]
 
 
 @case
