@@ -16,6 +16,7 @@
 #define DEFAULT_CONNS 4
 #define DEFAULT_WAIT_MS 5000
 #define DEFAULT_WAITING 1000
+#define DEFAULT_ANSWER_MS 40000 /* more than a server that is there lets a statement take */
 #define MIN_RETRY_MS 100
 #define MAX_RETRY_MS 1000
 
@@ -207,7 +208,7 @@ open_slot(struct fl_pg *pg)
 	}
 	slot = fl_xcalloc(1, sizeof(*slot));
 	slot->pg = pg;
-	slot->conn = pg_conn_open(pg->base, conninfo, &ops, slot);
+	slot->conn = pg_conn_open(pg->base, conninfo, pg->opts.answer_ms, &ops, slot);
 	TAILQ_INSERT_TAIL(&pg->slots, slot, link);
 	pg->n_slots++;
 	pg->n_connecting++;
@@ -311,6 +312,8 @@ fl_pg_new(struct event_base *base, const struct fl_pg_opts *opts)
 		pg->opts.wait_ms = DEFAULT_WAIT_MS;
 	if (pg->opts.max_waiting <= 0)
 		pg->opts.max_waiting = DEFAULT_WAITING;
+	if (pg->opts.answer_ms <= 0)
+		pg->opts.answer_ms = DEFAULT_ANSWER_MS;
 	TAILQ_INIT(&pg->slots);
 	TAILQ_INIT(&pg->waiting);
 	TAILQ_INIT(&pg->failed);

@@ -26,6 +26,7 @@ struct fl_pg_opts {
 	int max_conns;	 /* default 4; one more for LISTEN */
 	int wait_ms;	 /* a query may wait so long for a connection; default 5000 */
 	int max_waiting; /* default 1000; beyond: UNAVAILABLE at once */
+	int answer_ms;	 /* a statement may go without its answer so long, then the connection counts as lost; default 40000 */
 };
 
 struct fl_pg *fl_pg_new(struct event_base *base, const struct fl_pg_opts *opts);

@@ -38,7 +38,10 @@ struct pg_conn {
 	struct event_base *base;
 	PGconn *pg;
 	enum conn_state state;
-	struct event *io, *timer;
+	struct event *io;
+	struct event *timer; /* of the connection until it is set up, then of the command */
+	int answer_ms;
+	bool set_up;
 	struct event *deferred; /* from the loop: a send that failed; the end */
 	short watched;
 	struct pg_conn_ops ops;
@@ -143,6 +146,7 @@ command_end(struct pg_conn *c, const struct fl_err *lost)
 	PGresult *res = c->result;
 	struct fl_err err = { 0 };
 
+	evtimer_del(c->timer);
 	c->cb = NULL;
 	c->preparing = NULL;
 	c->result = NULL;
@@ -199,7 +203,7 @@ on_set_up(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
 
 	if (c->state == PG_LOST || c->closed)
 		return;
-	evtimer_del(c->timer);
+	c->set_up = err == NULL;
 	if (err != NULL)
 		lost(c, err);
 	else
@@ -380,7 +384,10 @@ on_timeout(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	struct pg_conn *c = arg;
 	struct fl_err err = { 0 };
 
-	fl_err_set(&err, FL_ERR_UNAVAILABLE, "postgres: no connection within %d s", CONNECT_TIMEOUT_S);
+	if (c->set_up)
+		fl_err_set(&err, FL_ERR_UNAVAILABLE, "postgres: no answer within %d ms", c->answer_ms);
+	else
+		fl_err_set(&err, FL_ERR_UNAVAILABLE, "postgres: no connection within %d s", CONNECT_TIMEOUT_S);
 	c->in_event = true;
 	lost(c, &err);
 	c->in_event = false;
@@ -389,12 +396,13 @@ on_timeout(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 }
 
 struct pg_conn *
-pg_conn_open(struct event_base *base, const char *conninfo, const struct pg_conn_ops *ops, void *arg)
+pg_conn_open(struct event_base *base, const char *conninfo, int answer_ms, const struct pg_conn_ops *ops, void *arg)
 {
 	static const struct timeval timeout = { CONNECT_TIMEOUT_S, 0 };
 	struct pg_conn *c = fl_xcalloc(1, sizeof(*c));
 
 	c->base = base;
+	c->answer_ms = answer_ms;
 	c->statements = fl_map_new();
 	c->ops = *ops;
 	c->arg = arg;
@@ -412,8 +420,11 @@ pg_conn_open(struct event_base *base, const char *conninfo, const struct pg_conn
 void
 pg_conn_send(struct pg_conn *c, const char *sql, const char *const *params, size_t n_params, fl_pg_cb cb, void *arg)
 {
+	const struct timeval wait = { c->answer_ms / 1000, c->answer_ms % 1000 * 1000 };
 	struct statement *st;
 
+	if (c->set_up)
+		evtimer_add(c->timer, &wait);
 	c->cb = cb;
 	c->cb_arg = arg;
 	c->state = PG_BUSY;

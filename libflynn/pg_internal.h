@@ -27,8 +27,9 @@ struct pg_conn_ops {
 	void (*on_notify)(const char *channel, const char *payload, void *arg); /* may be NULL */
 };
 
-/* Connect; all callbacks come from the loop. */
-struct pg_conn *pg_conn_open(struct event_base *base, const char *conninfo, const struct pg_conn_ops *ops, void *arg);
+/* Connect; all callbacks come from the loop. A command that has no answer for answer_ms ends the connection. */
+struct pg_conn *pg_conn_open(struct event_base *base, const char *conninfo, int answer_ms, const struct pg_conn_ops *ops,
+    void *arg);
 /*
  * One command at a time, on a ready connection. Without parameters sql may be several statements; with some it is prepared
  * when it comes again and again. sql and params must live until cb, which comes once, from the loop.

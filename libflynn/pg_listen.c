@@ -32,6 +32,7 @@ struct pg_listen {
 };
 
 static void listen_next(struct pg_listen *l);
+static void on_lost(const struct fl_err *err, void *arg);
 
 static bool
 tell(struct pg_listen *l, const struct channel *ch, const char *payload)
@@ -52,7 +53,8 @@ on_listening(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
 	l->asking = NULL;
 	if (err != NULL) {
 		fl_log_warn("cannot listen", fl_str("channel", ch->name), fl_str("err", err->msg));
-		return; /* the connection is lost, or will not do: a channel's name is quoted */
+		on_lost(err, l); /* also where it stands, as one to a standby does */
+		return;
 	}
 	ch->listening = true;
 	if (tell(l, ch, NULL)) /* what happened before is not known */
@@ -125,7 +127,7 @@ try(void *arg)
 	if (conninfo == NULL)
 		fl_retry_wait(&l->retry);
 	else
-		l->conn = pg_conn_open(l->pg->base, conninfo, &ops, l);
+		l->conn = pg_conn_open(l->pg->base, conninfo, l->pg->opts.answer_ms, &ops, l);
 	free(conninfo);
 }
 

@@ -120,7 +120,7 @@ query(struct world *w, struct fl_pg *pg, const char *sql, const char *a, const c
 static struct fl_pg *
 pool(struct world *w, int conns, int wait_ms, int max_waiting)
 {
-	const struct fl_pg_opts opts = { conninfo, w, conns, wait_ms, max_waiting };
+	const struct fl_pg_opts opts = { conninfo, w, conns, wait_ms, max_waiting, 0 };
 
 	return fl_pg_new(w->base, &opts);
 }
@@ -239,12 +239,15 @@ failures_have_a_kind(void **state)
 static void
 queries_share_few_connections(void **state)
 {
+	static const char count[] = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
 	struct world *w = *state;
 	struct fl_pg *pg = pool(w, 2, 0, 0);
 	struct result r[20] = { 0 };
 
+	while (strcmp(query(w, pg, count, NULL, NULL).text, "1") != 0)
+		; /* those of the test before are still going */
 	for (size_t i = 0; i < fl_nitems(r); i++)
-		fl_pg_query(pg, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'", NULL, 0, on_result, &r[i]);
+		fl_pg_query(pg, count, NULL, 0, on_result, &r[i]);
 	for (size_t i = 0; i < fl_nitems(r); i++) {
 		assert_true(loop_until(w->base, loop_is_set, &r[i].done));
 		assert_in_range(strtol(r[i].text, NULL, 10), 1, 2);
@@ -404,6 +407,49 @@ notifications_are_heard_and_their_loss_is_told(void **state)
 	fl_buf_release(&b.log);
 }
 
+/* The connection to a standby that is then promoted stands. */
+static void
+listening_that_was_refused_is_tried_again(void **state)
+{
+	struct world *w = *state;
+	char *signal_path = fl_xasprintf("%s/standby.signal", w->dir);
+	struct heard a = { 0 };
+	struct fl_pg *pg;
+
+	server_kill(w);
+	close(open(signal_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	server_start(w);
+	pg = pool(w, 1, 20000, 0);
+	fl_pg_listen(pg, "a", on_notify, &a);
+	for (int tries = 0; tries < 100 && strcmp(query(w, pg,
+	    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'", NULL, NULL).text, "0") == 0; tries++)
+		;
+	assert_int_equal(a.log.len, 0);
+	assert_string_equal(query(w, pg, "SELECT pg_promote()", NULL, NULL).text, "t");
+	await_heard(w, &a, "(anew);");
+	fl_pg_free(pg);
+	fl_buf_release(&a.log);
+	free(signal_path);
+}
+
+static void
+server_that_does_not_answer_is_not_waited_for(void **state)
+{
+	struct world *w = *state;
+	const struct fl_pg_opts opts = { .conninfo = conninfo, .arg = w, .max_conns = 1, .wait_ms = 20000, .answer_ms = 300 };
+	struct fl_pg *pg = fl_pg_new(w->base, &opts);
+	struct result r;
+	pid_t backend = (pid_t)atoi(query(w, pg, "SELECT pg_backend_pid()", NULL, NULL).text);
+
+	assert_int_equal(kill(backend, SIGSTOP), 0);
+	r = query(w, pg, "SELECT 1", NULL, NULL);
+	assert_int_equal(r.err.kind, FL_ERR_UNAVAILABLE);
+	assert_string_equal(r.err.msg, "postgres: no answer within 300 ms");
+	assert_string_equal(query(w, pg, "SELECT 2", NULL, NULL).text, "2"); /* by another connection */
+	kill(backend, SIGCONT);
+	fl_pg_free(pg);
+}
+
 struct freer {
 	struct fl_pg *pg;
 	bool done;
@@ -453,6 +499,8 @@ main(void)
 		cmocka_unit_test(waiting_has_bounds),
 		cmocka_unit_test(transactions_are_all_or_nothing),
 		cmocka_unit_test(notifications_are_heard_and_their_loss_is_told),
+		cmocka_unit_test(listening_that_was_refused_is_tried_again),
+		cmocka_unit_test(server_that_does_not_answer_is_not_waited_for),
 		cmocka_unit_test(pool_may_be_freed_at_any_time),
 	};
 
