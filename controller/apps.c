@@ -10,6 +10,7 @@
 #include "controller/body.h"
 #include "controller/controller.h"
 #include "controller/deploy_settings.h"
+#include "controller/once.h"
 #include "controller/query.h"
 #include "controller/tx.h"
 #include "libflynn/attr.h"
@@ -322,11 +323,17 @@ on_delete_found(const struct app *app, void *arg)
 	free(d);
 }
 
-void
-apps_delete(struct fl_http_req *req, void *arg)
+static void
+delete_start(struct fl_http_req *req, void *arg)
 {
 	struct delete *d = fl_xcalloc(1, sizeof(*d));
 
 	*d = (struct delete){ .c = arg, .req = req };
 	apps_find(arg, req, on_delete_found, d);
+}
+
+void
+apps_delete(struct fl_http_req *req, void *arg)
+{
+	once(arg, req, delete_start);
 }

@@ -57,7 +57,8 @@ def what_is_sent_again_is_answered_again_and_not_done_again(w):
             ("POST", f"/apps/{other}/deploy", {"id": release}, f"/apps/{other}/deployments"),
             ("PUT", f"/apps/{app}/scale/{release}", {"new_processes": {"web": 2}}, "/apps"),
             ("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 3}}, f"/apps/{app}/formations"),
-            ("DELETE", f"/apps/{app}/formations/{release}", None, f"/apps/{app}/formations")):
+            ("DELETE", f"/apps/{app}/formations/{release}", None, f"/apps/{app}/formations"),
+            ("DELETE", f"/apps/{w.app()['name']}", None, "/apps")):
         headers, before = keyed(w), len(w.ok("GET", list))
         first = w.ask(method, path, body, headers=headers)
         assert first.status == 200, (path, first)
