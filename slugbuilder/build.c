@@ -67,6 +67,10 @@ prepare(struct build *b, struct fl_err *err)
 		.work_dir = cfg->work_dir, .user = &b->user, .out = &b->out };
 	b->site = (struct buildpack_site){ .app_dir = cfg->app_dir, .cache_dir = b->cache_dir, .env_dir = b->env_dir,
 		.env = b->env, .user = &b->user, .timeout_s = cfg->timeout_s, .out = &b->out };
+	for (size_t i = 0; i < fl_json_len(b->vars); i++)
+		if (!env_is_name(fl_json_key_at(b->vars, i)))
+			output_problem(&b->out, "The build does not get the variable %.100s: buildpacks know names of letters, digits and _ alone.",
+			    fl_json_key_at(b->vars, i));
 	if (tree_make(b->env_dir, &b->user, err) == -1 || tree_make(b->custom_dir, &b->user, err) == -1)
 		return -1;
 	return env_write(b->vars, b->env_dir, &b->user, err);

@@ -34,8 +34,8 @@ static const char *const handed_on[] = {
 	"http_proxy", "https_proxy", "no_proxy", "all_proxy", "npm_config_*", "SOURCE_VERSION", "TZ",
 };
 
-static bool
-is_name(const char *s)
+bool
+env_is_name(const char *s)
 {
 	size_t len = strlen(s);
 
@@ -61,14 +61,8 @@ env_parse(const char *text, struct fl_err *err)
 		goto fail;
 	}
 	for (size_t i = 0; i < fl_json_len(vars); i++) {
-		const char *name = fl_json_key_at(vars, i);
-
-		if (!is_name(name)) {
-			fl_err_set(err, FL_ERR_INVALID, "\"%.100s\" cannot be the name of a variable", name);
-			goto fail;
-		}
 		if (fl_json_type(fl_json_at(vars, i)) != FL_JSON_STRING) {
-			fl_err_set(err, FL_ERR_INVALID, "the variable %s is not a string", name);
+			fl_err_set(err, FL_ERR_INVALID, "the variable %.100s is not a string", fl_json_key_at(vars, i));
 			goto fail;
 		}
 	}
@@ -101,7 +95,8 @@ env_write(const struct fl_json *vars, const char *dir, const struct user *u, str
 	if ((mkdir(dir, 0700) == -1 && errno != EEXIST) || (fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		rc = fl_err_sys(err, "make %s", dir);
 	for (size_t i = 0; rc == 0 && i < fl_json_len(vars); i++)
-		rc = write_variable(fd, fl_json_key_at(vars, i), fl_json_str(fl_json_at(vars, i), ""), err);
+		if (env_is_name(fl_json_key_at(vars, i)))
+			rc = write_variable(fd, fl_json_key_at(vars, i), fl_json_str(fl_json_at(vars, i), ""), err);
 	if (fd != -1)
 		close(fd);
 	user_leave();

@@ -7,13 +7,17 @@
 #ifndef SLUGBUILDER_ENV_H
 #define SLUGBUILDER_ENV_H
 
+#include <stdbool.h>
+
 struct fl_err;
 struct fl_json;
 struct user;
 
-/* The object in text (NULL: an empty one). NULL with INVALID for other JSON, names or values. */
+/* Whether a buildpack, which is a shell's script, can have a variable of that name. */
+bool env_is_name(const char *s);
+/* The object in text (NULL: an empty one). NULL with INVALID for other JSON or values. */
 struct fl_json *env_parse(const char *text, struct fl_err *err);
-/* Write each variable into dir, which is made, as a file that only u can read. */
+/* Write each variable into dir, which is made, as a file that only u can read; but none whose name is none. */
 int env_write(const struct fl_json *vars, const char *dir, const struct user *u, struct fl_err *err);
 
 struct env_about {

@@ -59,9 +59,6 @@ only_an_object_of_strings_is_taken(FL_UNUSED void **state)
 		{ NULL, NULL }, { "{}", NULL }, { "{\"A_1\":\"x\",\"b\":\"\"}", NULL },
 		{ "[]", "BUILD_ENV is not a JSON object" },
 		{ "{\"A\":1}", "the variable A is not a string" },
-		{ "{\"../x\":\"1\"}", "\"../x\" cannot be the name of a variable" },
-		{ "{\"1A\":\"1\"}", "\"1A\" cannot be the name of a variable" },
-		{ "{\"\":\"1\"}", "\"\" cannot be the name of a variable" },
 	};
 
 	for (size_t i = 0; i < fl_nitems(cases); i++) {
@@ -78,7 +75,7 @@ only_an_object_of_strings_is_taken(FL_UNUSED void **state)
 static void
 variables_become_files_of_one_reader(FL_UNUSED void **state)
 {
-	struct fl_json *vars = env_parse("{\"A\":\"two\\nlines\",\"B\":\"\"}", NULL);
+	struct fl_json *vars = env_parse("{\"A\":\"two\\nlines\",\"B\":\"\",\"a.b\":\"\",\"C-D\":\"\",\"../x\":\"\",\"1A\":\"\",\"\":\"\"}", NULL);
 	char dir[] = "/tmp/env_test.XXXXXX", path[64], text[64] = "";
 	struct user me = { .uid = getuid(), .gid = getgid() };
 	struct fl_err err = { 0 };
@@ -98,7 +95,7 @@ variables_become_files_of_one_reader(FL_UNUSED void **state)
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/B", dir);
 	assert_int_equal(unlink(path), 0);
-	rmdir(dir);
+	assert_int_equal(rmdir(dir), 0); /* names that are none have become no files */
 	fl_json_free(vars);
 }
 

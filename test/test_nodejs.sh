@@ -105,17 +105,24 @@ is "so they do" "$(slug scripts node -p 'require("is-number")(1)')" true
 
 # ---- other wishes -----------------------------------------------------------------------------------------
 
-app plain <<<'{ "name": "plain", "version": "1.0.0" }'
+app plain <<<'{ "name": "plain", "version": "1.0.0", "engines": ["node >= 0.6"] }'
 out=$(build "$TMP/plain")
 is "an app with no wish and no dependency builds" $? 0 || note "$out"
 like "with a node of an even version" "$out" 'Fetching Node.js [0-9]*[02468]\.[0-9]+\.[0-9]+$'
 unlike "without npm install" "$out" 'npm (ci|install)'
 like "and is told that it has no process type" "$out" 'None found: add a Procfile'
 
-app exact <<<'{ "name": "exact", "version": "1.0.0", "engines": { "node": "18.19.0", "npm": "~9.8.0" } }'
+app exact <<'END'
+{
+  "name": "exact", "version": "1.0.0", "engines": { "node": "18.19.0", "npm": "~9.8.0" },
+  "scripts": [], "dependencies": { "ms": "^2.1.0" }, "devDependencies": []
+}
+END
 out=$(build "$TMP/exact")
 like "an exact node is taken" "$out" 'Fetching Node.js 18\.19\.0$'
 like "and a wish for npm is heard" "$out" 'Using npm 9\.8\.[0-9]+$'
+is "dependencies are there beside empty lists" "$(slug exact node -p 'require("ms")("1s")')" 1000
+unlike "of which nothing is said" "$out" 'jq: '
 
 # ---- mistakes ---------------------------------------------------------------------------------------------
 

@@ -114,6 +114,10 @@ new_container
 curl -sS -o "$TMP/slug" "$(signed r /slug)"
 is "a slug may come on standard input" "$(env APP_DIR="$TMP/run/app" flynn-slugrunner ls web.pl <"$TMP/slug")" web.pl
 
+like "a variable of which buildpacks cannot know is left out, and that is said" \
+	"$(build "$ROOT/test/apps/procfile" 'BUILD_ENV={"spring.name":"x"}')" 'does not get the variable spring\.name'
+is "and the app is built" "$(tail -n 1 "$TMP/build.log" | grep -c 'Compiled slug size')" 1
+
 # ---- volumes inside of the app ------------------------------------------------------------------------
 
 mkdir "$TMP/uploads"
@@ -124,7 +128,7 @@ build "$TMP/uploads" >/dev/null
 new_container
 mkdir -p "$TMP/run/app/public/uploads"
 touch "$TMP/run/app/public/uploads/kept"
-export FLYNN_VOLUMES=/data:$TMP/run/app/public/uploads
+export FLYNN_VOLUMES=$TMP/uploads:$TMP/run/app/public/uploads
 is "an app with a volume inside of it is fetched, and the volume left alone" \
 	"$(run_slug sh -c 'ls web.pl public public/uploads')" $'web.pl\n\npublic:\nstyle\nuploads\n\npublic/uploads:\nkept'
 echo half >"$TMP/run/app.ok"

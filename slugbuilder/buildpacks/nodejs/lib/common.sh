@@ -20,9 +20,14 @@ package() {
 	jq -r "($1) // empty" package.json
 }
 
-# has FILTER: is it there, and neither null nor false nor empty?
+# has FILTER: is it there, and neither null nor false nor empty? It is not where the filter does not fit what is there.
 has() {
-	jq -e "($1) | if type == \"object\" or type == \"array\" then length > 0 else . end" package.json >/dev/null
+	jq -e "($1) | if type == \"object\" or type == \"array\" then length > 0 else . end" package.json >/dev/null 2>&1
+}
+
+# engine NAME: which versions of it package.json wants; nothing when it does not say, or not in an object.
+engine() {
+	jq -r --arg name "$1" '.engines | objects | .[$name] // empty' package.json
 }
 
 check_package_json() {

@@ -46,7 +46,7 @@ resolve_offline() {
 wanted_node() {
 	local range status=0
 
-	range=$(package .engines.node)
+	range=$(engine node)
 	case $range in
 	'' | lts | 'lts/*') echo lts ;;
 	latest | current | node) echo '*' ;;
@@ -64,8 +64,8 @@ install_node() {
 	name=$(node_package)
 	range=$(wanted_node)
 	title "Installing Node.js"
-	if has .engines.node; then
-		say "engines.node in package.json: $(package .engines.node)"
+	if [ -n "$(engine node)" ]; then
+		say "engines.node in package.json: $(engine node)"
 	else
 		say "package.json has no engines.node: taking the newest long-term release"
 	fi

@@ -10,7 +10,7 @@ npm_cache_max_mb=300
 install_npm() {
 	local range for_what
 
-	range=$(package .engines.npm)
+	range=$(engine npm)
 	for_what="$node_version ${range:-any}"
 	if [ "$(cat "$cache/npm/for" 2>/dev/null)" != "$for_what" ]; then
 		fetch_npm "$range"
@@ -108,8 +108,9 @@ build_script() {
 	fi
 }
 
+# Some tools write an empty list of them as [].
 has_dependencies() {
-	has '(.dependencies // {}) + (.devDependencies // {}) + (.optionalDependencies // {}) + (.peerDependencies // {})' ||
+	has '[.dependencies, .devDependencies, .optionalDependencies, .peerDependencies | objects | keys[]]' ||
 		has .workspaces
 }
 
