@@ -182,6 +182,15 @@ write_symlink(struct tree_tar *t, const git_tree_entry *entry, const char *path)
 	return r;
 }
 
+/* The pusher reads this: nothing else would tell him what the app lacks. */
+static int
+write_submodule(struct tree_tar *t, const char *path)
+{
+	dprintf(STDERR_FILENO, " !     The submodule %s is no part of a push: its folder is empty. Commit its files, or fetch them when the app is built.\n",
+	    path);
+	return write_directory(t, path);
+}
+
 /* Called by libgit2 for each entry, directories before what is in them. */
 static int
 on_entry(const char *root, const git_tree_entry *entry, void *arg)
@@ -192,8 +201,10 @@ on_entry(const char *root, const git_tree_entry *entry, void *arg)
 
 	switch (git_tree_entry_filemode(entry)) {
 	case GIT_FILEMODE_TREE:
-	case GIT_FILEMODE_COMMIT: /* a submodule: its content is elsewhere */
 		r = write_directory(t, path);
+		break;
+	case GIT_FILEMODE_COMMIT:
+		r = write_submodule(t, path);
 		break;
 	case GIT_FILEMODE_BLOB:
 	case GIT_FILEMODE_BLOB_EXECUTABLE:

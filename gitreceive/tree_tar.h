@@ -10,7 +10,8 @@ struct fl_err;
 
 /*
  * Write the tar of commit (40 hex digits, in the repository that git's environment names) to fd. Blobs over 8 MiB are streamed
- * through git cat-file, so that no large file is ever in memory. Submodules become empty directories.
+ * through git cat-file, so that no large file is ever in memory. Submodules become empty directories,
+ * of which standard error tells.
  */
 int tree_tar_write(const char *commit, int fd, struct fl_err *err);
 
