@@ -7,18 +7,19 @@
 #include "libflynn/xmalloc.h"
 
 #define CALL_MS 20000
+#define IDLE_S 900
 
 void
 cluster_read(struct cluster *c)
 {
-	const char *host = getenv("FLYNN_HOST");
+	const char *host = getenv("FLYNN_HOST"), *idle = getenv("IDLE_TIMEOUT");
 	size_t len = host != NULL ? strcspn(host, " ") : 0;
 
 	*c = (struct cluster){
 		.controller = getenv("FLYNN_CONTROLLER"), .shelf = getenv("FLYNN_SHELF"),
 		.cluster_key = getenv("CLUSTER_KEY"), .controller_key = getenv("CONTROLLER_KEY"),
 		.builder_uri = getenv("SLUGBUILDER_IMAGE_URI"), .runner_uri = getenv("SLUGRUNNER_IMAGE_URI"),
-		.repos = getenv("REPOS")
+		.repos = getenv("REPOS"), .idle_s = idle != NULL ? atoi(idle) : IDLE_S
 	};
 	if (host != NULL && host[len] == ' ') {
 		c->host_id = fl_xstrndup(host, len);

@@ -15,6 +15,7 @@ struct cluster {
 	const char *cluster_key, *controller_key;
 	const char *builder_uri, *runner_uri;
 	const char *repos;
+	int idle_s; /* how long a client may be silent when it is his turn */
 };
 
 void cluster_read(struct cluster *c);

@@ -1,4 +1,5 @@
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gitreceive/gitreceive.h"
@@ -45,6 +46,8 @@ check_config(const struct gitreceive_config *cfg, struct fl_err *err)
 		return fl_err_set(err, FL_ERR_INVALID, "-port %d or -http-port %d is no port", cfg->port, cfg->http_port);
 	if (cfg->max_sessions < 1)
 		return fl_err_set(err, FL_ERR_INVALID, "-max-sessions %d: nobody could push", cfg->max_sessions);
+	if (cfg->idle_s < 1)
+		return fl_err_set(err, FL_ERR_INVALID, "-idle-timeout %d: every push would be ended", cfg->idle_s);
 	if (cfg->host_keys == NULL || *cfg->host_keys == '\0')
 		return fl_err_set(err, FL_ERR_INVALID, "SSH_PRIVATE_KEYS must hold at least one private key in PEM");
 	if (cfg->builder_uri == NULL || cfg->runner_uri == NULL)
@@ -56,6 +59,7 @@ struct gitreceive *
 gitreceive_new(struct event_base *base, const struct gitreceive_config *cfg, struct fl_err *err)
 {
 	struct gitreceive *g;
+	char idle_s[16];
 
 	if (check_config(cfg, err) == -1)
 		return NULL;
@@ -65,6 +69,8 @@ gitreceive_new(struct event_base *base, const struct gitreceive_config *cfg, str
 	/* Sessions are programs of their own: what flags said must be in the environment for them. */
 	setenv("REPOS", cfg->repos, 1);
 	setenv("SESSION_USER", cfg->user, 1);
+	snprintf(idle_s, sizeof(idle_s), "%d", cfg->idle_s);
+	setenv("IDLE_TIMEOUT", idle_s, 1);
 	g->discoverd = fl_discoverd_new(base, cfg->discoverd, cfg->cluster_key);
 	g->places = places_start(g->discoverd);
 	if ((g->listener = listener_start(base, cfg->port, cfg->max_sessions, g->places, err)) == NULL || listen_http(g, err) == -1) {

@@ -29,6 +29,7 @@ struct gitreceive_config {
 	int port;	    /* of SSH */
 	int http_port;	    /* of ping and metrics; 0: none */
 	int max_sessions;
+	int idle_s;	    /* how long a client may be silent when it is his turn */
 };
 
 struct gitreceive {

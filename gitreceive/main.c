@@ -22,6 +22,7 @@ static const struct fl_args_opt options[] = {
 	{ "repos", "REPOS", "/var/lib/flynn-gitreceive", FL_ARGS_STR, AT(repos), "directory of the repositories" },
 	{ "user", "SESSION_USER", "git", FL_ARGS_STR, AT(user), "whom the process of a connection becomes" },
 	{ "max-sessions", "MAX_SESSIONS", "64", FL_ARGS_INT, AT(max_sessions), "connections at once" },
+	{ "idle-timeout", "IDLE_TIMEOUT", "900", FL_ARGS_INT, AT(idle_s), "seconds that a client may be silent in the middle of a push" },
 	{ NULL, "SSH_PRIVATE_KEYS", NULL, FL_ARGS_STR, AT(host_keys), "host keys, PEM blocks one after another" },
 	{ NULL, "CLUSTER_KEY", NULL, FL_ARGS_STR, AT(cluster_key), "key of discoverd, hosts and shelf" },
 	{ NULL, "CONTROLLER_KEY", NULL, FL_ARGS_STR, AT(controller_key), "key of the controller" },

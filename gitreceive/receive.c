@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -32,6 +33,7 @@ struct receive {
 	ssh_channel channel;
 	pid_t pid;
 	int in, out, err;
+	int idle_s;
 	char *input; /* taken from the channel, not yet written to git */
 	size_t input_off, input_len;
 };
@@ -217,6 +219,38 @@ pump_out(struct receive *r, int *fd, bool is_stderr)
 	}
 }
 
+/* Whether nothing goes on before the client has sent, or read, more. A client of git ends its input with the pack. */
+static bool
+waits_for_client(const struct receive *r)
+{
+	return (r->in != -1 && r->input_len == 0) || ssh_channel_window_size(r->channel) == 0;
+}
+
+/* Until something can be moved; -1 when the client was waited for, and too long: he holds the lock of the app. */
+static int
+wait_for_more(struct receive *r, struct pollfd *fds, nfds_t n)
+{
+	int64_t until = fl_clock_ms() + INT64_C(1000) * r->idle_s;
+	int ready;
+
+	do {
+		int64_t left = until - fl_clock_ms();
+
+		ready = poll(fds, n, !waits_for_client(r) ? -1 : left > INT_MAX ? INT_MAX : left > 0 ? (int)left : 0);
+	} while (ready == -1 && errno == EINTR);
+	return ready > 0 ? 0 : -1;
+}
+
+static void
+give_up(struct receive *r)
+{
+	char *text = fl_xasprintf("Nothing was heard from your side for %d s, so this push is ended: push again.", r->idle_s);
+
+	if (client_is_there(r) && ssh_channel_window_size(r->channel) > strlen(text))
+		say(r->channel, text);
+	free(text);
+}
+
 static void
 pump(struct receive *r)
 {
@@ -232,8 +266,10 @@ pump(struct receive *r)
 			{ room ? r->err : -1, POLLIN, 0 },
 		};
 
-		if (poll(fds, fl_nitems(fds), -1) == -1 && errno != EINTR)
+		if (wait_for_more(r, fds, fl_nitems(fds)) == -1) {
+			give_up(r);
 			return;
+		}
 		if (fds[0].revents != 0 && ssh_event_dopoll(r->event, 0) == SSH_ERROR)
 			return;
 		pump_in(r);
@@ -273,7 +309,7 @@ prepare(const char *path, const char *hooks, const char *app, struct fl_err *err
 int
 receive_run(const struct cluster *c, const char *app_id, const char *app, ssh_session session, ssh_event event, ssh_channel channel)
 {
-	struct receive r = { .session = session, .event = event, .channel = channel, .in = -1, .out = -1, .err = -1 };
+	struct receive r = { .session = session, .event = event, .channel = channel, .in = -1, .out = -1, .err = -1, .idle_s = c->idle_s };
 	char *path = fl_xasprintf("%s/%s.git", c->repos, app_id), *hooks = fl_xasprintf("%s/hooks", c->repos);
 	struct fl_err err;
 	int status = 1;

@@ -136,9 +136,12 @@ git reset -q --hard HEAD~
 (while :; do get example.localhost >/dev/null || echo lost; done >"$TMP/requests.log" 2>&1) &
 requests=$!
 echo '# changed' >>web.pl && git commit -q -a -m changed
+git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),vendor/lib" && git commit -q -m 'a submodule'
 start=$(now_ms)
-ok "a changed app goes through" push master
+out=$(push master)
+is "a changed app goes through" $? 0 || note "$out"
 note "push of a small app: $(($(now_ms) - start)) ms"
+like "it is told that the submodule stays behind" "$out" 'The submodule vendor/lib is no part of a push'
 kill $requests
 wait $requests 2>/dev/null
 is "no request was lost in the switch" "$(grep -c lost "$TMP/requests.log")" 0
@@ -169,3 +172,14 @@ is "300 MB are pushed" $? 0 || note "$(tail -n 5 "$TMP/big.log")"
 note "largest process of ours: $((peak / 1024)) MiB, ${who:-none}"
 # A sanitizer's own memory says nothing of ours.
 [ -n "${SAN:-}" ] || ok "and none of our processes held them" [ $((peak / 1024)) -lt $PEAK_LIMIT_MIB ]
+
+# ---- clients that stall ---------------------------------------------------------------------------------
+
+flynn -a gitreceive env set IDLE_TIMEOUT=2 >/dev/null 2>&1 || die "gitreceive takes no IDLE_TIMEOUT"
+mkfifo "$TMP/silent"
+# shellcheck disable=SC2016 # another shell's
+fails_with "a client that begins a push and says no more is not waited for" any \
+	'Nothing was heard from your side for 2 s, so this push is ended' \
+	timeout 30 bash -c 'ssh -F "$HOME/.ssh/config" -p 2222 git@localhost "git-receive-pack /crlf.git" 2>&1 >/dev/null' <>"$TMP/silent"
+cd "$TMP/crlf" && git commit -q --allow-empty -m again
+ok "so others can push" push master
