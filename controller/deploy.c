@@ -116,6 +116,15 @@ static const char scale_sql[] =
     " UPDATE formations f SET processes = $4, updated_at = clock_timestamp() FROM d"
     " WHERE f.app_id = d.app_id AND f.release_id = d.old_release_id AND f.deleted_at IS NULL";
 
+/* The app has the release already: its jobs become as many as are asked for. */
+static const char rescale_sql[] =
+    DEPLOYMENTS_LOCK
+    " d AS (UPDATE deployments t SET step_at = clock_timestamp() FROM a"
+    "  WHERE t.deployment_id = $1 AND t.owner = $2 AND t.finished_at IS NULL AND a.deleted_at IS NULL RETURNING t.*)"
+    " INSERT INTO formations (app_id, release_id, processes) SELECT app_id, new_release_id, processes FROM d"
+    "  ON CONFLICT (app_id, release_id) DO UPDATE"
+    "   SET processes = excluded.processes, deleted_at = NULL, updated_at = clock_timestamp()";
+
 static const char finish_sql[] =
     DEPLOYMENTS_LOCK
     " d AS (UPDATE deployments t SET status = 'complete', owner = NULL, lease_until = NULL, finished_at = clock_timestamp()"
@@ -128,7 +137,9 @@ static const char finish_sql[] =
 static const char look_sql[] =
     "SELECT d.strategy, d.timeout_s, extract(epoch FROM clock_timestamp() - d.step_at)::integer,"
     " d.processes, o.processes, n.processes, r.processes, a.deleted_at IS NOT NULL,"
-    " d.new_release_id IS NOT DISTINCT FROM d.old_release_id,"
+    " CASE WHEN d.new_release_id IS DISTINCT FROM d.old_release_id THEN 'replaced'"
+    "  WHEN counts(d.processes) = counts(d.old_processes) THEN 'there' WHEN counts(d.processes) = counts(n.processes) THEN 'scaled'"
+    "  ELSE 'to scale' END,"
     " (SELECT json_agg(j) FROM (SELECT release_id = d.new_release_id AS new, type, state = 'up' AS up, count(*) AS n FROM jobs"
     "   WHERE app_id = d.app_id AND release_id IN (d.old_release_id, d.new_release_id) AND type NOT IN ('', '" FL_JOB_TYPE_RELEASE "')"
     "    AND state IN ('starting', 'up', 'stopping') GROUP BY 1, 2, 3) j),"
@@ -139,10 +150,11 @@ static const char look_sql[] =
     " d.batch_size"
     " FROM deployments d JOIN apps a USING (app_id) JOIN releases r ON r.release_id = d.new_release_id"
     " LEFT JOIN formations o ON o.app_id = d.app_id AND o.release_id = d.old_release_id AND o.deleted_at IS NULL"
+    "  AND d.old_release_id <> d.new_release_id"
     " LEFT JOIN jobs l ON l.job_id = d.release_job"
     " LEFT JOIN formations n ON n.app_id = d.app_id AND n.release_id = d.new_release_id AND n.deleted_at IS NULL"
     " WHERE d.deployment_id = $1 AND d.owner = $2 AND d.finished_at IS NULL";
-enum { STRATEGY, TIMEOUT_S, WAITED_S, WANTED, OLD, NEW, TYPES, APP_IS_GONE, IS_SAME, JOBS, FAILURE,
+enum { STRATEGY, TIMEOUT_S, WAITED_S, WANTED, OLD, NEW, TYPES, APP_IS_GONE, HOW, JOBS, FAILURE,
 	HAS_PHASE, PHASE_JOB, PHASE_STATE, PHASE_STATUS, PHASE_ERROR,
 	BATCH };
 
@@ -303,6 +315,13 @@ deploy_phase_is_over(struct deploy *p, const PGresult *res, long long waited_s)
 	return false;
 }
 
+/* How the app comes by the release: see look_sql. */
+static bool
+deploy_is(const PGresult *res, const char *how)
+{
+	return strcmp(fl_pg_str(res, 0, HOW, ""), how) == 0;
+}
+
 /* What ends it, or has to be done before jobs are replaced. True: nothing. */
 static bool
 deploy_may_replace(struct deploy *p, const PGresult *res, long long waited_s)
@@ -311,10 +330,12 @@ deploy_may_replace(struct deploy *p, const PGresult *res, long long waited_s)
 		deploy_give_up(p, "the app was deleted");
 	else if (!row_is_null(res, 0, FAILURE))
 		deploy_give_up(p, fl_pg_str(res, 0, FAILURE, ""));
-	else if (row_bool(res, 0, IS_SAME))
+	else if (deploy_is(res, "there"))
 		deploy_finish(p);
+	else if (deploy_is(res, "to scale"))
+		deploy_step(p, rescale_sql, NULL, NULL);
 	else
-		return deploy_phase_is_over(p, res, waited_s);
+		return deploy_is(res, "scaled") || deploy_phase_is_over(p, res, waited_s);
 	return false;
 }
 

@@ -491,3 +491,26 @@ def what_cannot_be_deployed_is_refused(w):
     w.get(f"/deployments/{NOBODY}", headers=EVENTS).empty(404)
     w.ask("DELETE", f"/deployments/{NOBODY}").empty(404)
     w.get(f"/apps/{app}/deployments").exactly("[]")
+
+
+@case
+def the_same_release_in_other_numbers_is_scaled(w):
+    d = Deploy(w, count=2, types=("web", "worker"))
+    d.new = d.old
+    d.start(processes={"web": 3})
+    d.asked(3, 3)
+    d.asked(0, 0, "worker")
+    assert d.now()["status"] == "running"  # the third one is not up
+    d.up()
+    assert d.ends("complete")["processes"] == {"web": 3} and d.release() == d.old and d.count(d.old) == 3
+    d.start(processes={"web": 4})
+    d.asked(4, 4)
+    d.up(state="failed", host_error="web exited 7 after 0.4 s")
+    assert d.ends("failed")["error"] == "web exited 7 after 0.4 s" and d.count(d.old) == 3
+    d = Deploy(w, count=0)  # nothing of it runs yet
+    d.new = d.old
+    d.start(processes={"web": 1})
+    d.asked(1, 1)
+    d.up()
+    d.ends("complete")
+    assert d.count(d.old) == 1
