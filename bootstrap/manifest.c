@@ -119,12 +119,31 @@ link_members(struct linking *l)
 	return 0;
 }
 
+/* What is not set is told before the first step, and not by the step that fails for want of it. */
+static int
+check_variables(const struct step *s, struct fl_err *err)
+{
+	const struct fl_json *needed = NULL;
+
+	if (fl_json_member_arr(s->template, "needs_env", &needed, err) == -1)
+		return -1;
+	for (size_t i = 0; i < fl_json_len(needed); i++) {
+		const char *name = fl_json_str(fl_json_at(needed, i), NULL), *value = name != NULL ? getenv(name) : NULL;
+
+		if (name == NULL)
+			return fl_err_set(err, FL_ERR_INVALID, "\"needs_env\" must hold names of variables");
+		if (value == NULL || *value == '\0')
+			return fl_err_set(err, FL_ERR_INVALID, "%s is not set: give it to bootstrap, as docker run -e %s=VALUE", name, name);
+	}
+	return 0;
+}
+
 static int
 link_step(struct manifest *m, struct step *s, struct fl_err *err)
 {
 	struct linking l = { m, s, err, 0 };
 
-	if (link_after(&l) == -1 || link_members(&l) == -1)
+	if (link_after(&l) == -1 || link_members(&l) == -1 || check_variables(s, err) == -1)
 		return fl_err_wrap(err, "step %s", s->id);
 	link_templates(&l, s->template);
 	return l.result;

@@ -104,6 +104,28 @@ a_step_comes_after_what_it_names_in_any_way(FL_UNUSED void **state)
 }
 
 static void
+variables_that_are_needed_must_be_set(FL_UNUSED void **state)
+{
+	static const char text[] = "[{\"id\":\"a\",\"action\":\"log\",\"needs_env\":[\"MANIFEST_TEST\"]}]";
+	static const char *const values[] = { NULL, "", "set" };
+
+	for (size_t i = 0; i < fl_nitems(values); i++) {
+		struct fl_err err = { 0 };
+		struct manifest *m;
+
+		unsetenv("MANIFEST_TEST");
+		if (values[i] != NULL)
+			setenv("MANIFEST_TEST", values[i], 1);
+		m = parse(text, &err);
+		assert_int_equal(m != NULL, i == 2);
+		if (m == NULL)
+			assert_non_null(strstr(err.msg, "step a: MANIFEST_TEST is not set: give it to bootstrap, as docker run -e MANIFEST_TEST=VALUE"));
+		manifest_free(m);
+	}
+	unsetenv("MANIFEST_TEST");
+}
+
+static void
 steps_keep_the_order_of_the_file(FL_UNUSED void **state)
 {
 	struct manifest *m = parse("[{\"id\":\"z\",\"action\":\"log\"},{\"id\":\"a\",\"action\":\"gen-random\"}]", NULL);
@@ -121,9 +143,10 @@ static void
 the_manifest_of_the_image_is_a_good_one(FL_UNUSED void **state)
 {
 	struct fl_err err = { 0 };
-	struct manifest *m = manifest_read(NULL, "bootstrap/manifest.json", &err);
+	struct manifest *m;
 
-	if (m == NULL)
+	setenv("CONTROLLER_DOMAIN", "localhost", 1);
+	if ((m = manifest_read(NULL, "bootstrap/manifest.json", &err)) == NULL)
 		print_error("%s\n", err.msg);
 	assert_non_null(m);
 	assert_non_null(manifest_find(m, "log-complete"));
@@ -155,6 +178,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_manifests_are_refused_with_a_sentence),
 		cmocka_unit_test(a_step_comes_after_what_it_names_in_any_way),
+		cmocka_unit_test(variables_that_are_needed_must_be_set),
 		cmocka_unit_test(steps_keep_the_order_of_the_file),
 		cmocka_unit_test(the_manifest_of_the_image_is_a_good_one),
 		cmocka_unit_test(a_file_that_cannot_be_used_is_named),

@@ -33,6 +33,8 @@ never='"ports":[{"service":{"name":"never-up"}}]'
 
 fails_with "a manifest that is not there is named" 1 'open the manifest /none: No such file' flynn-bootstrap /none
 fails_with "a bad manifest is usage" 2 'there is no action "dance"' run '{"id":"a","action":"dance"}'
+fails_with "a cluster must have a name" 2 'CONTROLLER_DOMAIN is not set' env CONTROLLER_DOMAIN= flynn-bootstrap "$ROOT/bootstrap/manifest.json"
+export CONTROLLER_DOMAIN=localhost
 fails_with "DISCOVERD must be a place" 2 'set DISCOVERD to its ip:port' env DISCOVERD=nowhere flynn-bootstrap "$ROOT/bootstrap/manifest.json"
 fails_with "DISCOVERD must name a host" 2 'set DISCOVERD to its ip:port' env DISCOVERD=:1111 flynn-bootstrap "$ROOT/bootstrap/manifest.json"
 fails_with "no cluster has no host" 2 'at least one host' flynn-bootstrap -min-hosts 0 "$ROOT/bootstrap/manifest.json"
