@@ -82,6 +82,7 @@ struct cursor {
 	const char *line;    /* the start of the current one */
 	bool full;	     /* end is that bound */
 	bool close, keep_alive, wants_upgrade, names_upgrade;
+	unsigned n_options; /* of Connection */
 	struct fl_err *err;
 };
 
@@ -413,16 +414,20 @@ note_host(struct cursor *c, struct fl_http_head *head, struct fl_span value)
 	return FL_HTTP_PARSE_DONE;
 }
 
-static void
+/* No more than there may be headers: who leaves out those that are named compares each with each. */
+static enum fl_http_parse_result
 note_connection(struct cursor *c, struct fl_span value)
 {
 	struct fl_span option;
 
 	while (next_element(&value, &option)) {
+		if (c->n_options++ == FL_HTTP_MAX_HEADERS)
+			return too_big(c, "more than 128 options of Connection");
 		c->close |= fl_span_ieq(option, "close");
 		c->keep_alive |= fl_span_ieq(option, "keep-alive");
 		c->wants_upgrade |= fl_span_ieq(option, "upgrade");
 	}
+	return FL_HTTP_PARSE_DONE;
 }
 
 /* Look at the headers that say how the message is framed; their lengths tell most others apart at once. */
@@ -456,7 +461,7 @@ note_header(struct cursor *c, struct fl_http_head *head, const struct fl_http_he
 		break;
 	case sizeof("Connection") - 1:
 		if (fl_span_ieq(h->name, "Connection"))
-			note_connection(c, h->value);
+			return note_connection(c, h->value);
 		break;
 	case sizeof("Content-Length") - 1:
 		if (fl_span_ieq(h->name, "Content-Length"))

@@ -14,7 +14,7 @@
 
 struct fl_err;
 
-#define FL_HTTP_MAX_HEADERS 128
+#define FL_HTTP_MAX_HEADERS 128 /* and options of Connection */
 #define FL_HTTP_MAX_HEAD (32u << 10)
 #define FL_HTTP_MAX_LINE (8u << 10)
 

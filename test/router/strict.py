@@ -603,7 +603,7 @@ def what_follows_a_body_is_the_next_request_wherever_it_is_cut(w):
 
 @case
 def bounds_are_where_they_are_said_to_be(w):
-    """6585 5: 128 headers, 8 KiB a line and 32 KiB a head pass, one more does not."""
+    """6585 5: 128 headers, as many options of Connection, 8 KiB a line and 32 KiB a head pass, one more does not."""
     host, inst = shared_app(w)
 
     def status(text):
@@ -612,6 +612,8 @@ def bounds_are_where_they_are_said_to_be(w):
 
     for n, want in ((127, 200), (128, 431)):  # and Host
         assert status(get("A: 1\r\n" * n)) == want, n
+    for n, want in ((128, 200), (129, 431)):  # in whatever lines
+        assert status(get("Connection: " + "x, " * 28 + "\r\nConnection:" + ",y" * (n - 28) + "\r\n")) == want, n
     for n, want in ((8192, 200), (8193, 431)):
         assert status(get("A: " + "x" * (n - 5) + "\r\n")) == want, n
     for n, want in ((8192, 200), (8193, 414)):
