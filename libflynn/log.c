@@ -3,6 +3,9 @@
  */
 #include "libflynn/log.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +28,12 @@ static struct {
 	char component[64];
 	enum fl_log_level level;
 } settings = { .level = FL_LOG_INFO };
+
+/* A reader that lives takes a burst of lines in less, and one that does not is waited for but once. */
+#define PATIENCE_MS 50
+
+/* Lines that nobody took, since one was taken last. */
+static atomic_int n_lost;
 
 /* A line in the making. One byte is kept for the newline; what does not fit is cut. */
 struct line {
@@ -182,15 +191,48 @@ fl_log_format(char *out, size_t size, int64_t wall_us, enum fl_log_level level, 
 	return l.len;
 }
 
+/* As much as can be written without waiting longer: into a pipe that has room goes so much at least. */
+static bool
+write_soon(const char *data, size_t len, int wait_ms)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	while (len > 0) {
+		ssize_t n = 0;
+
+		if (poll(&p, 1, wait_ms) == 1 && (p.revents & POLLOUT) != 0)
+			n = write(STDERR_FILENO, data, len < PIPE_BUF ? len : PIPE_BUF);
+		if (n <= 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static void
+tell_lost(int n)
+{
+	char line[256];
+	const struct fl_log_field fields[] = { fl_int("lines", n), FL_LOG_END };
+	size_t len = fl_log_format(line, sizeof(line), fl_clock_wall_us(), FL_LOG_WARN, "nobody read the log, some of it is lost", fields);
+
+	if (!write_soon(line, len, 0))
+		atomic_fetch_add(&n_lost, n);
+}
+
 void
 fl_log_write(enum fl_log_level level, const char *msg, const struct fl_log_field *fields)
 {
 	char line[FL_LOG_LINE_MAX];
-	ssize_t n FL_UNUSED;
 	size_t len;
+	int n;
 
 	if (level < settings.level)
 		return;
+	if ((n = atomic_exchange(&n_lost, 0)) > 0)
+		tell_lost(n);
 	len = fl_log_format(line, sizeof(line), fl_clock_wall_us(), level, msg, fields);
-	n = write(STDERR_FILENO, line, len); /* a log that cannot be written has nobody to tell */
+	if (!write_soon(line, len, n > 0 ? 0 : PATIENCE_MS))
+		atomic_fetch_add(&n_lost, 1);
 }

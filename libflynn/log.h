@@ -3,7 +3,8 @@
  *
  *	fl_log_info("job started", fl_str("job", id), fl_int("ms", took));
  *
- * Values are quoted where they need it; a line is one write(2) of at most 8 KiB.
+ * Values are quoted where they need it; a line has at most 8 KiB. Nobody waits for who reads the log: what does not fit into
+ * its pipe is lost, and counted in the next line that does.
  * $LOG_LEVEL (debug, info, warn, error) sets what is printed; default info. Field
  * names are the same everywhere: app job host service release route err ms. Secrets
  * are never logged.

@@ -37,7 +37,7 @@ restore(FL_UNUSED void **state)
 	return 0;
 }
 
-/* What one write(2) brought. */
+/* What is there to read: a line, if one was written. */
 static char *
 line(void)
 {
@@ -127,6 +127,29 @@ the_level_decides_what_is_written(FL_UNUSED void **state)
 	assert_non_null(strstr(line(), "lvl=debug"));
 }
 
+static void
+nobody_waits_for_who_reads_it(FL_UNUSED void **state)
+{
+	static char all[1 << 20];
+	size_t len = 0;
+	ssize_t n;
+
+	alarm(20);
+	fl_log_set_level(FL_LOG_INFO);
+	for (int i = 0; i < 10000; i++)
+		fl_log_info("a line that nobody reads", fl_int("i", i));
+	assert_true((n = read(pipe_read, all, 32 << 10)) > 0);
+	len = (size_t)n;
+	fl_log_info("a line that is read");
+	while (strstr(all, "is read\"\n") == NULL && (n = read(pipe_read, all + len, sizeof(all) / 2)) > 0)
+		len += (size_t)n;
+	assert_null(strstr(all, "i=9999\n"));
+	assert_non_null(strstr(all, "i=0\n"));
+	assert_non_null(strstr(all, "msg=\"nobody read the log, some of it is lost\" lines="));
+	assert_non_null(strstr(all, "msg=\"a line that is read\"\n"));
+	alarm(0);
+}
+
 int
 main(void)
 {
@@ -135,6 +158,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(values_cannot_forge_a_line, redirect, restore),
 		cmocka_unit_test_setup_teardown(a_line_is_bounded_and_ends_in_a_newline, redirect, restore),
 		cmocka_unit_test_setup_teardown(the_level_decides_what_is_written, redirect, restore),
+		cmocka_unit_test_setup_teardown(nobody_waits_for_who_reads_it, redirect, restore),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
