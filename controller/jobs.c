@@ -116,6 +116,7 @@ on_put(struct tx *tx, const PGresult *res)
 	return TX_GO_ON;
 }
 
+/* Schedulers record what they see as they begin: of a job that is as it was, nothing happened now. */
 static const struct tx_step put_steps[] = {
 	{ "SELECT a.app_id, r.release_id, j.app_id = a.app_id FROM apps a"
 	  " LEFT JOIN jobs j ON j.job_id = $2"
@@ -127,7 +128,9 @@ static const struct tx_step put_steps[] = {
 	  "  ON CONFLICT (job_id) DO UPDATE SET release_id = excluded.release_id, type = excluded.type,"
 	  "   state = excluded.state, cmd = coalesce($7, jobs.cmd), exit_status = excluded.exit_status,"
 	  "   host_error = excluded.host_error, restarts = excluded.restarts, run_at = excluded.run_at,"
-	  "   updated_at = clock_timestamp()"
+	  "   updated_at = CASE WHEN (excluded.state, excluded.exit_status, excluded.host_error, excluded.restarts)"
+	  "     IS NOT DISTINCT FROM (jobs.state, jobs.exit_status, jobs.host_error, jobs.restarts) THEN jobs.updated_at"
+	  "    ELSE clock_timestamp() END"
 	  "  RETURNING *),"
 	  " e AS (INSERT INTO job_events (job_id, app_id, release_id, type, state, exit_status, host_error)"
 	  "  SELECT job_id, app_id, release_id, type, state, exit_status, host_error FROM j"

@@ -514,3 +514,19 @@ def the_same_release_in_other_numbers_is_scaled(w):
     d.up()
     d.ends("complete")
     assert d.count(d.old) == 1
+
+
+@case
+def what_is_recorded_again_did_not_happen_again(w):
+    d = Deploy(w, count=1)
+    failed = w.job(d.app, d.new, "failed", host_error="long ago", exit_status=7, restarts=1)
+    d.start()
+    d.asked(1, 1)
+    # As a scheduler does which has just begun to lead, or lost a host's stream for a moment.
+    again = w.ok("PUT", f"/apps/{d.app}/jobs/{failed['id']}", {"release": d.new, "type": "web", "state": "failed", "host_error": "long ago",
+                                                              "exit_status": 7, "restarts": 1})
+    assert again == failed, again
+    d.up()
+    d.asked(0, 1)
+    d.down()
+    d.ends("complete")
