@@ -1,7 +1,9 @@
 """Everything at once, for SOAK_S seconds: mixed load at a modest rate, routes changed 100 times a second, instances
-killed and taken out. No request may be lost that the rules say must not be, nothing be left behind.
+killed and taken out, etcd killed and started again with its data. No request may be lost that the rules say must not be,
+nothing be left behind.
 
-What may be lost: a request that cannot be sent twice, a transfer or a tunnel, whose instance was killed while it lasted."""
+What may be lost: a request that cannot be sent twice, a transfer or a tunnel, whose instance was killed while it lasted; and
+changes of routes while etcd is away."""
 
 import contextlib
 import itertools
@@ -302,41 +304,63 @@ class Changes:
         self.n = 0
         self.failures = []
         self.slowest = 0
+        self.away = [float("inf"), float("-inf")]  # from when to when etcd is
+        self.n_refused = 0
+        self.unsure = set()  # whether etcd has taken their deletion, or that they are there, is not known
 
     def call(self, method, path, body=None):
+        """What the router told; {} when it could not."""
         began = time.monotonic()
         status, told = self.router.call(method, path, body)
-        self.slowest = max(self.slowest, time.monotonic() - began)
+        ended = time.monotonic()
         self.n += 1
-        if status != 200:
+        if status == 200:
+            if not self.is_away(began, ended):
+                self.slowest = max(self.slowest, ended - began)
+            self.unsure.discard(path)
+            return told
+        if self.is_away(began, ended) and status in (503, 504):
+            self.n_refused += 1
+            self.unsure.add(path)
+        elif method != "DELETE" or status != 404 or path not in self.unsure:
             self.failures.append((method, path, body, status, told))
-        return told
+        return {}
+
+    def is_away(self, began, ended):
+        return began <= self.away[1] and ended >= self.away[0]
+
+    def delete(self, route):
+        """Until it is gone for certain."""
+        path = f"/routes/{route}"
+        while self.call("DELETE", path) == {} and path in self.unsure and self.is_away(time.monotonic(), time.monotonic()):
+            time.sleep(0.1)
 
     def route(self, domain, service, **config):
         return {"type": "http", "config": dict(config, domain=domain, service=service)}
 
     def run(self, stop, me, n):
         """One of n who share the work."""
-        due, ids = time.monotonic(), []
+        due, ids, flapping = time.monotonic(), [], "http/none"
         i = 0
         while not stop.is_set():
             i += 1
             if i % 10 == 0 and me == 0:
                 self.call("PUT", "/routes", self.route(HOST, random.choice(("soak-web", "soak-also"))))
             elif i % 10 == 5 and me == 0:
-                told = self.call("POST", "/routes", self.route(FLAPPING, "soak-web"))
-                self.call("DELETE", "/routes/" + told.get("id", ""))
+                flapping = self.call("POST", "/routes", self.route(FLAPPING, "soak-web")).get("id") or flapping
+                self.delete(flapping)
             elif len(ids) < 50 or (len(ids) < 100 and random.random() < 0.5):
-                ids.append(self.call("POST", "/routes", self.route(f"r{me}-{i}.example.com", random.choice(("soak-web", "nobody")), sticky=i % 3 == 0)).get("id"))
+                told = self.call("POST", "/routes", self.route(f"r{me}-{i}.example.com", random.choice(("soak-web", "nobody")), sticky=i % 3 == 0))
+                ids += [told["id"]] if told else []
             elif random.random() < 0.3:
                 self.call("PUT", "/routes", self.route(f"r{me}-x.example.com", "soak-web", redirect_https=i % 2 == 0))
             else:
-                self.call("DELETE", f"/routes/{ids.pop(random.randrange(len(ids)))}")
+                self.delete(ids.pop(random.randrange(len(ids))))
             due += n / CHANGES_A_SECOND
             if (left := due - time.monotonic()) > 0:
                 stop.wait(left)
         for x in ids:
-            self.call("DELETE", f"/routes/{x}")
+            self.delete(x)
 
 
 def proc_status(router):
@@ -363,7 +387,18 @@ class Soak:
         self.load = Load(w, self.router, port, self.fleet)
         self.changes = Changes(self.router)
 
-    def run(self, seconds):
+    def restart_etcd(self, etcd):
+        """As by kill -9; it has its data when it comes back."""
+        self.changes.away = [time.monotonic(), float("inf")]
+        etcd.stop()
+        time.sleep(1)
+        etcd.start()
+        route = self.changes.route(HOST, "soak-web")
+        wait_for("changes to be taken again", lambda: self.router.call("PUT", "/routes", route)[0] == 200, 30)
+        self.changes.away[1] = time.monotonic()
+
+    def run(self, seconds, etcd=None):
+        """etcd: is restarted meanwhile."""
         stop = threading.Event()
         threads = [threading.Thread(target=self.load.client, args=(stop, i)) for i in range(CLIENTS)]
         threads += [threading.Thread(target=self.changes.run, args=(stop, i, 3)) for i in range(3)]
@@ -372,6 +407,9 @@ class Soak:
         for t in [*threads, churn]:
             t.start()
         while (left := began + seconds - time.monotonic()) > 0 and self.router.proc.poll() is None:
+            if etcd is not None and left < seconds / 2:
+                self.restart_etcd(etcd)
+                etcd = None
             stop.wait(min(left, 0.5))
         stop.set()
         for t in [*threads, churn]:
@@ -420,7 +458,7 @@ def soak(w):
             s.run(WARM_S)
             s.measured = [s.quiet()]
             n, changes = sum(s.load.counts.values()), s.changes.n
-            s.seconds = s.run(SECONDS - WARM_S)
+            s.seconds = s.run(SECONDS - WARM_S, w.etcd)
             s.requests, s.changed = sum(s.load.counts.values()) - n, s.changes.n - changes
             s.measured.append(s.quiet())
             while has_grown(s.measured) and len(s.measured) < ROUNDS_MAX:
@@ -430,7 +468,8 @@ def soak(w):
             s.fleet.stop()
         for line in (f"{s.requests} requests in {s.seconds:.0f} s, {s.requests / s.seconds:.0f} a second: " +
                      " ".join(f"{k} {v}" for k, v in sorted(s.load.counts.items())),
-                     f"{s.changed} changes of routes, {s.changed / s.seconds:.0f} a second, the slowest {s.changes.slowest * 1000:.0f} ms",
+                     f"{s.changed} changes of routes, {s.changed / s.seconds:.0f} a second, the slowest {s.changes.slowest * 1000:.0f} ms; "
+                     f"{s.changes.n_refused} refused while etcd was away, for {s.changes.away[1] - s.changes.away[0]:.1f} s",
                      f"{len(s.fleet.kills)} instances killed, {s.fleet.n_drained} taken out; {len(s.load.failures)} requests failed, "
                      f"{len(s.load.lost())} of them against the rules",
                      f"anonymous memory in KiB after {WARM_S:.0f} s and at the end, and descriptors: {s.measured}",
