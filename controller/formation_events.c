@@ -95,7 +95,10 @@ on_keys(struct subscriber *s, const PGresult *res)
 	subscriber_stir(s);
 }
 
-/* Which formations changed since then: at first those asked for, later those that may have been missed. */
+/*
+ * Which formations changed since then, by what they say of jobs and volumes, too: at first those asked for, later those that may
+ * have been missed.
+ */
 static void
 list_formations(struct subscriber *s)
 {
@@ -110,9 +113,11 @@ list_formations(struct subscriber *s)
 		return;
 	}
 	snprintf(text, sizeof(text), "%lld", (long long)(since_us - SLACK_US));
-	subscriber_query(s, "SELECT app_id || ':' || release_id FROM formations"
-			    " WHERE updated_at >= 'epoch'::timestamptz + $1 * interval '1 microsecond'"
-			    "  OR replaced_jobs(app_id, release_id) IS NOT NULL ORDER BY updated_at DESC",
+	subscriber_query(s, "SELECT app_id || ':' || release_id FROM formations,"
+			    "  (SELECT 'epoch'::timestamptz + $1 * interval '1 microsecond' AS time) since"
+			    " WHERE updated_at >= since.time OR replaced_jobs(app_id, release_id) IS NOT NULL OR (deleted_at IS NULL AND app_id IN"
+			    "  (SELECT app_id FROM volumes v WHERE v.created_at >= since.time OR v.decommissioned_at >= since.time))"
+			    " ORDER BY updated_at DESC",
 	    (const char *[]){ text }, 1, on_keys);
 }
 

@@ -4,7 +4,7 @@ import json
 import os
 from urllib.parse import quote
 
-from world import CLUSTER_KEY, HOST_ID, NOBODY, SHELF_PORT, Stream, case, dashed, wait_for
+from world import CLUSTER_KEY, HOST_ID, NOBODY, SHELF_PORT, Stream, case, dashed, psql, wait_for
 
 
 def slug(w):
@@ -195,6 +195,21 @@ def schedulers_are_told_where_a_volume_is(w):
         w.job(d.name, d.release, state="starting")
         mine = s.until(lambda e: json.loads(e[2]).get("app", {}).get("id") == d.id and "volumes" in json.loads(e[2]))[-1]
         assert json.loads(mine[2])["volumes"] == [{"type": "web", "path": "/data", "host_id": HOST_ID}], mine
+
+
+@case
+def what_was_said_of_volumes_while_nobody_listened_is_told(w):
+    d = Data(w, "web", data=True)
+    w.ok("PUT", f"/apps/{d.name}/formations/{d.release}", {"processes": {"web": 1}})
+    w.job(d.name, d.release)
+    with Stream("/formations") as s:
+        def told(true):
+            return s.until(lambda e: json.loads(e[2]).get("app", {}).get("id") == d.id and true(json.loads(e[2])))
+        psql(f"UPDATE formations SET updated_at = now() - interval '1 hour' WHERE app_id = '{d.id}'")
+        told(lambda f: f["updated_at"].replace("T", " ") < psql("SELECT now() AT TIME ZONE 'UTC' - interval '30 minutes'"))
+        psql(f"UPDATE volumes SET decommissioned_at = now() WHERE app_id = '{d.id}'")
+        psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        told(lambda f: "decommissioned" in f and "volumes" not in f)
 
 
 @case

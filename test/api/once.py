@@ -1,10 +1,8 @@
 """Requests that are sent again, as after an answer that was lost: an Idempotency-Key has them carried out once."""
 
-import os
-import subprocess
 import threading
 
-from world import CLUSTER_KEY, HOST_ID, OTHER_PORT, ROUTER_PORT, case
+from world import CLUSTER_KEY, HOST_ID, OTHER_PORT, ROUTER_PORT, case, psql
 
 
 def keyed(w, key=None):
@@ -14,8 +12,7 @@ def keyed(w, key=None):
 
 def forget_answer(headers):
     """As if the controller had been killed behind what it did, before it could keep the answer."""
-    subprocess.run([os.path.dirname(os.environ["PG_CTL"]) + "/psql", "-h", "127.0.0.1", "-p", os.environ["PG_PORT"], "-U", "flynn", "-d", "postgres", "-qc",
-                    f"UPDATE answered SET answer = NULL WHERE key = '{headers[0][1]}'"], check=True)
+    psql(f"UPDATE answered SET answer = NULL WHERE key = '{headers[0][1]}'")
 
 
 def both(w, method, path, body, headers, lost=False):

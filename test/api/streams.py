@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from world import LIMIT, OTHER_PORT, Client, Stream, case, wait_for
+from world import LIMIT, OTHER_PORT, Client, Stream, case, psql, wait_for
 
 HASTY_PORT = int(os.environ["HASTY_API_PORT"])  # waits for a second only for those who read nothing
 
@@ -215,13 +215,6 @@ def without_the_database_all_is_503_and_then_goes_on(w):
                 e = again.next()
         s.c.close()
         assert second and '"down"' in e[2] and first in e[2], e
-
-
-def psql(sql, wait=True):
-    words = [os.path.dirname(os.environ["PG_CTL"]) + "/psql", "-h", "127.0.0.1", "-p", os.environ["PG_PORT"], "-U", "flynn", "-d", "postgres", "-qtAc", sql]
-    if not wait:
-        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @case

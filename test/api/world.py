@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import struct
+import subprocess
 import sys
 import time
 
@@ -273,6 +274,14 @@ def frames(data):
             out.append((stream, data[6:6 + n]))
             data = data[6 + n:]
     return out
+
+
+def psql(sql, wait=True):
+    """What the controllers' database answers; without waiting, the process that asks it."""
+    words = [os.path.dirname(os.environ["PG_CTL"]) + "/psql", "-h", "127.0.0.1", "-p", os.environ["PG_PORT"], "-U", "flynn", "-d", "postgres", "-qtAc", sql]
+    if not wait:
+        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
 class World:
