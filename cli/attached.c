@@ -17,6 +17,7 @@
 #include "libflynn/frame.h"
 #include "libflynn/http_client.h"
 #include "libflynn/json.h"
+#include "libflynn/utf8.h"
 #include "libflynn/xmalloc.h"
 #include "terminal.h"
 
@@ -183,6 +184,18 @@ attached_add_env(struct attached_command *c, const char *word)
 		return false;
 	c->env[c->n_env++] = word;
 	return true;
+}
+
+int
+attached_check(const struct attached_command *c, struct fl_err *err)
+{
+	for (size_t i = 0; i < c->n_cmd; i++)
+		if (!fl_utf8_valid(c->cmd[i], strlen(c->cmd[i])))
+			return fl_err_set(err, FL_ERR_INVALID, "word %zu of the command is no text in UTF-8: give it by standard input, say", i + 1);
+	for (size_t i = 0; i < c->n_env; i++)
+		if (!fl_utf8_valid(c->env[i], strlen(c->env[i])))
+			return fl_err_set(err, FL_ERR_INVALID, "a variable of -e is no text in UTF-8");
+	return 0;
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 struct cli;
+struct fl_err;
 struct fl_jsonw;
 
 #define ATTACHED_ENV_MAX 64
@@ -23,6 +24,8 @@ struct attached_command {
 
 /* Whether word is NAME=VALUE, and there was room for it. */
 bool attached_add_env(struct attached_command *c, const char *word);
+/* -1 (INVALID) when a word of it is no UTF-8: it would reach the cluster as another. */
+int attached_check(const struct attached_command *c, struct fl_err *err);
 /* Its members of the request, with those of our terminal, into an open object. */
 void attached_write(struct fl_jsonw *w, const struct attached_command *c);
 /*

@@ -13,6 +13,7 @@
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
+#include "libflynn/utf8.h"
 #include "libflynn/xmalloc.h"
 
 /* A release has no more than a few MiB. */
@@ -166,6 +167,8 @@ changes_add_word(struct changes *c, const char *word, struct fl_err *err)
 	changes_add(c, fl_xstrndup(word, len), fl_xstrdup(word[len] == '=' ? word + len + 1 : ""));
 	if (word[len] != '=')
 		return fl_err_set(err, FL_ERR_INVALID, "\"%s\" has no =: write NAME=VALUE", word);
+	if (!fl_utf8_valid(word, strlen(word))) /* JSON would make something else of it */
+		return fl_err_set(err, FL_ERR_INVALID, "the value of %.*s is no text in UTF-8: set it in base64, say", (int)len, word);
 	return env_file_check_name(c->items[c->n - 1].name, err);
 }
 

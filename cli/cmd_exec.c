@@ -42,7 +42,7 @@ cmd_exec(struct cli *cli, int argc, char **argv)
 
 	if (parse(argc, argv, &command) == -1)
 		return cli_usage("exec");
-	if ((app = cli_app(cli, &err)) == NULL || (job = jobs_resolve(cli, app, argv[optind], true, &err)) == NULL)
+	if (attached_check(&command, &err) == -1 || (app = cli_app(cli, &err)) == NULL || (job = jobs_resolve(cli, app, argv[optind], true, &err)) == NULL)
 		return cli_fail(&err);
 	fl_jsonw_open(&w, NULL, '{');
 	attached_write(&w, &command);

@@ -116,7 +116,7 @@ cmd_run(struct cli *cli, int argc, char **argv)
 
 	if ((status = parse(argc, argv, &o)) != 0)
 		return status;
-	if ((app = cli_app(cli, &err)) == NULL || cli_cluster(cli, &err) == NULL)
+	if (attached_check(&o.command, &err) == -1 || (app = cli_app(cli, &err)) == NULL || cli_cluster(cli, &err) == NULL)
 		return cli_fail(&err);
 	if ((id = o.release) == NULL) {
 		if ((release = client_app_release(cli, app, &err)) == NULL)

@@ -151,7 +151,8 @@ env_file_parse(const char *text, size_t len, void (*add)(const char *name, const
 	if (memchr(text, '\0', len) != NULL || !fl_utf8_valid(text, len))
 		return fl_err_set(err, FL_ERR_INVALID, "it is no text in UTF-8");
 	copy = fl_xstrndup(text, len);
-	for (r.at = copy; ok == 0 && *r.at != '\0'; r.at += *r.at == '\n', r.line++) {
+	r.at = copy + (strncmp(copy, "\xef\xbb\xbf", 3) == 0 ? 3 : 0); /* the mark that Windows' editors begin a file with */
+	for (; ok == 0 && *r.at != '\0'; r.at += *r.at == '\n', r.line++) {
 		skip_blanks(&r);
 		if (*r.at != '#' && *r.at != '\n' && *r.at != '\0')
 			ok = read_variable(&r, add, arg, err);

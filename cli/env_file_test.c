@@ -30,6 +30,7 @@ reads_what_shells_read(FL_UNUSED void **state)
 		{ "export A=1\nexport  B=2", "A=[1]B=[2]" },
 		{ "A=\nB = 2 \r\n", "A=[]B=[2]" },
 		{ "A=x#y z", "A=[x#y z]" },
+		{ "\xef\xbb\xbf" "A=1\r\n", "A=[1]" },
 		{ "A='it is # $HOME \\n' # behind", "A=[it is # $HOME \\n]" },
 		{ "A=\"a\\nb\\t\\\"\\\\\\$\\`\\q\"", "A=[a\nb\t\"\\$`\\q]" },
 		{ "A='one\ntwo'\nB=\"three\nfour\"", "A=[one\ntwo]B=[three\nfour]" },

@@ -13,6 +13,8 @@ fails_with "a command that is none" 2 'no command "frobnicate": flynn help lists
 fails_with "a command that nearly is one" 2 'did you mean scale\?' flynn scal
 fails_with "a pin that is none" 1 'is no pin' flynn cluster add -p abc x https://localhost key
 fails_with "a URL that is none" 1 'flynn: ' flynn cluster add x localhost key
+fails_with "a value that is no text" 1 'the value of A is no text in UTF-8' flynn env set "A=$(printf '\xe4')"
+fails_with "a word of a command that is none" 1 'word 2 of the command is no text in UTF-8' flynn run echo "$(printf '\xe4')"
 while read -r command; do
 	# shellcheck disable=SC2086 # the words of a command
 	ok "flynn help $command" flynn help $command
