@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <event2/event.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "host/engine.h"
 #include "host/host.h"
+#include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_client.h"
@@ -17,10 +19,13 @@
 #include "libflynn/xmalloc.h"
 
 #define MAX_ID 32
+#define RETRY_S 2
 
 struct identify {
 	struct host *host;
 	struct fl_http_call *call;
+	void (*ask)(struct identify *i); /* the question under way */
+	struct event *again;
 	char hostname[HOST_NAME_MAX + 1];
 	void (*cb)(struct host *);
 };
@@ -60,7 +65,32 @@ identify_cancel(struct identify *i)
 		return;
 	if (i->call != NULL)
 		fl_http_call_cancel(i->call);
+	event_free(i->again);
 	free(i);
+}
+
+static void
+ask(struct identify *i, void (*question)(struct identify *i))
+{
+	i->ask = question;
+	question(i);
+}
+
+static void
+on_again(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	struct identify *i = arg;
+
+	i->ask(i);
+}
+
+/* What we guessed instead would stay: an engine that is just going away comes back with all that is ours. */
+static void
+ask_again(struct identify *i)
+{
+	static const struct timeval retry = { RETRY_S, 0 };
+
+	evtimer_add(i->again, &retry);
 }
 
 static void
@@ -73,17 +103,17 @@ identify_end(struct identify *i)
 	cb(h);
 }
 
-/* The answer as JSON; NULL, and a line in the log, when it is none. */
+/* The answer as JSON. NULL, and a line in the log, when it is none; err says whether the engine was silent. */
 static struct fl_json *
-parse_answer(const struct identify *i, const struct fl_http_result *res, const struct fl_err *call_err, const char *what)
+parse_answer(struct identify *i, const struct fl_http_result *res, const struct fl_err *call_err, const char *what, struct fl_err *err)
 {
-	struct fl_err err = { 0 };
 	struct fl_json *v = NULL;
 
-	if (engine_check(i->host->engine, res, call_err, what, &err) == 0)
-		v = fl_json_parse(res->body, res->len, &err);
+	i->call = NULL;
+	if (engine_check(i->host->engine, res, call_err, what, err) == 0)
+		v = fl_json_parse(res->body, res->len, err);
 	if (v == NULL)
-		fl_log_warn("the engine did not tell", fl_str("what", what), fl_str("err", err.msg));
+		fl_log_warn("the engine did not tell", fl_str("what", what), fl_str("err", err->msg));
 	return v;
 }
 
@@ -113,6 +143,10 @@ on_self(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 	bool running = fl_json_bool(fl_json_get(fl_json_get(v, "State"), "Running"), false);
 
 	i->call = NULL;
+	if (call_err != NULL) {
+		ask_again(i);
+		return;
+	}
 	/* A name that happens to be a container's, on a machine that runs us plainly, is not ours. */
 	if (!running || strcmp(hostname, i->hostname) != 0) {
 		fl_json_free(v);
@@ -125,6 +159,12 @@ on_self(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 	i->call = engine_start(h->engine, &call, on_updated, i, "/containers/%s/update", h->self_id);
 }
 
+static void
+ask_self(struct identify *i)
+{
+	i->call = engine_start(i->host->engine, NULL, on_self, i, "/containers/%s/json", i->hostname);
+}
+
 /* ---- the bridge ---- */
 
 static void
@@ -132,10 +172,14 @@ on_bridge(const struct fl_http_result *res, const struct fl_err *call_err, void 
 {
 	struct identify *i = arg;
 	struct host *h = i->host;
-	struct fl_json *v = parse_answer(i, res, call_err, "the address of its bridge");
+	struct fl_err err = { 0 };
+	struct fl_json *v = parse_answer(i, res, call_err, "the address of its bridge", &err);
 	const struct fl_json *config = fl_json_get(fl_json_get(v, "IPAM"), "Config");
 
-	i->call = NULL;
+	if (err.kind == FL_ERR_UNAVAILABLE) {
+		ask_again(i);
+		return;
+	}
 	free(h->bridge_ip);
 	h->bridge_ip = NULL;
 	for (size_t k = 0; k < fl_json_len(config) && h->bridge_ip == NULL; k++) {
@@ -149,21 +193,39 @@ on_bridge(const struct fl_http_result *res, const struct fl_err *call_err, void 
 			h->bridge_ip = identify_first_address(fl_json_text(c, "Subnet"));
 	}
 	fl_json_free(v);
-	i->call = engine_start(h->engine, NULL, on_self, i, "/containers/%s/json", i->hostname);
+	ask(i, ask_self);
 }
+
+static void
+ask_bridge(struct identify *i)
+{
+	i->call = engine_start(i->host->engine, NULL, on_bridge, i, "/networks/bridge");
+}
+
+/* ---- the engine ---- */
 
 static void
 on_info(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
 {
 	struct identify *i = arg;
 	struct host *h = i->host;
-	struct fl_json *v = parse_answer(i, res, call_err, "its name");
+	struct fl_err err = { 0 };
+	struct fl_json *v = parse_answer(i, res, call_err, "its name", &err);
 
-	i->call = NULL;
+	if (v == NULL && h->id == NULL) {
+		ask_again(i);
+		return;
+	}
 	if (h->id == NULL)
 		h->id = identify_id(fl_json_text(v, "Name"));
 	fl_json_free(v);
-	i->call = engine_start(h->engine, NULL, on_bridge, i, "/networks/bridge");
+	ask(i, ask_bridge);
+}
+
+static void
+ask_info(struct identify *i)
+{
+	i->call = engine_start(i->host->engine, NULL, on_info, i, "/info");
 }
 
 struct identify *
@@ -174,6 +236,7 @@ identify_start(struct host *h, void (*cb)(struct host *))
 	i->host = h;
 	i->cb = cb;
 	gethostname(i->hostname, sizeof(i->hostname) - 1);
-	i->call = engine_start(h->engine, NULL, on_info, i, "/info");
+	i->again = evtimer_new(h->base, on_again, i);
+	ask(i, ask_info);
 	return i;
 }

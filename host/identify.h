@@ -9,7 +9,8 @@ struct identify;
 
 /*
  * Fill in the host's id (if it has none), bridge_ip and self_id, and ask the engine to start our own container again
- * whenever it starts itself. cb once, from the loop; what the engine did not tell stays NULL. None after a cancel.
+ * whenever it starts itself. cb once, from the loop; what the engine does not know stays NULL, and as long as it does not
+ * answer it is asked again. None after a cancel.
  */
 struct identify *identify_start(struct host *h, void (*cb)(struct host *h));
 void identify_cancel(struct identify *i);

@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
+#include "host/engine.h"
+#include "host/fixture.h"
 #include "host/identify.h"
 #include "host/pull.h"
 #include "libflynn/attr.h"
+#include "libflynn/loop_test.h"
 
 static void
 a_host_id_has_no_dash(void **state)
@@ -49,6 +53,35 @@ the_bridge_has_its_subnets_first_address(void **state)
 	}
 }
 
+static bool is_identified;
+
+static void
+on_identified(FL_UNUSED struct host *h)
+{
+	is_identified = true;
+}
+
+/* With an id that is not ours all that runs would look like another host's. */
+static void
+nothing_is_guessed_while_the_engine_is_silent(void **state)
+{
+	static const struct engine_ops ops = { 0 };
+	struct fixture *f = *state;
+	struct host *h = &f->host;
+	struct identify *i;
+
+	free(h->id);
+	h->id = NULL;
+	h->engine = engine_new(h->base, "/nonexistent/docker.sock", &ops, h);
+	i = identify_start(h, on_identified);
+	assert_false(loop_until_ms(h->base, loop_is_set, &is_identified, 500));
+	assert_null(h->id);
+	assert_non_null(h->bridge_ip);
+	identify_cancel(i);
+	engine_free(h->engine);
+	h->engine = NULL;
+}
+
 static void
 the_complaint_in_a_pulls_report_is_found(void **state)
 {
@@ -79,6 +112,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_host_id_has_no_dash),
 		cmocka_unit_test(the_bridge_has_its_subnets_first_address),
+		cmocka_unit_test_setup_teardown(nothing_is_guessed_while_the_engine_is_silent, fixture_setup, fixture_teardown),
 		cmocka_unit_test(the_complaint_in_a_pulls_report_is_found),
 	};
 

@@ -21,6 +21,7 @@
 #include "libflynn/xmalloc.h"
 
 #define KEY_BYTES 16
+#define RETRY_S 2
 #define US_PER_S 1000000
 #define KEY_VARIABLE "CLUSTER_KEY="
 
@@ -29,7 +30,8 @@ struct recover {
 	struct fl_json *containers;
 	size_t next; /* of the containers to be asked for the key */
 	struct fl_http_call *call;
-	struct event *done;
+	struct event *go_on;
+	bool asks_claim; /* the key was found */
 	void (*cb)(const struct fl_json *, void *);
 	void *arg;
 };
@@ -91,8 +93,8 @@ recover_cancel(struct recover *r)
 		return;
 	if (r->call != NULL)
 		fl_http_call_cancel(r->call);
-	if (r->done != NULL)
-		event_free(r->done);
+	if (r->go_on != NULL)
+		event_free(r->go_on);
 	fl_json_free(r->containers);
 	free(r);
 }
@@ -110,15 +112,35 @@ recover_end(struct recover *r)
 	fl_json_free(containers);
 }
 
+/* An engine that is just going away is no engine that has nothing: another key would be none of the cluster's. */
+static void
+ask_again(struct recover *r)
+{
+	static const struct timeval retry = { RETRY_S, 0 };
+
+	evtimer_add(r->go_on, &retry);
+}
+
 static void
 on_claim_known(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
 {
 	struct recover *r = arg;
 
 	r->call = NULL;
+	if (call_err != NULL) {
+		ask_again(r);
+		return;
+	}
 	/* In doubt it is held: then nobody is handed a key that others have, and the next bootstrap begins anew. */
-	claim_set(r->host->claim, call_err == NULL && res->status == 200 ? "complete" : "held");
+	claim_set(r->host->claim, res->status == 200 ? "complete" : "held");
 	recover_end(r);
+}
+
+static void
+ask_claim(struct recover *r)
+{
+	r->asks_claim = true;
+	r->call = engine_start(r->host->engine, NULL, on_claim_known, r, "/volumes/flynn-%s.claim", r->host->id);
 }
 
 static void ask_next(struct recover *r);
@@ -128,10 +150,17 @@ on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, vo
 {
 	struct recover *r = arg;
 	struct host *h = r->host;
-	struct fl_json *v = call_err == NULL ? fl_json_parse(res->body, res->len, NULL) : NULL;
-	const struct fl_json *env = fl_json_get(fl_json_get(v, "Config"), "Env");
+	struct fl_json *v = NULL;
+	const struct fl_json *env;
 
 	r->call = NULL;
+	if (call_err != NULL) {
+		r->next--;
+		ask_again(r);
+		return;
+	}
+	v = fl_json_parse(res->body, res->len, NULL);
+	env = fl_json_get(fl_json_get(v, "Config"), "Env");
 	for (size_t i = 0; i < fl_json_len(env) && h->key == NULL; i++) {
 		const char *pair = fl_json_str(fl_json_at(env, i), "");
 
@@ -144,7 +173,7 @@ on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, vo
 		return;
 	}
 	fl_log_warn("the state is lost: found the cluster key in a container");
-	r->call = engine_start(h->engine, NULL, on_claim_known, r, "/volumes/flynn-%s.claim", h->id);
+	ask_claim(r);
 }
 
 static bool
@@ -174,11 +203,13 @@ ask_next(struct recover *r)
 }
 
 static void
-on_start(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+on_go_on(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 {
 	struct recover *r = arg;
 
-	if (r->host->key != NULL)
+	if (r->asks_claim)
+		ask_claim(r);
+	else if (r->host->key != NULL)
 		recover_end(r);
 	else
 		ask_next(r);
@@ -190,7 +221,7 @@ recover_start(struct host *h, struct fl_json *containers, void (*cb)(const struc
 	struct recover *r = fl_xcalloc(1, sizeof(*r));
 
 	*r = (struct recover){ .host = h, .containers = containers, .cb = cb, .arg = arg };
-	r->done = event_new(h->base, -1, 0, on_start, r);
-	event_active(r->done, 0, 0);
+	r->go_on = event_new(h->base, -1, 0, on_go_on, r);
+	event_active(r->go_on, 0, 0);
 	return r;
 }
