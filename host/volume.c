@@ -19,6 +19,7 @@ struct volume_request {
 	struct host *host;
 	struct fl_http_req *req;
 	char *name;
+	char *user; /* the ended job whose container is being removed; NULL: none */
 };
 
 struct fl_http_call *
@@ -57,6 +58,7 @@ static void
 request_free(struct volume_request *r)
 {
 	free(r->name);
+	free(r->user);
 	free(r);
 }
 
@@ -65,7 +67,7 @@ request_new(struct host *h, struct fl_http_req *req, const char *name)
 {
 	struct volume_request *r = fl_xcalloc(1, sizeof(*r));
 
-	*r = (struct volume_request){ h, req, fl_xstrdup_null(name) };
+	*r = (struct volume_request){ .host = h, .req = req, .name = fl_xstrdup_null(name) };
 	return r;
 }
 
@@ -172,9 +174,21 @@ on_deleted(const struct fl_http_result *res, const struct fl_err *call_err, void
 static void delete_next(struct volume_request *r);
 
 static void
-on_user_removed(FL_UNUSED const struct fl_http_result *res, FL_UNUSED const struct fl_err *call_err, void *arg)
+on_user_removed(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
 {
-	delete_next(arg); /* what could not be removed makes the engine refuse the volume, with its reason */
+	struct volume_request *r = arg;
+	struct fl_err err = { 0 };
+	struct job *ended;
+
+	if (engine_check(r->host->engine, res, call_err, "remove the container that has the volume", &err) == 0 ||
+	    err.kind == FL_ERR_NOT_FOUND) {
+		delete_next(r);
+		return;
+	}
+	if ((ended = job_find(r->host, r->user)) != NULL)
+		ended->container_removed = false; /* to be tried again when somebody asks again */
+	fl_http_reply_err(r->req, &err);
+	request_free(r);
 }
 
 /* Containers that ended keep their volume busy; their logs are worth less than being obeyed. */
@@ -187,6 +201,8 @@ delete_next(struct volume_request *r)
 
 	if (ended != NULL) {
 		ended->container_removed = true;
+		free(r->user);
+		r->user = fl_xstrdup(job_id(ended));
 		engine_start(r->host->engine, &call, on_user_removed, r, "/containers/%s?force=1&v=1", ended->active->container_id);
 		return;
 	}
