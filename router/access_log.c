@@ -48,6 +48,7 @@ struct access_log {
 	int64_t wall_us; /* to be added to monotonic times */
 	int64_t looked_ms;
 	bool is_broken; /* the last write failed, and that was said */
+	bool is_torn;	/* the file ends within a line, for which there was no room */
 	size_t len, n_lines;
 	char text[TEXT_BYTES];
 	_Atomic uint64_t next[]; /* by worker */
@@ -170,36 +171,52 @@ wait_writable(struct access_log *l)
 }
 
 /*
- * All of the text, however long its reader takes. So much at a time goes into a pipe that is writable without
- * waiting in write(2), out of which nobody could call us.
+ * All of the text, however long its reader takes; or, on an error, *done bytes of it. So much at a time goes into a
+ * pipe that is writable without waiting in write(2), out of which nobody could call us.
  */
 static int
-write_text(struct access_log *l)
+write_text(struct access_log *l, const char *text, size_t text_len, size_t *done)
 {
-	size_t done = 0;
-
-	while (done < l->len) {
-		size_t len = l->len - done < PIPE_BUF ? l->len - done : PIPE_BUF;
+	*done = 0;
+	while (*done < text_len) {
+		size_t len = text_len - *done < PIPE_BUF ? text_len - *done : PIPE_BUF;
 		ssize_t n;
 
 		if (wait_writable(l) == -1)
 			return -1;
-		if ((n = write(l->fd, l->text + done, len)) >= 0)
-			done += (size_t)n;
+		if ((n = write(l->fd, text + *done, len)) >= 0)
+			*done += (size_t)n;
 		else if (errno != EAGAIN && errno != EINTR)
 			return -1;
 	}
 	return 0;
 }
 
+/* What was made of it before an error: whole lines, and maybe a part of one. */
+static void
+note_part(struct access_log *l, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += l->text[i] == '\n';
+	l->is_torn = l->is_torn || (len > 0 && l->text[len - 1] != '\n');
+	atomic_fetch_add(&l->n_written, n);
+	atomic_fetch_add(&l->n_missed, l->n_lines - n);
+}
+
 static void
 flush(struct access_log *l)
 {
-	if (write_text(l) == 0) {
+	size_t done = 0;
+
+	if (l->is_torn && write_text(l, "\n", 1, &done) == 0)
+		l->is_torn = false; /* and none goes on in another */
+	if (!l->is_torn && write_text(l, l->text, l->len, &done) == 0) {
 		atomic_fetch_add(&l->n_written, l->n_lines);
 		l->is_broken = false;
 	} else {
-		atomic_fetch_add(&l->n_missed, l->n_lines);
+		note_part(l, l->is_torn ? 0 : done);
 		if (!l->is_broken)
 			fl_log_warn("cannot write the access log", fl_str("err", strerror(errno)));
 		l->is_broken = true;
@@ -237,6 +254,7 @@ reopen_moved(struct access_log *l)
 	}
 	close(l->fd);
 	l->fd = fd;
+	l->is_torn = false;
 }
 
 /* Everything that one worker has had. */
