@@ -202,10 +202,11 @@ install: programs
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; \
 	done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	$(BUILD)/bin/flynn completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/flynn
-	$(BUILD)/bin/flynn completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_flynn
+	$(BUILD)/bin/flynn completion bash | install -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/flynn
+	$(BUILD)/bin/flynn completion zsh | install -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_flynn
 	install -d $(DESTDIR)$(PREFIX)/share/flynn
 	cp -R slugbuilder/buildpacks $(DESTDIR)$(PREFIX)/share/flynn
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/flynn/buildpacks
 
 clean:
 	rm -rf build build-san bin

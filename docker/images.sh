@@ -11,6 +11,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
+umask 022 # who runs in an image is seldom root
 BUILD=${BUILD:-build}
 CACHE=${CACHE:-/var/cache/flynn}
 PULL_TIMEOUT_S=30
@@ -114,6 +115,7 @@ build() {
 	local part=$1 tag=$2 log=$BUILD/images/$1.log
 
 	shift 2
+	chmod -R u=rwX,go=rX "$BUILD/images/$part" # as it would be if the tree had been cloned with that umask
 	docker build -q --pull=false "$@" -t "$tag" "$BUILD/images/$part" >"$log" 2>&1 && return
 	tail -n 30 "$log" >&2
 	die "flynn/$part does not build: see $log"
