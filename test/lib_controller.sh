@@ -36,6 +36,7 @@ start_controller() {
 # ---- asking it, at $PORT -------------------------------------------------------------------------
 
 # api METHOD PATH [BODY]: sets $status and $body.
+# shellcheck disable=SC2153 # whoever sources this says which of them PORT is
 api() {
 	local data=()
 
