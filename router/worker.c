@@ -385,16 +385,16 @@ worker_date(struct worker *w)
 }
 
 /*
- * Behind the events: what has come in time is not late because we were, or our machine, stopped for a while. The poller may
- * have more events than one turn takes; it tells of none (-1) when we go on after a stop.
+ * Behind the events, and by the time before the poller was asked for them: what had come until then has been seen to, and is
+ * not late because we were, or our machine, stopped for a while. The poller may have more events than one turn takes.
  */
 static void
-run_timers(struct worker *w, int n_events)
+run_timers(struct worker *w, int n_events, int64_t before_ms)
 {
-	if ((n_events == EVENTS_A_TURN || n_events == -1) && ++w->n_full_turns < FULL_TURNS_MAX)
+	if (n_events == EVENTS_A_TURN && ++w->n_full_turns < FULL_TURNS_MAX)
 		return;
 	w->n_full_turns = 0;
-	timer_wheel_run(&w->timers, w->now_ms);
+	timer_wheel_run(&w->timers, before_ms);
 	if (!TAILQ_EMPTY(&w->unsent))
 		h2_flush(w);
 }
@@ -402,6 +402,8 @@ run_timers(struct worker *w, int n_events)
 static void
 turn(struct worker *w, const struct epoll_event *events, int n)
 {
+	int64_t before_ms = w->now_ms;
+
 	read_clocks(w);
 	w->clock_us = 0;
 	/*
@@ -421,7 +423,7 @@ turn(struct worker *w, const struct epoll_event *events, int n)
 		run_again(w);
 	if (!TAILQ_EMPTY(&w->unsent))
 		h2_flush(w);
-	run_timers(w, n);
+	run_timers(w, n, before_ms);
 	unpolled_run(w);
 	atomic_store_explicit(&w->counters[COUNT_BUFFERS], block_held(&w->blocks), memory_order_relaxed);
 	empty_graves(w);

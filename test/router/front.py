@@ -2,6 +2,7 @@
 proxies, the PROXY protocol, slow clients, limits."""
 
 import contextlib
+import glob
 import json
 import os
 import resource
@@ -347,6 +348,14 @@ def idle_connection_is_closed(w):
         assert c.ended() and time.monotonic() - began < 5
 
 
+def has_stopped(pid):
+    states = []
+    for path in glob.glob(f"/proc/{pid}/task/*/stat"):
+        with open(path) as f:
+            states.append(f.read().rsplit(")", 1)[1].split()[0])
+    return set(states) == {"T"}
+
+
 @case
 def what_came_in_time_is_not_late_because_the_router_was(w):
     """It was stopped, or its machine, for longer than any of its times: all that it waited for is there."""
@@ -364,13 +373,15 @@ def what_came_in_time_is_not_late_because_the_router_was(w):
         stream = multi.ask(held)
         wait_for("all to have come", lambda: holds.connections == 2)
         r.proc.send_signal(signal.SIGSTOP)
+        wait_for("all of it to stand still", lambda: has_stopped(r.proc.pid))
         go.set()
         part.send("\r\n")
         kept.send(f"GET /kept HTTP/1.1\r\nHost: {host}\r\n\r\n")
         body.send("world")
         time.sleep(1.5)
         r.proc.send_signal(signal.SIGCONT)
-        assert [c.read_answer().status for c in (waits, part, kept, body)] == [200] * 4
+        answers = [c.read_answer() for c in (waits, part, kept, body)]
+        assert [a.status for a in answers] == [200] * 4, [(a.status, a.body) for a in answers]
         assert multi.answer(stream).status == 200
 
 
