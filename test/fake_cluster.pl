@@ -13,7 +13,7 @@ use JSON::PP;
 
 my ($ip, $mode) = @ARGV;
 my $json = JSON::PP->new->canonical;
-my (%listeners, %clients, @events, %apps, %releases);
+my (%listeners, %clients, @events, %jobs);
 my $select = IO::Select->new;
 
 sub reply {
@@ -29,7 +29,7 @@ sub stream {
 	print {$c->{sock}} "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", map { "data: $_\n\n" } @messages;
 }
 
-# What becomes of a job, to all that listen.
+# What becomes of a job, to all that listen, and to who comes to listen later.
 sub come_up {
 	my ($job) = @_;
 	my $type = $job->{metadata}{'flynn-controller.type'} // '';
@@ -41,6 +41,7 @@ sub come_up {
 		%active = (%active, healthy => JSON::PP::false, status => 'failed', error => "$type exited 7: no luck");
 		$event = 'error';
 	}
+	$jobs{$job->{id}} = \%active;
 	my $line = $json->encode({ event => $event, job_id => $job->{id}, job => \%active });
 
 	print {$_} "data: $line\n\n" for @events;
@@ -49,13 +50,14 @@ sub come_up {
 sub host {
 	my ($c, $method, $path, $in) = @_;
 
-	if ($method eq 'POST') {
+	if ($method eq 'POST') { # a bootstrap begins
+		%jobs = ();
 		return reply($c, 409, { code => 'conflict', message => 'this host belongs to a cluster already' }) if $mode;
 		return stream($c, $json->encode({ key => 'c1', host_id => 'host0', external_ip => $ip }));
 	}
 	if ($path eq '/host/jobs') {
 		push @events, $c->{sock};
-		return stream($c, $json->encode({ event => 'current', jobs => {} }));
+		return stream($c, $json->encode({ event => 'current', jobs => \%jobs }));
 	}
 	reply($c, 200);
 	come_up($in) if $path =~ m{^/host/jobs/};
