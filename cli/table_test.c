@@ -66,6 +66,7 @@ static void
 on_terminal(void (*print)(void), char *got, size_t size)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	size_t len = 0;
 	ssize_t n;
 
 	assert_int_not_equal(master, -1);
@@ -73,9 +74,10 @@ on_terminal(void (*print)(void), char *got, size_t size)
 	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
 	assert_int_not_equal(slave, -1);
 	capture(slave, print);
-	n = read(master, got, size - 1);
-	got[n > 0 ? n : 0] = '\0';
 	close(slave);
+	while (len < size - 1 && (n = read(master, got + len, size - 1 - len)) > 0) /* it may come in pieces; then EIO */
+		len += (size_t)n;
+	got[len] = '\0';
 	close(master);
 }
 
