@@ -79,6 +79,13 @@ class Scene:
             return before if before == (self.status(domain), self.server.count(kind)) else None
         return wait_for(f"a pause between the tries for {domain}", look, PATIENCE)
 
+    def wait_quiet(self):
+        def look():
+            n = len(self.server.requests)
+            time.sleep(0.2)
+            return n == len(self.server.requests)
+        wait_for("the server to be left alone", look, PATIENCE)
+
     def trusts(self, domain, router=None):
         """Whether a client that trusts the CA, and checks the name, gets an answer over HTTPS: its certificate, or None."""
         ctx = ssl.create_default_context(cafile=self.server.ca.file("ca.crt"))
@@ -326,10 +333,12 @@ def nonsense_is_an_error_at_each_step(w):
             s.wait_status(domain, state="failed")
             status, asked = s.between_tries(domain, kind)
             asked -= before
-            s.server.garbage = None
             # Once a try, of which there may have been more than one when we look.
             assert status["error"] and asked <= status["failures"] * (2 if kind == "account" else 1), (kind, asked, status)
             assert s.routers[0].call("DELETE", "/routes/" + s.routes.pop()["id"])[0] == 200
+            # A try that had begun must not get further, to what the next round counts.
+            s.wait_quiet()
+            s.server.garbage = None
 
 
 @case
