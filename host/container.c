@@ -196,6 +196,25 @@ write_bindings(struct fl_jsonw *w, const struct job *j)
 	fl_jsonw_close(w, '}');
 }
 
+/* The kernel must not give a connection that the job makes, as to fetch its slug, the port that it will listen on. */
+static void
+write_reserved(struct fl_jsonw *w, const struct job *j)
+{
+	struct fl_buf ports = { 0 };
+	char key[32];
+
+	if (job_spec(j)->n_ports == 0)
+		return;
+	for (size_t i = 0; i < job_spec(j)->n_ports; i++) {
+		port_key(j, i, key);
+		fl_buf_addf(&ports, "%s%.*s", i > 0 ? "," : "", (int)strcspn(key, "/"), key);
+	}
+	fl_jsonw_open(w, "Sysctls", '{');
+	fl_jsonw_str(w, "net.ipv4.ip_local_reserved_ports", fl_buf_cstr(&ports));
+	fl_jsonw_close(w, '}');
+	fl_buf_release(&ports);
+}
+
 /* Layer 0 must not ask discoverd for names: it comes before it. */
 static void
 write_dns(struct fl_jsonw *w, const struct job *j)
@@ -279,10 +298,12 @@ static void
 write_host_config(struct fl_jsonw *w, const struct job *j)
 {
 	fl_jsonw_open(w, "HostConfig", '{');
-	if (job_spec(j)->host_network)
+	if (job_spec(j)->host_network) {
 		fl_jsonw_str(w, "NetworkMode", "host");
-	else
+	} else {
 		write_bindings(w, j);
+		write_reserved(w, j);
+	}
 	fl_jsonw_bool(w, "Init", true);
 	fl_jsonw_open(w, "RestartPolicy", '{');
 	fl_jsonw_str(w, "Name", "no"); /* that is ours to do */

@@ -94,7 +94,9 @@ the_port_is_the_same_inside_and_outside(void **state)
 	binding = fl_json_at(fl_json_get(fl_json_get(fl_json_get(body, "HostConfig"), "PortBindings"), "55000/tcp"), 0);
 	assert_string_equal(fl_json_text(binding, "HostPort"), "55000");
 	assert_non_null(fl_json_get(fl_json_get(body, "ExposedPorts"), "55000/tcp"));
+	assert_string_equal(fl_json_text(fl_json_get(fl_json_get(body, "HostConfig"), "Sysctls"), "net.ipv4.ip_local_reserved_ports"), "55000");
 	assert_null(fl_json_get(fl_json_get(shared, "HostConfig"), "PortBindings"));
+	assert_null(fl_json_get(fl_json_get(shared, "HostConfig"), "Sysctls"));
 	assert_string_equal(fl_json_text(fl_json_get(shared, "HostConfig"), "NetworkMode"), "host");
 	fl_json_free(body);
 	fl_json_free(shared);

@@ -203,7 +203,7 @@ ok "and announced no more" wait_until 5 "the announcement's end" instances_are l
 api DELETE "/host/jobs/$starts" >/dev/null
 
 env_of=$(new_id)
-add "$env_of" 'env; sleep 600' "$(service env '{"type":"none"}')" "$(app env)" >/dev/null
+add "$env_of" 'env; sed s/^/RESERVED=/ /proc/sys/net/ipv4/ip_local_reserved_ports; sleep 600' "$(service env '{"type":"none"}')" "$(app env)" >/dev/null
 wait_until 10 "the job" is_healthy "$env_of"
 seen=$(docker logs "$(of "$env_of" .container_id)")
 like "EXTERNAL_IP" "$seen" "^EXTERNAL_IP=$HOST$"
@@ -212,6 +212,7 @@ like "FLYNN_JOB_ID" "$seen" "^FLYNN_JOB_ID=$env_of$"
 like "FLYNN_HOST_ID" "$seen" "^FLYNN_HOST_ID=$ID$"
 like "PORT" "$seen" "^PORT=$(of "$env_of" '.ports[0]')$"
 like "PORT_0" "$seen" "^PORT_0=$(of "$env_of" '.ports[0]')$"
+like "no connection of the job's own gets it" "$seen" "^RESERVED=$(of "$env_of" '.ports[0]')$"
 unlike "an app never sees the cluster key" "$seen" "$KEY"
 limits=$(docker inspect "$(of "$env_of" .container_id)" | jq -c '.[0].HostConfig | [.CapDrop, .SecurityOpt, .PidsLimit, .LogConfig.Config["max-size"], .Init]')
 is "an app is confined, its log bounded" "$limits" '[["ALL"],["no-new-privileges"],4096,"10m",true]'
