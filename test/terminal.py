@@ -25,6 +25,11 @@ def set_size(fd, rows, columns):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+def give_up(why):
+    print(f"gave up: {why}; seen: {seen!r}")
+    sys.exit(1)
+
+
 def more(fd, until):
     """Whether something came, or the other end is still there at all."""
     global seen
@@ -43,7 +48,7 @@ def expect(fd, text):
     until = time.monotonic() + LIMIT_S
     while (at := seen.find(text, read)) == -1:
         if not more(fd, until):
-            sys.exit(f"no {text!r} in {seen[read:]!r}")
+            give_up(f"no {text!r} behind {read} bytes")
     read = at + len(text)
 
 
@@ -51,7 +56,7 @@ def wait_for(path):
     until = time.monotonic() + LIMIT_S
     while not os.path.exists(path):
         if time.monotonic() > until:
-            sys.exit(f"no file {path}")
+            give_up(f"no file {path}")
         time.sleep(0.02)
 
 
