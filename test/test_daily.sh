@@ -190,7 +190,8 @@ left() {
 }
 ok "it ends when we are gone" wait_until 10 "it to end" left
 
-# at_terminal COMMAND...: what a shell there says of its terminal, in two sizes, and of Ctrl-C.
+# at_terminal COMMAND...: what a shell there says of its terminal, in two sizes, and of Ctrl-C, which a shell that is just
+# forking would lose.
 at_terminal() {
 	"$ROOT/test/terminal.py" "$@" <<-'EOF'
 		size 30 100
@@ -203,8 +204,8 @@ at_terminal() {
 		type until [ "$(stty size)" = "41 123" ]; do sleep 0.1; done; echo sized''2
 		expect sized2
 		expect PROMPT
-		type sleep 50; echo not''reached
-		expect not''reached
+		type sh -c 'echo sleep""ing; exec sleep 50'; echo not''reached
+		expect sleeping
 		key 3
 		expect PROMPT
 		type echo still''here; exit 5
