@@ -218,7 +218,6 @@ read_pipe(struct flow *f, struct io *from, struct pipe *p, struct block_pool *po
 	return FLOW_DONE;
 }
 
-/* Read into memory, look at it, and write it. FLOW_DONE: go on. */
 /* Trailers are the last of what was used, and counted by the decoder. */
 int
 flow_receive(struct flow *f, struct block_pool *pool, char *data, size_t len, size_t *used, size_t *pass, struct fl_err *err)
@@ -233,6 +232,7 @@ flow_receive(struct flow *f, struct block_pool *pool, char *data, size_t len, si
 	return 0;
 }
 
+/* Read into memory, look at it, and write it. FLOW_DONE: go on. */
 static enum flow_result
 read_bytes(struct flow *f, struct io *from, struct io *to, struct block_pool *pool, char *scratch, size_t scratch_len,
     struct block **excess, struct fl_err *err)
