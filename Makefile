@@ -14,13 +14,15 @@
 # Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
 # so that a program or a test takes from its folder exactly what it uses.
 
-VERSION ?= 0.3.1
+VERSION ?= 0.3.2
 PREFIX ?= /usr/local
 SECONDS ?= 60
 SAN ?=
 WERROR ?= 1
 V ?=
 BUILD ?= build$(if $(SAN),-san)
+# The files that name an object's sources name it as make does: one folder, one name.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 
 comma := ,
 CC = gcc

@@ -124,7 +124,7 @@ deploy(struct cli *cli, const char *image, const char *file, struct fl_err *err)
 
 	if (artifact != NULL) {
 		write_release(&text, app, artifact, last, config);
-		id = release_set(cli, app, text.data, err);
+		id = release_set(cli, app, text.data, fl_json_text(last, "id"), err);
 	}
 	fl_buf_release(&text);
 	fl_json_free(config);
@@ -145,7 +145,7 @@ cmd_deploy(struct cli *cli, int argc, char **argv)
 	const char *image = NULL, *file = NULL;
 	struct fl_err err;
 	char *id;
-	int c, status;
+	int c, status, tries = 0;
 
 	while ((c = getopt_long(argc, argv, "i:f:", options, NULL)) != -1) {
 		if (c == '?')
@@ -154,7 +154,10 @@ cmd_deploy(struct cli *cli, int argc, char **argv)
 	}
 	if (argc != optind || image == NULL)
 		return cli_usage("deploy");
-	if ((id = deploy(cli, image, file, &err)) == NULL)
+	do
+		id = deploy(cli, image, file, &err);
+	while (id == NULL && release_goes_again(&err, &tries));
+	if (id == NULL)
 		return cli_fail(&err);
 	fprintf(stderr, "Created release %s.\n", id);
 	status = scale_first(cli, cli->app, id) == 0 ? 0 : CLI_EXIT_FAILED;
@@ -187,7 +190,7 @@ add_release(struct cli *cli, const char *type, const char *uri, const char *file
 
 	if (artifact != NULL) {
 		write_given(&text, config, artifact);
-		id = release_set(cli, app, text.data, err);
+		id = release_set(cli, app, text.data, NULL, err);
 	}
 	fl_buf_release(&text);
 	fl_json_free(config);

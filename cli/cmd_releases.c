@@ -190,7 +190,7 @@ cmd_rollback(struct cli *cli, int argc, char **argv)
 		target = rollback_target(&r, argc == 2 ? argv[1] : NULL, &err);
 	if (target != NULL && is_current(&r, target))
 		fl_err_set(&err, FL_ERR_CONFLICT, "app %s has release v%lld already", r.app, (long long)version_of(target));
-	if (err.kind != FL_ERR_NONE || release_deploy(cli, r.app, fl_json_text(target, "id"), &err) == -1)
+	if (err.kind != FL_ERR_NONE || release_deploy(cli, r.app, fl_json_text(target, "id"), NULL, &err) == -1)
 		status = cli_fail(&err);
 	else
 		fprintf(stderr, "Rolled back to v%lld, release %s.\n", (long long)version_of(target), fl_json_text(target, "id"));

@@ -17,6 +17,8 @@
 /* A deployment replaces jobs one by one, and may have to wait for another one. */
 #define DEPLOY_S 3600
 #define AWAY_S 300
+/* Each try that is overtaken is another one's that has come through. */
+#define TRIES_MAX 20
 
 char *
 release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err)
@@ -59,11 +61,11 @@ on_output(const char *data, size_t len, FL_UNUSED void *arg)
 }
 
 int
-release_deploy(struct cli *cli, const char *app, const char *id, struct fl_err *err)
+release_deploy(struct cli *cli, const char *app, const char *id, const char *base, struct fl_err *err)
 {
 	struct fl_http_call_opts where = { 0 };
 	struct fl_deploy deploy = {
-		.app = app, .release = id, .timeout_s = DEPLOY_S, .away_s = AWAY_S,
+		.app = app, .release = id, .base = base, .timeout_s = DEPLOY_S, .away_s = AWAY_S,
 		.on_status = on_status, .on_away = on_away, .on_output = on_output
 	};
 	int r;
@@ -79,7 +81,7 @@ release_deploy(struct cli *cli, const char *app, const char *id, struct fl_err *
 }
 
 char *
-release_set(struct cli *cli, const char *app, const char *release_json, struct fl_err *err)
+release_set(struct cli *cli, const char *app, const char *release_json, const char *base, struct fl_err *err)
 {
 	struct fl_buf body = { 0 };
 	struct fl_json *release;
@@ -88,13 +90,22 @@ release_set(struct cli *cli, const char *app, const char *release_json, struct f
 	fl_buf_addstr(&body, release_json);
 	if ((release = client_call(cli, "POST", "/releases", &body, "the release", err)) != NULL)
 		id = fl_xstrdup(fl_json_text(release, "id"));
-	if (id != NULL && release_deploy(cli, app, id, err) == -1) {
+	if (id != NULL && release_deploy(cli, app, id, base, err) == -1) {
 		free(id);
 		id = NULL;
 	}
 	fl_json_free(release);
 	fl_buf_release(&body);
 	return id;
+}
+
+bool
+release_goes_again(const struct fl_err *err, int *tries)
+{
+	if (err->kind != FL_ERR_CONFLICT || ++*tries == TRIES_MAX)
+		return false;
+	fprintf(stderr, "The app was given another release meanwhile. Making the change to that one...\n");
+	return true;
 }
 
 static const struct release_change *
@@ -200,7 +211,7 @@ release_type(const struct fl_json *release, const char *app, const char *type, s
 }
 
 static char *
-release_edit(struct cli *cli, const char *app, const struct edit *e, struct fl_err *err)
+edit_once(struct cli *cli, const char *app, const struct edit *e, struct fl_err *err)
 {
 	struct fl_json *last = client_app_release(cli, app, err);
 	struct fl_buf text = { 0 };
@@ -213,11 +224,23 @@ release_edit(struct cli *cli, const char *app, const struct edit *e, struct fl_e
 	if (artifact == NULL && (artifact = release_artifact(cli, NULL, NULL, err)) == NULL)
 		goto out;
 	write_release(&w, last, artifact, e);
-	id = release_set(cli, app, text.data, err);
+	id = release_set(cli, app, text.data, fl_json_text(last, "id"), err);
 out:
 	fl_buf_release(&text);
 	fl_json_free(last);
 	free(artifact);
+	return id;
+}
+
+static char *
+release_edit(struct cli *cli, const char *app, const struct edit *e, struct fl_err *err)
+{
+	int tries = 0;
+	char *id;
+
+	do
+		id = edit_once(cli, app, e, err);
+	while (id == NULL && release_goes_again(err, &tries));
 	return id;
 }
 

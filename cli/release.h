@@ -4,6 +4,7 @@
 #ifndef CLI_RELEASE_H
 #define CLI_RELEASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct cli;
@@ -18,7 +19,7 @@ struct release_change {
 
 /*
  * POST a release with the changes applied and make it the app's. type: of that process type only (it must exist), or
- * NULL. An app without a release gets its first. Returns the new release's id (caller frees) or NULL.
+ * NULL. An app without a release gets its first. One that was given another release meanwhile has the change made to that. Returns the new release's id (caller frees) or NULL.
  */
 char *release_with_env(struct cli *cli, const char *app, const char *type, const struct release_change *changes,
     size_t n_changes, struct fl_err *err);
@@ -33,9 +34,14 @@ const struct fl_json *release_type(const struct fl_json *release, const char *ap
 int release_say(char *id, const struct fl_err *err);
 /* POST {type, uri} and return the artifact's id (caller frees); both NULL: the empty artifact of an app without code. */
 char *release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err);
-/* POST release (its JSON text), then deploy it; its id, or NULL. */
-char *release_set(struct cli *cli, const char *app, const char *release_json, struct fl_err *err);
+/*
+ * POST release (its JSON text), then deploy it; its id, or NULL. base: the id of the release that it was made of, "" for
+ * none, NULL when it stands for itself; CONFLICT when the app was given another one meanwhile: release_goes_again().
+ */
+char *release_set(struct cli *cli, const char *app, const char *release_json, const char *base, struct fl_err *err);
+/* Whether a release, not set with err, is to be made anew of what the app has by now; tells so. tries counts, from 0. */
+bool release_goes_again(const struct fl_err *err, int *tries);
 /* Deploy a release of that id and wait until its jobs have replaced those that run. 0; or -1, and what ran runs on. */
-int release_deploy(struct cli *cli, const char *app, const char *id, struct fl_err *err);
+int release_deploy(struct cli *cli, const char *app, const char *id, const char *base, struct fl_err *err);
 
 #endif

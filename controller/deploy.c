@@ -147,7 +147,7 @@ static const char look_sql[] =
     "   WHERE app_id = d.app_id AND release_id = d.new_release_id AND state IN ('crashed', 'failed') AND type <> ''"
     "    AND updated_at >= d.begun_at ORDER BY updated_at LIMIT 1),"
     " r.processes -> '" FL_JOB_TYPE_RELEASE "' IS NOT NULL, d.release_job, l.state, l.exit_status, l.host_error,"
-    " d.batch_size"
+    " d.batch_size, d.base <> coalesce(hex(a.release_id), ''), hex(a.release_id)"
     " FROM deployments d JOIN apps a USING (app_id) JOIN releases r ON r.release_id = d.new_release_id"
     " LEFT JOIN formations o ON o.app_id = d.app_id AND o.release_id = d.old_release_id AND o.deleted_at IS NULL"
     "  AND d.old_release_id <> d.new_release_id"
@@ -156,7 +156,7 @@ static const char look_sql[] =
     " WHERE d.deployment_id = $1 AND d.owner = $2 AND d.finished_at IS NULL";
 enum { STRATEGY, TIMEOUT_S, WAITED_S, WANTED, OLD, NEW, TYPES, APP_IS_GONE, HOW, JOBS, FAILURE,
 	HAS_PHASE, PHASE_JOB, PHASE_STATE, PHASE_STATUS, PHASE_ERROR,
-	BATCH };
+	BATCH, IS_OVERTAKEN, CURRENT };
 
 /* The documents of a row; types borrow their names from them. */
 struct picture {
@@ -339,6 +339,23 @@ deploy_may_replace(struct deploy *p, const PGresult *res, long long waited_s)
 	return false;
 }
 
+/* Its turn has come. */
+static void
+deploy_begin(struct deploy *p, const PGresult *res)
+{
+	char *why;
+
+	if (!row_bool(res, 0, IS_OVERTAKEN)) {
+		deploy_step(p, begin_sql, NULL, NULL);
+		p->dirty = true; /* look again after it */
+		return;
+	}
+	why = fl_xasprintf("the app has another release by now, %s, than the one that this was made of: make the change to that one",
+	    fl_pg_str(res, 0, CURRENT, "none"));
+	deploy_give_up(p, why);
+	free(why);
+}
+
 static void
 deploy_decide_on(struct deploy *p, const PGresult *res)
 {
@@ -348,8 +365,7 @@ deploy_decide_on(struct deploy *p, const PGresult *res)
 	bool is_late;
 
 	if (row_is_null(res, 0, WAITED_S)) {
-		deploy_step(p, begin_sql, NULL, NULL);
-		p->dirty = true; /* look again after it */
+		deploy_begin(p, res);
 		return;
 	}
 	if (!deploy_may_replace(p, res, waited_s))

@@ -35,7 +35,8 @@
 	" d.processes, d.timeout_s, micros(d.created_at), micros(d.finished_at),"                        \
 	" CASE WHEN d.status = 'pending' THEN (SELECT o.deployment_id FROM deployments o"                \
 	"  WHERE o.app_id = d.app_id AND o.finished_at IS NULL AND o.created_at < d.created_at"          \
-	"  ORDER BY o.created_at DESC LIMIT 1) END, d.release_job, d.batch_size"
+	"  ORDER BY o.created_at DESC LIMIT 1) END, d.release_job, d.batch_size,"                            \
+	" d.base IS NOT NULL AND d.begun_at IS NULL AND d.status = 'failed'"
 
 const char deployments_give_up_sql[] =
     DEPLOYMENTS_LOCK
@@ -77,12 +78,14 @@ deployments_write(struct fl_jsonw *w, const char *key, const PGresult *res, int 
 	row_time(w, "finished_at", res, row, 10);
 	row_id(w, "behind", res, row, 11);
 	row_str(w, "release_job", res, row, 12);
+	if (row_bool(res, row, 14))
+		fl_jsonw_bool(w, "overtaken", true);
 	fl_jsonw_close(w, '}');
 }
 
 /* ---- asking for one ---- */
 
-enum { APP, RELEASE, STRATEGY, TIMEOUT, BATCH, PROCESSES, DEPLOYMENT };
+enum { APP, RELEASE, STRATEGY, TIMEOUT, BATCH, PROCESSES, BASE, DEPLOYMENT };
 
 /* A number that the request did not say and the app's meta says, as text; else def. */
 static void
@@ -165,10 +168,10 @@ static const struct tx_step create_steps[] = {
 	{ "SELECT a.app_id, r.release_id, r.processes, a.meta FROM apps a"
 	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },
-	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s, batch_size, processes)"
-	  " SELECT $1::uuid, release_id, $3, $4::integer, $5::integer, $6::json FROM releases"
+	{ "INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s, batch_size, processes, base)"
+	  " SELECT $1::uuid, release_id, $3, $4::integer, $5::integer, $6::json, $7 FROM releases"
 	  "  WHERE release_id = $2 AND deleted_at IS NULL RETURNING deployment_id",
-	    6, { APP, RELEASE, STRATEGY, TIMEOUT, BATCH, PROCESSES }, on_inserted },
+	    7, { APP, RELEASE, STRATEGY, TIMEOUT, BATCH, PROCESSES, BASE }, on_inserted },
 	{ "SELECT " COLUMNS " FROM deployments d WHERE d.deployment_id = $1", 1, { DEPLOYMENT }, on_created },
 };
 
@@ -195,12 +198,12 @@ deployments_create(struct fl_http_req *req, void *arg)
 {
 	const struct fl_json *in = body_object(req, BODY_MAX);
 	const char *strategy = NULL;
-	char id[FL_UUID_LEN + 1], timeout[16], batch[16];
+	char id[FL_UUID_LEN + 1], base[FL_UUID_LEN + 1], timeout[16], batch[16];
 	enum deploy_strategy known;
 	struct tx *tx;
 	char *processes;
 
-	if (in == NULL || body_id(req, in, "id", id) == -1 || body_str(req, in, "strategy", 64, &strategy) == -1 ||
+	if (in == NULL || body_id(req, in, "id", id) == -1 || body_id(req, in, "base", base) == -1 || body_str(req, in, "strategy", 64, &strategy) == -1 ||
 	    read_number(req, in, "timeout", DEPLOYMENTS_TIMEOUT_MAX_S, timeout) == -1 ||
 	    read_number(req, in, "batch_size", BATCH_MAX, batch) == -1)
 		return;
@@ -215,6 +218,7 @@ deployments_create(struct fl_http_req *req, void *arg)
 	tx = tx_new(arg, req, create_steps, fl_nitems(create_steps));
 	tx_set(tx, APP, fl_http_param(req, "app"));
 	tx_set(tx, RELEASE, id);
+	tx_set(tx, BASE, fl_json_is_null(fl_json_get(in, "base")) ? NULL : base);
 	tx_set(tx, STRATEGY, strategy);
 	tx_set(tx, TIMEOUT, *timeout != '\0' ? timeout : NULL);
 	tx_set(tx, BATCH, *batch != '\0' ? batch : NULL);

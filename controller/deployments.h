@@ -24,7 +24,8 @@ void deployments_changed(struct deployments *ds, const char *deployment_id);
 
 /*
  * Queue a release ({"id"}, optionally "strategy", "timeout", "batch_size" and "processes", how many are to run of each type;
- * without them as many as run then) for the app. What is not said of the first three is as the app's meta says.
+ * without them as many as run then) for the app. What is not said of the first three is as the app's meta says. "base" is the
+ * release that this one was made of, "" for none: it fails, overtaken, when the app has another one at its turn.
  */
 void deployments_create(struct fl_http_req *req, void *arg);
 /* Those of an app, the newest first. */

@@ -517,6 +517,10 @@ const struct migration migrations[] = {
 	      "  'status', CASE NEW.status WHEN 'cancelled' THEN 'failed' ELSE NEW.status END, 'error', NEW.error)));"
 	      " RETURN NULL; END $$" },
 	{ 14, "INSERT INTO schema_migrations (id) VALUES (14)" },
+
+	/* Version 15: what release a deployment's was made of; '': of none. */
+	{ 15, "ALTER TABLE deployments ADD COLUMN base text" },
+	{ 15, "INSERT INTO schema_migrations (id) VALUES (15)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -16,9 +16,13 @@
 #define LOCK "SELECT pg_advisory_xact_lock(732904817)"
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 2000
+/* A statement may go over every row that there is, and wait for another controller's. */
+#define STATEMENT_MS "3600000"
+#define ANSWER_MS 3660000
 
 /* What every migration starts with. */
 static const char *const preamble[] = {
+	"SET LOCAL statement_timeout = " STATEMENT_MS,
 	LOCK,
 	"CREATE TABLE IF NOT EXISTS schema_migrations (id bigint PRIMARY KEY)",
 	"SELECT coalesce(max(id), 0) FROM schema_migrations",
@@ -126,7 +130,7 @@ schema_try(void *arg)
 struct schema *
 schema_start(struct event_base *base, char *(*conninfo)(void *arg), void (*on_ready)(void *arg), void *arg)
 {
-	struct fl_pg_opts opts = { .conninfo = conninfo, .arg = arg, .max_conns = 1 };
+	struct fl_pg_opts opts = { .conninfo = conninfo, .arg = arg, .max_conns = 1, .answer_ms = ANSWER_MS };
 	struct schema *s = fl_xcalloc(1, sizeof(*s));
 
 	s->on_ready = on_ready;

@@ -173,7 +173,8 @@ switch_over(struct deployment *d, struct fl_err *err)
 {
 	char *url = fl_xasprintf("http://%s", d->cluster->controller);
 	struct fl_deploy deploy = {
-		.controller = url, .key = d->cluster->controller_key, .app = d->app, .release = d->release, .timeout_s = DEPLOY_S,
+		.controller = url, .key = d->cluster->controller_key, .app = d->app, .release = d->release,
+		.base = fl_json_text(d->last, "id"), .timeout_s = DEPLOY_S,
 		.away_s = AWAY_S, .on_status = on_status, .on_away = on_away, .on_output = on_output, .arg = d
 	};
 	int r;
@@ -182,7 +183,9 @@ switch_over(struct deployment *d, struct fl_err *err)
 		deploy.processes = "{\"web\":1}";
 		output_line("=====> Added default web=1 formation");
 	}
-	if ((r = fl_deploy_run(&deploy, err)) == -1 && !d->first)
+	if ((r = fl_deploy_run(&deploy, err)) == -1 && err->kind == FL_ERR_CONFLICT)
+		output_line(" !     The app was given another release meanwhile.");
+	else if (r == -1 && !d->first)
 		output_line(" !     The release before serves on.");
 	free(url);
 	return r;

@@ -18,6 +18,9 @@
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
 
+/* Each try that is overtaken is another one's release that has come through. */
+#define TRIES_MAX 20
+
 /* The app's release, JSON null when it has none, NULL with err when it cannot be known. */
 static struct fl_json *
 current_release(const struct cluster *c, const char *app, struct fl_err *err)
@@ -53,18 +56,19 @@ push(const struct cluster *c, const char *app, const char *commit, struct fl_err
 	struct types types = { 0 };
 	struct fl_json *release = NULL;
 	char *id = NULL, *slug_url = NULL;
-	int r = -1;
+	int r = -1, tries = 0;
 
 	if ((id = app_id(c, app, err)) == NULL || (release = current_release(c, app, err)) == NULL)
 		goto out;
 	output_line("-----> Building %s...", app);
 	if ((slug_url = build_run(c, id, release, commit, &types, err)) == NULL)
 		goto out;
-	/* Again: what was set while the build took its time stays set. */
-	fl_json_free(release);
-	if ((release = current_release(c, app, err)) == NULL)
-		goto out;
-	r = deploy_run(c, app, release, slug_url, &types, err);
+	do { /* what was set while the build took its time, or before its turn came, stays set */
+		fl_json_free(release);
+		if ((release = current_release(c, app, err)) == NULL)
+			goto out;
+		r = deploy_run(c, app, release, slug_url, &types, err);
+	} while (r == -1 && err->kind == FL_ERR_CONFLICT && ++tries < TRIES_MAX);
 out:
 	types_release(&types);
 	fl_json_free(release);

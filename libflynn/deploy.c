@@ -172,7 +172,8 @@ on_event(FL_UNUSED const char *event, FL_UNUSED const char *id, const char *data
 	} else if (fl_json_is_null(fl_json_get(v, "finished_at"))) {
 		tell(d, v, status);
 	} else {
-		fl_err_set(&d->err, FL_ERR_UNAVAILABLE, "%s", fl_json_str(fl_json_get(v, "error"), status));
+		fl_err_set(&d->err, fl_json_bool(fl_json_get(v, "overtaken"), false) ? FL_ERR_CONFLICT : FL_ERR_UNAVAILABLE, "%s",
+		    fl_json_str(fl_json_get(v, "error"), status));
 		end(d);
 	}
 	fl_json_free(v);
@@ -237,6 +238,8 @@ begin(const struct fl_deploy *opts, struct fl_err *err)
 
 	fl_jsonw_open(&w, NULL, '{');
 	fl_jsonw_str(&w, "id", opts->release);
+	if (opts->base != NULL)
+		fl_jsonw_str(&w, "base", opts->base);
 	if (opts->strategy != NULL)
 		fl_jsonw_str(&w, "strategy", opts->strategy);
 	if (opts->processes != NULL)

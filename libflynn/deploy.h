@@ -16,6 +16,7 @@ struct fl_deploy {
 	const char *key, *pin;	/* pin: NULL outside TLS */
 	const char *app;
 	const char *release;
+	const char *base;     /* the release that this one was made of, "": of none; NULL: it does not matter what the app has */
 	const char *strategy; /* NULL: the controller's default */
 	const char *processes; /* JSON object of how many of each type are to run; NULL: as many as run now */
 	int timeout_s;	      /* for all of it */
@@ -33,8 +34,8 @@ struct fl_deploy {
 };
 
 /*
- * 0: complete. -1: it was refused, failed (the sentence is the controller's), was cancelled, or has not ended in time or
- * nobody answers any more (TIMEOUT): then it goes on by itself.
+ * 0: complete. -1: it was refused, failed (the sentence is the controller's), was cancelled; the app had another release than
+ * base at its turn (CONFLICT); or it has not ended in time or nobody answers any more (TIMEOUT): then it goes on by itself.
  */
 int fl_deploy_run(const struct fl_deploy *opts, struct fl_err *err);
 

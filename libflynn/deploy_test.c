@@ -108,6 +108,16 @@ its_end_is_told(FL_UNUSED void **state)
 	assert_int_equal(run("{\"id\":\"d1\",\"status\":\"complete\"}", &err), 0);
 	assert_int_equal(run("{\"id\":\"d1\",\"status\":\"failed\",\"finished_at\":\"2026-01-01T00:00:00Z\",\"error\":\"web crashed\"}", &err), -1);
 	assert_string_equal(err.msg, "web crashed");
+	assert_int_equal(err.kind, FL_ERR_UNAVAILABLE);
+}
+
+static void
+one_that_was_overtaken_is_a_conflict(FL_UNUSED void **state)
+{
+	struct fl_err err = { 0 };
+
+	assert_int_equal(run("{\"id\":\"d1\",\"status\":\"failed\",\"overtaken\":true,\"finished_at\":\"2026-01-01T00:00:00Z\"}", &err), -1);
+	assert_int_equal(err.kind, FL_ERR_CONFLICT);
 }
 
 static void
@@ -127,6 +137,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(its_end_is_told),
+		cmocka_unit_test(one_that_was_overtaken_is_a_conflict),
 		cmocka_unit_test(controller_that_stays_away_is_given_up),
 	};
 

@@ -81,6 +81,31 @@ wait $second
 is "and lets the next go on" $? 0 || note "$(cat "$TMP/second.log")"
 is "whose variable is set" "$(flynn env get SECOND)" 1
 
+# ---- several people at once ------------------------------------------------------------------------------
+
+at_once=()
+for n in 1 2 3 4; do
+	flynn env set AT_ONCE_$n=$n >"$TMP/at_once.$n" 2>&1 &
+	at_once+=($!)
+done
+for pid in "${at_once[@]}"; do
+	wait "$pid" || note "$(cat "$TMP"/at_once.*)"
+done
+is "of changes at once none is lost" "$(flynn env | grep -c '^AT_ONCE_')" 4
+like "who was overtaken is told" "$(cat "$TMP"/at_once.*)" 'given another release meanwhile. Making the change to that one'
+
+flynn scale web=1 >/dev/null
+flynn env set DELAY=3 2>/dev/null &
+first=$!
+wait_until 10 "the deployment to be under way" under_way
+git commit -q --allow-empty -m "built meanwhile"
+out=$(git push flynn master 2>&1)
+is "a push that waits for it goes through" $? 0 || note "$out"
+like "though it was overtaken" "$out" 'The app was given another release meanwhile'
+wait $first
+is "and has what was set" "$(flynn env get DELAY)" 3
+flynn env unset DELAY 2>/dev/null
+
 # ---- in other ways than one by one -----------------------------------------------------------------------
 
 flynn scale web=3 >/dev/null

@@ -284,6 +284,36 @@ def the_next_waits_in_line_and_says_behind_whom(w):
 
 
 @case
+def a_change_of_what_the_app_has_no_more_is_overtaken(w):
+    d = Deploy(w, count=1)
+    first = d.start(base=d.old)
+    d.asked(1, 1)
+    second = w.ok("POST", f"/apps/{d.app}/deploy", {"id": w.release("web"), "base": d.old})
+    d.up()
+    d.down()
+    d.ends("complete")
+    d.deployment = second
+    failed = d.ends("failed")
+    assert failed["overtaken"] and failed["error"].startswith(f"the app has another release by now, {d.new}, than"), failed
+    assert d.release() == d.new and d.count(d.new) == 1
+    assert "overtaken" not in w.ok("GET", f"/deployments/{first['id']}")
+    d.deployment = w.ok("POST", f"/apps/{d.app}/deploy", {"id": w.release("web")})  # whose base nobody knows
+    d.asked(0, 1)
+    w.ok("DELETE", f"/deployments/{d.deployment['id']}")
+
+
+@case
+def a_first_release_can_be_overtaken_too(w):
+    d = Deploy(w, count=0)
+    d.app, d.new = w.app()["name"], w.release("web")
+    d.start(base="")
+    assert "overtaken" not in d.ends("complete")
+    d.start(base="")
+    assert d.ends("failed")["overtaken"]
+    w.ask("POST", f"/apps/{d.app}/deploy", {"id": d.new, "base": 5}).refuses("base")
+
+
+@case
 def it_can_be_given_up(w):
     d = Deploy(w, count=2)
     d.start()
