@@ -79,17 +79,33 @@ first_target(const void *entry)
 	return has_paths(entry) ? paths_of(entry)->targets[0] : entry;
 }
 
+static size_t
+n_blocks(const struct table *t)
+{
+	return t->mask / TABLE_BLOCK + 1;
+}
+
+static struct table_slot *
+slot_at(const struct table *t, size_t i)
+{
+	return &t->blocks[i / TABLE_BLOCK]->slots[i % TABLE_BLOCK];
+}
+
 struct table *
 table_new(size_t n, uint64_t seed)
 {
-	size_t size = 8;
+	size_t size = TABLE_BLOCK;
 	struct table *t;
 
 	while (size < n * 2)
 		size *= 2;
-	t = fl_xcalloc(1, sizeof(*t) + size * sizeof(struct table_slot));
+	t = fl_xcalloc(1, sizeof(*t) + size / TABLE_BLOCK * sizeof(t->blocks[0]));
 	t->seed = seed;
 	t->mask = size - 1;
+	for (size_t i = 0; i < n_blocks(t); i++) {
+		t->blocks[i] = fl_xcalloc(1, sizeof(*t->blocks[i]));
+		t->blocks[i]->n_tables = 1;
+	}
 	return t;
 }
 
@@ -100,14 +116,20 @@ table_copy(const struct table *t, size_t n_more)
 
 	if (t->n + n_more > t->mask / 2)
 		return NULL;
-	copy = fl_xmemdup(t, sizeof(*t) + (t->mask + 1) * sizeof(struct table_slot));
-	for (size_t i = 0; i <= t->mask; i++) {
-		const struct table_paths *p = paths_of(t->slots[i].entry);
-
-		if (p != NULL)
-			copy->slots[i].entry = (const char *)fl_xmemdup(p, sizeof(*p) + p->n * sizeof(p->targets[0])) + 1;
-	}
+	copy = fl_xmemdup(t, sizeof(*t) + n_blocks(t) * sizeof(t->blocks[0]));
+	for (size_t i = 0; i < n_blocks(t); i++)
+		copy->blocks[i]->n_tables++;
 	return copy;
+}
+
+static void
+block_free(struct table_block *b)
+{
+	if (--b->n_tables > 0)
+		return;
+	for (size_t i = 0; i < TABLE_BLOCK; i++)
+		free((void *)paths_of(b->slots[i].entry));
+	free(b);
 }
 
 void
@@ -115,25 +137,61 @@ table_free(void *table)
 {
 	struct table *t = table;
 
-	for (size_t i = 0; t != NULL && i <= t->mask; i++)
-		free((void *)paths_of(t->slots[i].entry));
+	for (size_t i = 0; t != NULL && i < n_blocks(t); i++)
+		block_free(t->blocks[i]);
 	free(t);
 }
 
-/* The slot of that key, or the empty one where it would be. */
-static const struct table_slot *
-find_slot(const struct table *t, const char *key, size_t len)
+/* A block of this table alone. */
+static struct table_block *
+block_copy(const struct table_block *b)
 {
-	uint64_t hash = hash_of(t->seed, key, len);
-	const struct table_slot *slot;
+	struct table_block *copy = fl_xmemdup(b, sizeof(*b));
 
-	for (size_t i = hash & t->mask; (slot = &t->slots[i])->entry != NULL; i = (i + 1) & t->mask) {
+	copy->n_tables = 1;
+	for (size_t i = 0; i < TABLE_BLOCK; i++) {
+		const struct table_paths *p = paths_of(b->slots[i].entry);
+
+		if (p != NULL)
+			copy->slots[i].entry = (const char *)fl_xmemdup(p, sizeof(*p) + p->n * sizeof(p->targets[0])) + 1;
+	}
+	return copy;
+}
+
+/* The slot, which no other table has. */
+static struct table_slot *
+own_slot(struct table *t, size_t i)
+{
+	struct table_block **b = &t->blocks[i / TABLE_BLOCK], *shared = *b;
+
+	if (shared->n_tables > 1) {
+		*b = block_copy(shared);
+		shared->n_tables--;
+	}
+	return slot_at(t, i);
+}
+
+/* Where that key is, or the empty slot where it would be. */
+static size_t
+find(const struct table *t, uint64_t hash, const char *key, size_t len)
+{
+	const struct table_slot *slot;
+	size_t i;
+
+	for (i = hash & t->mask; (slot = slot_at(t, i))->entry != NULL; i = (i + 1) & t->mask) {
 		const char *found = first_target(slot->entry)->key;
 
 		if (slot->hash == hash && strncmp(found, key, len) == 0 && found[len] == '\0')
 			break;
 	}
-	return slot;
+	return i;
+}
+
+/* NULL: there is none of that key. */
+static const void *
+find_entry(const struct table *t, const char *key, size_t len)
+{
+	return slot_at(t, find(t, hash_of(t->seed, key, len), key, len))->entry;
 }
 
 /* The entry with the target added. */
@@ -164,10 +222,11 @@ void
 table_add(struct table *t, const struct target *target)
 {
 	size_t len = strlen(target->key);
-	struct table_slot *slot = &t->slots[find_slot(t, target->key, len) - t->slots];
+	uint64_t hash = hash_of(t->seed, target->key, len);
+	struct table_slot *slot = own_slot(t, find(t, hash, target->key, len));
 
 	assert(t->n <= t->mask / 2);
-	slot->hash = hash_of(t->seed, target->key, len);
+	slot->hash = hash;
 	slot->entry = add_to(slot->entry, target);
 	t->n++;
 	if (target->key[0] == '*')
@@ -177,7 +236,7 @@ table_add(struct table *t, const struct target *target)
 const struct target *
 table_find(const struct table *t, const char *key, size_t len)
 {
-	return only_target(find_slot(t, key, len)->entry);
+	return only_target(find_entry(t, key, len));
 }
 
 /* The names that a host's routes can have: itself, then wildcards, the nearest first. */
@@ -198,7 +257,7 @@ next_entry(const struct table *t, struct names *n)
 			continue;
 		n->key[0] = '*';
 		memcpy(n->key + 1, n->host + n->at, n->len - n->at);
-		entry = find_slot(t, n->key, n->len - n->at + 1)->entry;
+		entry = find_entry(t, n->key, n->len - n->at + 1);
 	}
 	return entry;
 }
@@ -247,7 +306,7 @@ match_all_readings(const struct table *t, const void *first, const char *host, s
 const struct target *
 table_find_route(const struct table *t, const char *host, size_t len, struct fl_span path, bool *is_ambiguous)
 {
-	const void *entry = find_slot(t, host, len)->entry;
+	const void *entry = find_entry(t, host, len);
 	const struct target *only = only_target(entry);
 
 	*is_ambiguous = false;
@@ -276,7 +335,7 @@ struct tls_cert *
 table_find_cert(const struct table *t, const char *host, size_t len)
 {
 	struct names names = { .host = host, .len = len };
-	struct tls_cert *cert = cert_of(find_slot(t, host, len)->entry);
+	struct tls_cert *cert = cert_of(find_entry(t, host, len));
 	const void *entry;
 
 	while (cert == NULL && (entry = next_entry(t, &names)) != NULL)

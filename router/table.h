@@ -51,15 +51,22 @@ struct table_paths {
 
 struct table_slot {
 	uint64_t hash;
-	const void *entry; /* NULL: empty. A target; or, a byte behind its start, a table_paths */
+	const void *entry; /* NULL: empty. A target; or, a byte behind its start, a table_paths, which is the block's */
+};
+
+/* A part of the slots that the copies of a table share until one of them adds to it. */
+#define TABLE_BLOCK 256
+struct table_block {
+	size_t n_tables; /* that have it; the control thread's */
+	struct table_slot slots[TABLE_BLOCK];
 };
 
 struct table {
 	uint64_t seed;
 	size_t n;
-	size_t mask;
+	size_t mask; /* slots less one */
 	bool has_wildcards;
-	struct table_slot slots[];
+	struct table_block *blocks[];
 };
 
 struct target *target_new(const struct target_spec *spec);

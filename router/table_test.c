@@ -230,15 +230,9 @@ a_copy_is_added_to_alone(FL_UNUSED void **state)
 {
 	static const char *const keys[] = { "a.com", "a.com/api", "b.com" };
 	struct target *targets[3], *more[2] = { target_of("a.com/api/v2", NULL), target_of("*.c.com", NULL) };
-	struct table *t = table_of(keys, 3, targets), *copy = table_copy(t, 2);
+	struct table *t = table_of(keys, 3, targets), *copy;
 
-	assert_null(copy); /* it would be more than half full */
-	assert_non_null(copy = table_copy(t, 0));
-	table_free(copy);
-	table_free(t);
-	t = table_new(8, 7);
-	for (size_t i = 0; i < 3; i++)
-		table_add(t, targets[i]);
+	assert_null(table_copy(t, TABLE_BLOCK / 2)); /* it would be more than half full */
 	assert_non_null(copy = table_copy(t, 2));
 	table_add(copy, more[0]);
 	table_add(copy, more[1]);
@@ -254,12 +248,41 @@ a_copy_is_added_to_alone(FL_UNUSED void **state)
 	free_all(t, targets, 3);
 }
 
+/* One after another, as routes come: each copy has all that came before, whoever is freed first. */
+static void
+copies_share_what_they_have_in_common(FL_UNUSED void **state)
+{
+	enum { N = 2000 };
+	struct target *targets[N];
+	struct table *t = table_new(N, 7), *first = t;
+	char text[32];
+
+	for (size_t i = 0; i < N; i++) {
+		struct table *next = table_copy(t, 1);
+
+		snprintf(text, sizeof(text), "h%zu.com%s", i / 2, i % 2 == 0 ? "" : "/api");
+		table_add(next, targets[i] = target_of(text, NULL));
+		if (t != first)
+			table_free(t);
+		t = next;
+	}
+	assert_string_equal(find(first, "h0.com", "/"), "");
+	table_free(first);
+	for (size_t i = 0; i < N; i++) {
+		snprintf(text, sizeof(text), "%s%s", targets[i]->key, targets[i]->path);
+		assert_string_equal(find(t, targets[i]->key, i % 2 == 0 ? "/" : "/api/x"), text);
+	}
+	assert_int_equal(t->n, N);
+	free_all(t, targets, N);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(host_leads_to_exact_name_then_nearest_wildcard),
 		cmocka_unit_test(a_copy_is_added_to_alone),
+		cmocka_unit_test(copies_share_what_they_have_in_common),
 		cmocka_unit_test(longest_path_wins_then_wildcards),
 		cmocka_unit_test(path_that_can_be_another_routes_is_ambiguous),
 		cmocka_unit_test(ten_thousand_names_are_all_found),

@@ -101,6 +101,7 @@ class Etcd:
                  "--listen-client-urls", self.url, "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                  "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}", "--unsafe-no-fsync",
                  "--bcrypt-cost", "4"],
+                env={**os.environ, "GOMAXPROCS": "1"},  # as in docker/etcd
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def load(self, routes):
