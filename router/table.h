@@ -57,8 +57,8 @@ struct table_slot {
 /* A part of the slots that the copies of a table share until one of them adds to it. */
 #define TABLE_BLOCK 256
 struct table_block {
-	size_t n_tables; /* that have it; the control thread's */
-	struct table_slot slots[TABLE_BLOCK];
+	struct table_slot slots[TABLE_BLOCK]; /* first: none of them is in two cache lines */
+	size_t n_tables;		      /* that have it; the control thread's */
 };
 
 struct table {
