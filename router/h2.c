@@ -473,7 +473,7 @@ flush(struct h2 *h2)
 	} else if (h2->out == NULL && is_over(h2)) {
 		end(h2);
 	} else {
-		if (h2->is_stalled && h2_room(h2) > 0)
+		if (h2->is_stalled && h2_room(h2) >= H2_ROOM_MIN)
 			tell_room(h2);
 		wait_on(h2);
 	}

@@ -30,6 +30,8 @@ struct worker;
 #define H2_OUT_SHORT ((size_t)8 << 10)
 /* What a stream adds to the output before others that wait for room in it have their turn. */
 #define H2_SHARE ((size_t)16 << 10)
+/* Less room is not worth a frame, and nobody who waits is told of it: he would only wait again. */
+#define H2_ROOM_MIN ((size_t)1 << 10)
 
 struct h2_pool {
 	nghttp2_session_callbacks *callbacks;

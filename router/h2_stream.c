@@ -15,8 +15,6 @@
 #define FREE_MAX 256
 /* A chunk's size line, and the line end behind it. */
 #define CHUNK_OVERHEAD 20
-/* Room that is not worth a frame. */
-#define ROOM_MIN ((size_t)1 << 10)
 
 static const char last_chunk[] = "0\r\n";
 
@@ -336,7 +334,7 @@ offer(struct h2_stream *s, size_t max, uint32_t *flags)
 {
 	size_t room = room_of(s), n = s->src_left < max ? s->src_left : max;
 
-	if ((n > room || s->last != NULL) && room < ROOM_MIN) {
+	if ((n > room || s->last != NULL) && room < H2_ROOM_MIN) {
 		wait_for_room(s);
 		return NGHTTP2_ERR_DEFERRED;
 	}

@@ -1206,6 +1206,41 @@ def client_that_reads_nothing_is_cut(w):
         wait_for("the connection to end", lambda: r.metric("flynn_router_clients_open") == 0)
 
 
+def is_same(value):
+    before = value()
+    time.sleep(0.2)
+    return value() == before
+
+
+def cpu_ticks(r):
+    with open(f"/proc/{r.proc.pid}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()[11:13]
+
+
+@case
+def client_that_reads_nothing_costs_nothing(w):
+    """Even if its output is full but for a rest into which none of what waits for it fits."""
+    sent = []
+
+    def trickle(inst, c, f):
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        read_request(f)
+        answer(c, framing="Content-Length: 100000000\r\n")
+        while True:
+            c.sendall(b"x" * 500)
+            sent.append(c)
+            time.sleep(0.001)
+
+    host, _, _ = w.app(trickle)
+    with router(w) as r, H2(r.http, settings=[(h2.INITIAL_WINDOW_SIZE, (1 << 31) - 1)]) as c:
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.give(0, (1 << 31) - 1 - 65535)
+        for _ in range(2):
+            c.ask(host)
+        wait_for("all that can be buffered to be", lambda: sent and is_same(lambda: len(sent)))
+        wait_for("the router to rest", lambda: is_same(lambda: cpu_ticks(r)))
+
+
 @case
 def idle_connection_is_ended_by_goaway(w):
     host, _, _ = w.app()
