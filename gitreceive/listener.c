@@ -1,8 +1,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +25,13 @@
 #define BACKLOG 128
 
 struct session {
-	LIST_ENTRY(session) link;
+	TAILQ_ENTRY(session) link;
 	struct listener *listener;
 	struct fl_proc *proc;
+	struct event *login; /* it has, or has ended; NULL: no more */
 	char peer[INET6_ADDRSTRLEN];
 	int64_t started;
+	bool is_turned_out;
 };
 
 struct listener {
@@ -34,11 +39,30 @@ struct listener {
 	const struct places *places;
 	struct event *accept;
 	int fd, max;
-	size_t n;
-	LIST_HEAD(, session) sessions;
+	size_t n, n_turned_out;
+	TAILQ_HEAD(, session) sessions; /* oldest first */
 	void (*on_drained)(void *arg);
 	void *arg;
 };
+
+/* Its login is waited for no more. */
+static void
+login_release(struct session *s)
+{
+	if (s->login == NULL)
+		return;
+	close(event_get_fd(s->login));
+	event_free(s->login);
+	s->login = NULL;
+}
+
+static void
+session_free(struct session *s)
+{
+	TAILQ_REMOVE(&s->listener->sessions, s, link);
+	login_release(s);
+	free(s);
+}
 
 static void
 on_ended(int status, void *arg)
@@ -48,34 +72,77 @@ on_ended(int status, void *arg)
 
 	fl_log_info("session ended", fl_str("peer", s->peer), fl_int("status", status),
 	    fl_int("ms", fl_clock_ms() - s->started));
-	LIST_REMOVE(s, link);
-	free(s);
 	l->n--;
+	l->n_turned_out -= s->is_turned_out;
+	session_free(s);
 	if (l->n == 0 && l->on_drained != NULL)
 		l->on_drained(l->arg);
 }
 
-/* The socket is the child's standard input; what it logs goes where ours goes. */
+static void
+on_login(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
+{
+	login_release(arg);
+}
+
+/*
+ * The socket is the child's standard input; what it logs goes where ours goes. Its standard output is a pipe that
+ * it lets go of when its client has logged in.
+ */
 static void
 session_start(struct listener *l, int fd, const char *peer)
 {
 	static const char *const argv[] = { "/proc/self/exe", "session", NULL };
 	char **env = places_env(l->places);
-	struct fl_proc_opts opts = { .argv = argv, .env = (const char *const *)env, .stdio = { fd, -1, -1 } };
+	int login[2] = { -1, -1 };
 	struct session *s = fl_xcalloc(1, sizeof(*s));
 	struct fl_err err;
 
-	s->listener = l;
-	s->started = fl_clock_ms();
+	*s = (struct session){ .listener = l, .started = fl_clock_ms() };
 	snprintf(s->peer, sizeof(s->peer), "%s", peer);
-	if ((s->proc = fl_proc_start(l->base, &opts, on_ended, s, &err)) == NULL) {
+	if (pipe2(login, O_CLOEXEC) == -1)
+		fl_err_sys(&err, "make a pipe");
+	else
+		s->proc = fl_proc_start(l->base,
+		    &(struct fl_proc_opts){ .argv = argv, .env = (const char *const *)env, .stdio = { fd, login[1], -1 } }, on_ended, s, &err);
+	if (s->proc == NULL) {
 		fl_log_error("cannot start a session", fl_str("peer", peer), fl_str("err", err.msg));
 		free(s);
+		if (login[0] != -1)
+			close(login[0]);
 	} else {
-		LIST_INSERT_HEAD(&l->sessions, s, link);
+		s->login = event_new(l->base, login[0], EV_READ, on_login, s);
+		event_add(s->login, NULL);
+		TAILQ_INSERT_TAIL(&l->sessions, s, link);
 		l->n++;
 	}
+	if (login[1] != -1)
+		close(login[1]);
 	places_env_free(env);
+}
+
+/*
+ * Room for one more: when there is none, who has waited longest without logging in leaves. Clients cannot be told apart by
+ * address, for they come through the router, and nobody is to keep others out by saying nothing.
+ */
+static bool
+make_room(struct listener *l)
+{
+	struct session *s;
+
+	if (l->n - l->n_turned_out < (size_t)l->max)
+		return true;
+	TAILQ_FOREACH(s, &l->sessions, link)
+		if (s->login != NULL && !s->is_turned_out)
+			break;
+	if (s == NULL)
+		return false;
+	fl_log_warn("too many sessions: one that has not logged in makes room", fl_str("peer", s->peer), fl_int("sessions", l->n),
+	    fl_int("ms", fl_clock_ms() - s->started));
+	s->is_turned_out = true;
+	l->n_turned_out++;
+	fl_proc_kill(s->proc, SIGKILL);
+	return true;
 }
 
 /* A client whose machine has gone is noticed within two minutes: he holds the lock of an app. */
@@ -109,7 +176,7 @@ on_accept(evutil_socket_t listen_fd, FL_UNUSED short what, void *arg)
 	if (fd == -1)
 		return; /* the client left, or no descriptor is free: the next event tries again */
 	inet_ntop(AF_INET6, &sin6.sin6_addr, peer, sizeof(peer));
-	if (l->n >= (size_t)l->max) {
+	if (!make_room(l)) {
 		fl_log_warn("too many sessions: connection refused", fl_str("peer", peer), fl_int("sessions", l->n));
 	} else {
 		set_options(fd);
@@ -146,6 +213,7 @@ listener_start(struct event_base *base, int port, int max_sessions, const struct
 		return NULL;
 	l = fl_xcalloc(1, sizeof(*l));
 	*l = (struct listener){ .base = base, .places = places, .fd = fd, .max = max_sessions };
+	TAILQ_INIT(&l->sessions);
 	l->accept = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, l);
 	event_add(l->accept, NULL);
 	return l;
@@ -174,10 +242,9 @@ listener_free(struct listener *l)
 
 	if (l == NULL)
 		return;
-	while ((s = LIST_FIRST(&l->sessions)) != NULL) {
-		LIST_REMOVE(s, link);
+	while ((s = TAILQ_FIRST(&l->sessions)) != NULL) {
 		fl_proc_free(s->proc);
-		free(s);
+		session_free(s);
 	}
 	event_free(l->accept);
 	close(l->fd);

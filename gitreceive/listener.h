@@ -11,7 +11,10 @@ struct fl_err;
 struct listener;
 struct places;
 
-/* All addresses. Over max sessions at once, further connections are closed at once, with a log line. */
+/*
+ * All addresses. Over max sessions at once, the oldest whose client has not logged in ends for a further one, which is
+ * closed at once when all have; both with a log line. A session lets go of its standard output when its client has.
+ */
 struct listener *listener_start(struct event_base *base, int port, int max_sessions, const struct places *places, struct fl_err *err);
 size_t listener_sessions(const struct listener *l);
 /* Stop accepting; cb once the last session has ended. */

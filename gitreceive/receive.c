@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +15,7 @@
 
 #include "gitreceive/cluster.h"
 #include "gitreceive/receive.h"
+#include "gitreceive/repository.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
 #include "libflynn/err.h"
@@ -78,26 +78,6 @@ make_hooks(const char *dir, struct fl_err *err)
 out:
 	free(link);
 	free(beside);
-	return r;
-}
-
-/*
- * The lock of the app's repository, held until this process ends, however it ends. -1 (CONFLICT) when another push
- * holds it.
- */
-static int
-lock_repository(const char *path, const char *app, struct fl_err *err)
-{
-	char *name = fl_xasprintf("%s.lock", path);
-	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), r = 0;
-
-	if (fd == -1)
-		r = fl_err_sys(err, "lock the repository");
-	else if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-		r = fl_err_set(err, FL_ERR_CONFLICT, "Another push to %s is being built: try again when it is done.", app);
-	if (r == -1 && fd != -1)
-		close(fd);
-	free(name);
 	return r;
 }
 
@@ -301,7 +281,7 @@ reap(struct receive *r, bool ask_to_end)
 static int
 prepare(const char *path, const char *hooks, const char *app, struct fl_err *err)
 {
-	if (lock_repository(path, app, err) == -1 || make_repository(path, err) == -1)
+	if (repository_lock(path, app, err) == -1 || make_repository(path, err) == -1)
 		return -1;
 	return make_hooks(hooks, err);
 }

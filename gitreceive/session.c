@@ -16,6 +16,7 @@
 #include "gitreceive/gitreceive.h"
 #include "gitreceive/privileges.h"
 #include "gitreceive/receive.h"
+#include "gitreceive/repository.h"
 #include "gitreceive/ssh_key.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
@@ -26,6 +27,8 @@
 
 /* From the first byte to the command; SIGALRM ends a client that takes longer. */
 #define LOGIN_S 30
+/* What is deleted, is deleted by who comes next, and he holds a place meanwhile. */
+#define REMOVE_S 60
 #define MAX_KEYS 10
 #define GOODBYE_MS 2000
 #define PEM_END "-----END "
@@ -269,8 +272,11 @@ session_main(void)
 	cluster_read(&s.cluster);
 	if (session_open(&s, &err) == 0 && login(&s, &callbacks, &err) == 0) {
 		alarm(0); /* from here on the build has its own limit */
+		dup2(STDERR_FILENO, STDOUT_FILENO); /* listener.h: logged in */
 		status = run_command(&s);
 		say_goodbye(&s, status);
+		alarm(REMOVE_S);
+		repository_remove_deleted(&s.cluster);
 	} else {
 		fl_log_info("no command came", fl_str("err", err.msg));
 	}

@@ -183,3 +183,23 @@ fails_with "a client that begins a push and says no more is not waited for" any 
 	timeout 30 bash -c 'ssh -F "$HOME/.ssh/config" -p 2222 git@localhost "git-receive-pack /crlf.git" 2>&1 >/dev/null' <>"$TMP/silent"
 cd "$TMP/crlf" && git commit -q --allow-empty -m again
 ok "so others can push" push master
+
+# More of them than there may be sessions, who would keep others out for 30 s.
+id=$(api GET /apps/crlf | jq -r .id)
+# shellcheck disable=SC2034 # they are held open until we end
+for i in {1..70}; do
+	exec {stalled}<>/dev/tcp/localhost/2222
+done
+flynn -a crlf delete -y 2>/dev/null || die "crlf cannot be deleted"
+cd "$TMP/example" && git commit -q --allow-empty -m 'past those that stall'
+ok "clients that do not log in keep nobody out" push main
+
+repositories() {
+	docker exec "$(part gitreceive)" ls /var/lib/flynn-gitreceive
+}
+
+is_forgotten() {
+	! repositories | grep "$1"
+}
+ok "a push takes the repositories of deleted apps away" wait_until 10 "the repository of crlf to go" is_forgotten "$id"
+like "and no other" "$(repositories)" "^$(api GET /apps/example | jq -r .id).git$"
