@@ -15,7 +15,7 @@
 #include "cli/words.h"
 #include "libflynn/attr.h"
 
-/* Options before the command. Returns how many words they are, or -1. */
+/* Options before the command. Returns how many words they are, or minus the place of one that is none. */
 static int
 global_options(struct cli *cli, int argc, char **argv)
 {
@@ -29,7 +29,7 @@ global_options(struct cli *cli, int argc, char **argv)
 			*(argv[i][1] == 'a' ? &cli->app_arg : &cli->cluster_arg) = argv[i + 1];
 			i += 2;
 		} else {
-			return -1;
+			return -i;
 		}
 	}
 	return i;
@@ -87,12 +87,16 @@ run(struct cli *cli, int argc, char **argv)
 {
 	int first = global_options(cli, argc, argv);
 
-	if (first == -1 && is_one_of(argv[1], "-h", "--help"))
+	if (first < 0 && is_one_of(argv[-first], "-h", "--help"))
 		return cmd_help(cli, 1, argv);
-	if (first == -1 && is_one_of(argv[1], "-version", "--version"))
+	if (first < 0 && is_one_of(argv[-first], "-version", "--version"))
 		return cmd_version(cli, 1, argv);
-	if (first != -1 && first < argc)
+	if (first > 0 && first < argc)
 		return run_command(cli, argc - first, argv + first);
+	if (first < 0 && is_one_of(argv[-first], "-a", "-c"))
+		fprintf(stderr, "flynn: %s wants a name behind it\n", argv[-first]);
+	else if (first < 0)
+		fprintf(stderr, "flynn: there is no option \"%s\" in front of a command: a command's own stand behind it\n", argv[-first]);
 	fprintf(stderr, "usage: flynn [-a APP] [-c CLUSTER] [--json] COMMAND [ARGUMENT ...]\n       flynn help\n");
 	return CLI_EXIT_USAGE;
 }

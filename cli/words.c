@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/words.h"
+#include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/xmalloc.h"
 
@@ -31,12 +32,18 @@ spelled_apart(const char *name, int argc, char *const *argv)
 	return 0;
 }
 
-/* "route-add-http" for "route add http". */
+static bool
+same_letter(char a, char b)
+{
+	return a == b || (a == '-' && b == ' ');
+}
+
+/* "route-add-http" for "route add http", or that itself as one word. */
 static bool
 spelled_together(const char *name, const char *word)
 {
 	for (; *name != '\0'; name++, word++)
-		if (*word != (*name == ' ' ? '-' : *name))
+		if (!same_letter(*word, *name))
 			return false;
 	return *word == '\0';
 }
@@ -62,12 +69,6 @@ matches(const struct command *c, int argc, char *const *argv)
 	if (n == 0 && (spelled_together(c->name, argv[0]) || is_alias(c->aliases, argv[0])))
 		n = 1;
 	return n;
-}
-
-static bool
-same_letter(char a, char b)
-{
-	return a == b || (a == '-' && b == ' ');
 }
 
 /* Edit distance, for guessing what was meant. */
@@ -132,6 +133,30 @@ nearest(const char *word)
 	return g;
 }
 
+bool
+words_is_under(const char *name, const char *word)
+{
+	size_t len = strlen(word);
+
+	return strncmp(name, word, len) == 0 && name[len] == ' ';
+}
+
+/* Whether word is the first of several commands, as pg, and no command itself; then with a sentence that names them. */
+static bool
+is_first_word(const char *word, struct fl_err *err)
+{
+	struct fl_buf names = { 0 };
+	bool found;
+
+	for (const struct command *c = commands; c->name != NULL; c++)
+		if (words_is_under(c->name, word))
+			fl_buf_addf(&names, "%s%s", names.len > 0 ? ", " : "", c->name);
+	if ((found = names.len > 0))
+		fl_err_set(err, FL_ERR_NOT_FOUND, "there is no command \"%.64s\" alone, but: %s", word, fl_buf_cstr(&names));
+	fl_buf_release(&names);
+	return found;
+}
+
 const struct command *
 words_find(int argc, char *const *argv, int *used, struct fl_err *err)
 {
@@ -151,6 +176,8 @@ words_find(int argc, char *const *argv, int *used, struct fl_err *err)
 		*used = best_score;
 		return best;
 	}
+	if (is_first_word(argv[0], err))
+		return NULL;
 	guess = nearest(argv[0]);
 	if (guess.name != NULL)
 		fl_err_set(err, FL_ERR_NOT_FOUND, "there is no command \"%.64s\": did you mean %.*s? (flynn help lists all)", argv[0],

@@ -83,6 +83,8 @@ a_slip_is_met_by_a_suggestion(FL_UNUSED void **state)
 		{ "scael web=3", "there is no command \"scael\": did you mean scale? (flynn help lists all)" },
 		{ "route-ad-http x", "there is no command \"route-ad-http\": did you mean route add http? (flynn help lists all)" },
 		{ "server-ad x", "there is no command \"server-ad\": did you mean server-add? (flynn help lists all)" },
+		{ "pg", "there is no command \"pg\" alone, but: pg dump, pg psql, pg restore" },
+		{ "pg backup", "there is no command \"pg\" alone, but: pg dump, pg psql, pg restore" },
 		{ "cretae", "there is no command \"cretae\": did you mean create? (flynn help lists all)" },
 		{ "xyzzy", "there is no command \"xyzzy\": flynn help lists all" },
 		{ "", "there is no command \"\": flynn help lists all" },
@@ -107,6 +109,7 @@ no_word_means_two_commands(FL_UNUSED void **state)
 		int used = 0;
 
 		assert_ptr_equal(find(c->name, &used, NULL), c);
+		assert_ptr_equal(words_find(1, (char *[]){ (char *)c->name, NULL }, &used, NULL), c); /* as its help asks */
 		while ((alias = strsep(&rest, ",")) != NULL)
 			assert_ptr_equal(find(alias, &used, NULL), c);
 		free(aliases);

@@ -9,6 +9,10 @@ flynn_commands=$(sed -n 's/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p' <<<"$(flynn help)
 
 fails_with "no cluster is configured" 1 'no cluster is configured .*paste the line' flynn apps
 fails_with "no command" 2 'usage: flynn' flynn
+fails_with "an option that is none" 2 'no option "-x" in front of a command' flynn -x apps
+fails_with "an option without its value" 2 '-a wants a name behind it' flynn --json -a
+fails_with "a first word alone" 2 'no command "pg" alone, but: pg dump, pg psql, pg restore' flynn pg
+like "help tells of the commands below one" "$(flynn help route)" '^  route add http +send the requests'
 fails_with "a command that is none" 2 'no command "frobnicate": flynn help lists all' flynn frobnicate
 fails_with "a command that nearly is one" 2 'did you mean scale\?' flynn scal
 fails_with "a pin that is none" 1 'is no pin' flynn cluster add -p abc x https://localhost key
@@ -18,6 +22,8 @@ fails_with "a word of a command that is none" 1 'word 2 of the command is no tex
 while read -r command; do
 	# shellcheck disable=SC2086 # the words of a command
 	ok "flynn help $command" flynn help $command
+	# shellcheck disable=SC2086
+	is "flynn $command -h" "$(flynn $command -h 2>&1)" "$(flynn help $command)"
 done <<<"$flynn_commands"
 is "version" "$(flynn version | grep -c '^flynn [0-9]')" 1
 
