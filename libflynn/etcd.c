@@ -19,6 +19,7 @@
 #define CONNECT_TIMEOUT_MS 2000
 #define STREAM_SILENCE_MS (15 * 60 * 1000) /* etcd reports progress every ten minutes */
 #define MAX_TOKEN_TRIES 3
+#define GRPC_MAX_BODY ((size_t)128 << 20) /* a full read: routes bring their certificates with them */
 #define GRPC_PREFIX 5 /* bytes before a message: compressed or not, its length */
 
 struct etcd_op {
@@ -246,6 +247,7 @@ op_send_grpc(struct etcd_op *op)
 		.body_len = op->grpc.len,
 		.timeout_ms = TIMEOUT_MS,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.max_body = GRPC_MAX_BODY,
 	};
 
 	if (e->token != NULL)
@@ -307,8 +309,9 @@ op_send(struct etcd_op *op)
 {
 	struct fl_etcd *e = op->e;
 	char *url = fl_xasprintf("%s%s", e->urls[e->at], op->path), *auth = NULL;
-	const char *headers[] = { NULL, NULL };
+	const char *headers[] = { NULL, NULL, NULL };
 	bool stream = op->on_data != NULL;
+	size_t n_headers = 0;
 	struct fl_http_call_opts opts = {
 		.method = "POST",
 		.url = url,
@@ -321,8 +324,11 @@ op_send(struct etcd_op *op)
 		.on_data = stream ? on_piece : NULL,
 	};
 
+	/* A member that is cut off from the others has nothing to tell, for ever: etcd's WithRequireLeader. */
+	if (stream)
+		headers[n_headers++] = "Grpc-Metadata-hasleader: true";
 	if (e->token != NULL)
-		headers[0] = auth = fl_xasprintf("Authorization: %s", e->token);
+		headers[n_headers] = auth = fl_xasprintf("Authorization: %s", e->token);
 	op->call = fl_http_client_start(e->http, &opts, on_answer, op);
 	TAILQ_INSERT_TAIL(&e->sent, op, link);
 	free(url);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "libflynn/err.h"
+#include "libflynn/etcd_internal.h"
 #include "libflynn/http_client.h"
 #include "libflynn/http_server.h"
 #include "libflynn/loop_test.h"
@@ -423,6 +424,29 @@ full_read_ends_with_its_last_byte(void **state)
 	fl_etcd_free(e);
 }
 
+/* More than JSON may have. */
+static void
+a_full_read_may_be_large(void **state)
+{
+	static char value[1u << 20];
+	struct world *w = *state;
+	struct fl_etcd *e = fl_etcd_new(w->base, w->url, KEY);
+	struct shown s = { 0 };
+	struct fl_etcd_mirror *m;
+	char key[32];
+
+	memset(value, 'v', sizeof(value) - 1);
+	for (size_t i = 0; i < 17; i++) {
+		snprintf(key, sizeof(key), "/large/%zu", i);
+		assert_int_equal(put(w, e, key, value, 0, FL_ETCD_ANY).err.kind, FL_ERR_NONE);
+	}
+	m = fl_etcd_mirror_start(e, "/large/", &mirror_ops, &s);
+	assert_true(loop_until(w->base, is_synced, &s));
+	fl_etcd_mirror_free(m);
+	fl_etcd_free(e);
+	fl_buf_release(&s.log);
+}
+
 /* Both changes of the restart are shown, before or after the full read. */
 static bool
 is_caught_up(void *arg)
@@ -550,6 +574,50 @@ compaction_is_answered_by_a_full_read(void **state)
 	fl_buf_release(&s.log);
 }
 
+static int
+on_stream_data(FL_UNUSED const char *data, FL_UNUSED size_t len, void *arg)
+{
+	struct result *r = arg;
+
+	r->n++;
+	return 0;
+}
+
+static bool
+has_begun(void *arg)
+{
+	const struct result *r = arg;
+
+	return r->n > 0;
+}
+
+static void
+on_answer(FL_UNUSED const struct fl_json *json, const struct fl_err *err, void *arg)
+{
+	on_op(0, err, arg);
+}
+
+/* Else it would be silent, and nobody knew. Last, as the member has none from then on: the other one that it is told of is not there. */
+static void
+a_stream_ends_when_its_member_has_no_leader(void **state)
+{
+	struct world *w = *state;
+	struct fl_etcd *e = fl_etcd_new(w->base, w->url, KEY);
+	char *peer_url = fl_xasprintf("http://127.0.0.1:%d", loop_free_port());
+	struct fl_buf watch = { 0 }, add = { 0 };
+	struct result watched = { 0 }, added = { 0 };
+
+	fl_buf_addstr(&watch, "{\"create_request\":{\"key\":\"eA==\"}}");
+	fl_buf_addf(&add, "{\"peerURLs\":[\"%s\"]}", peer_url);
+	etcd_stream_start(e, "/v3/watch", &watch, on_stream_data, on_answer, &watched);
+	assert_true(loop_until(w->base, has_begun, &watched));
+	etcd_op_start(e, "/v3/cluster/member/add", &add, false, on_answer, NULL, &added);
+	assert_string_equal(await(w, &added)->err.msg, "");
+	await(w, &watched);
+	fl_etcd_free(e);
+	free(peer_url);
+}
+
 int
 main(void)
 {
@@ -562,10 +630,12 @@ main(void)
 		cmocka_unit_test(nobody_there_is_unavailable),
 		cmocka_unit_test(mirror_follows_a_prefix),
 		cmocka_unit_test(full_read_ends_with_its_last_byte),
+		cmocka_unit_test(a_full_read_may_be_large),
 		cmocka_unit_test(mirror_outlives_a_restart_of_etcd),
 		cmocka_unit_test(mirror_may_be_freed_by_its_own_callback),
 		cmocka_unit_test(free_ends_what_is_under_way_without_a_word),
 		cmocka_unit_test(compaction_is_answered_by_a_full_read),
+		cmocka_unit_test(a_stream_ends_when_its_member_has_no_leader),
 	};
 
 	if (access("/usr/bin/etcd", X_OK) == -1)
