@@ -194,10 +194,12 @@ add_job(struct host *h, struct fl_http_req *req, struct fl_err *err)
 	const struct fl_json *v = NULL;
 	struct fl_job *spec = NULL;
 	struct job *j = NULL;
+	size_t len = 0;
 
 	if (host_check_ready(h, err) == -1 || (v = fl_http_json(req, err)) == NULL || (spec = fl_job_parse(v, err)) == NULL)
 		return NULL;
-	if (check_spec(h, spec, fl_http_param(req, "id"), err) == -1) {
+	fl_http_body(req, &len);
+	if (check_spec(h, spec, fl_http_param(req, "id"), err) == -1 || state_check_room(h->state, len, err) == -1) {
 		fl_job_free(spec);
 		return NULL;
 	}

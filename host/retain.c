@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/job.h"
+#include "host/state.h"
 #include "libflynn/map.h"
 #include "libflynn/xmalloc.h"
 
@@ -61,7 +62,8 @@ retain_mark(struct host *h)
 			items[n++] = (struct retain_item){
 				meta(j, FL_JOB_META_APP), meta(j, FL_JOB_META_TYPE), j->active->ended_at, false
 			};
-	retain_choose(items, n);
+	if (!state_is_crowded(h->state))
+		retain_choose(items, n);
 	n = 0;
 	TAILQ_FOREACH(j, &h->jobs, link)
 		if (j->state == JOB_ENDED)

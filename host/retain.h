@@ -21,7 +21,7 @@ struct retain_item {
 
 /* Keep the newest RETAIN_PER_TYPE of each app's process type, and of those the newest RETAIN_IN_ALL. */
 void retain_choose(struct retain_item *items, size_t n);
-/* Choose among the host's ended jobs: sets their retained. */
+/* Choose among the host's ended jobs: sets their retained. None, when they crowd its state. */
 void retain_mark(struct host *h);
 
 #endif

@@ -20,11 +20,14 @@
 #include "libflynn/xmalloc.h"
 
 #define RETRY_S 2
+/* A quarter is left for what jobs come to have later, and for layer 0. */
+#define MAX_BYTES (FL_JSON_MAX_BYTES / 4 * 3)
 
 struct state {
 	struct host *host;
 	char *path;
 	struct event *save;
+	size_t len; /* of the text, when it was written last */
 	bool dirty, failed;
 };
 
@@ -120,6 +123,7 @@ state_load(struct host *h, struct fl_err *err)
 		fl_err_wrap(err, "cannot understand the state in %s (move it away to start from what the containers' labels tell)", s->path);
 		goto out;
 	}
+	s->len = text.len;
 	loaded = s;
 	s = NULL;
 out:
@@ -239,6 +243,7 @@ state_flush(struct state *s, struct fl_err *err)
 		return 0;
 	event_del(s->save);
 	write_state(s->host, &text);
+	s->len = text.len;
 	status = replace_file(s->path, &text, &why);
 	fl_buf_release(&text);
 	s->dirty = status == -1;
@@ -268,6 +273,22 @@ state_touch(struct state *s)
 		return; /* the next try is on its way */
 	s->dirty = true;
 	event_add(s->save, &now);
+}
+
+int
+state_check_room(const struct state *s, size_t more, struct fl_err *err)
+{
+	if (s->len + more <= MAX_BYTES)
+		return 0;
+	return fl_err_set(err, FL_ERR_NO_SPACE,
+	    "host %s can remember jobs of %u KiB and has %zu KiB of them, so none of %zu KiB: make the environments of apps smaller, or add a host",
+	    s->host->id, MAX_BYTES >> 10, s->len >> 10, more >> 10);
+}
+
+bool
+state_is_crowded(const struct state *s)
+{
+	return s->len > MAX_BYTES / 2;
 }
 
 void

@@ -7,6 +7,7 @@
 #define HOST_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct fl_err;
 struct host;
@@ -20,6 +21,13 @@ struct state *state_load(struct host *h, struct fl_err *err);
 void state_free(struct state *s);
 /* Something changed: it is written before the loop waits again. */
 void state_touch(struct state *s);
+/*
+ * Whether host can remember more, in bytes of JSON: what it writes must be read back whole, by itself and, of the jobs, by
+ * who follows them. NO_SPACE.
+ */
+int state_check_room(const struct state *s, size_t more, struct fl_err *err);
+/* Half of what can be remembered is: what is over must go soon. */
+bool state_is_crowded(const struct state *s);
 /* Write now what is not written yet. */
 int state_flush(struct state *s, struct fl_err *err);
 
