@@ -412,6 +412,7 @@ begin(void)
 		int pair[2];
 
 		expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+		router_world_narrow(pair[0]);
 		run.clients[i] = (struct talker){ .fd = pair[1] };
 		expect(admission_enter(world.plane.admission));
 		client_accept(world.w, &l, pair[0], &addr);

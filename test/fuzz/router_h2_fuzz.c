@@ -245,6 +245,7 @@ begin(struct run *r)
 	int pair[2];
 
 	expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+	router_world_narrow(pair[0]);
 	r->client = pair[1];
 	nghttp2_hd_inflate_new(&r->inflater);
 	expect(admission_enter(world.plane.admission));

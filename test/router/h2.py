@@ -1227,9 +1227,9 @@ def client_that_reads_nothing_costs_nothing(w):
         read_request(f)
         answer(c, framing="Content-Length: 100000000\r\n")
         while True:
-            c.sendall(b"x" * 500)
+            c.sendall(b"x" * 1000)
             sent.append(c)
-            time.sleep(0.001)
+            time.sleep(0.0002)
 
     host, _, _ = w.app(trickle)
     with router(w) as r, H2(r.http, settings=[(h2.INITIAL_WINDOW_SIZE, (1 << 31) - 1)]) as c:
