@@ -112,13 +112,11 @@ scale_first(struct cli *cli, const char *app, const char *release)
 	return -1;
 }
 
-/* Of an image, with what the file and the last release say; the new release's id (caller frees). */
+/* Of an image, with what config and the last release say; the new release's id (caller frees). */
 static char *
-deploy(struct cli *cli, const char *image, const char *file, struct fl_err *err)
+deploy_once(struct cli *cli, const char *app, const char *image, const struct fl_json *config, struct fl_err *err)
 {
-	const char *app = cli_app(cli, err);
-	struct fl_json *config = app != NULL ? read_config(file, err) : NULL;
-	struct fl_json *last = config != NULL ? client_app_release(cli, app, err) : NULL;
+	struct fl_json *last = client_app_release(cli, app, err);
 	char *uri = image_uri(image), *artifact = last != NULL ? image_artifact(cli, uri, err) : NULL, *id = NULL;
 	struct fl_buf text = { 0 };
 
@@ -127,10 +125,27 @@ deploy(struct cli *cli, const char *image, const char *file, struct fl_err *err)
 		id = release_set(cli, app, text.data, fl_json_text(last, "id"), err);
 	}
 	fl_buf_release(&text);
-	fl_json_free(config);
 	fl_json_free(last);
 	free(uri);
 	free(artifact);
+	return id;
+}
+
+/* The file may be stdin: it is read once. */
+static char *
+deploy(struct cli *cli, const char *image, const char *file, struct fl_err *err)
+{
+	const char *app = cli_app(cli, err);
+	struct fl_json *config = app != NULL ? read_config(file, err) : NULL;
+	char *id = NULL;
+	int tries = 0;
+
+	if (config == NULL)
+		return NULL;
+	do
+		id = deploy_once(cli, app, image, config, err);
+	while (id == NULL && release_goes_again(err, &tries));
+	fl_json_free(config);
 	return id;
 }
 
@@ -145,7 +160,7 @@ cmd_deploy(struct cli *cli, int argc, char **argv)
 	const char *image = NULL, *file = NULL;
 	struct fl_err err;
 	char *id;
-	int c, status, tries = 0;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "i:f:", options, NULL)) != -1) {
 		if (c == '?')
@@ -154,10 +169,7 @@ cmd_deploy(struct cli *cli, int argc, char **argv)
 	}
 	if (argc != optind || image == NULL)
 		return cli_usage("deploy");
-	do
-		id = deploy(cli, image, file, &err);
-	while (id == NULL && release_goes_again(&err, &tries));
-	if (id == NULL)
+	if ((id = deploy(cli, image, file, &err)) == NULL)
 		return cli_fail(&err);
 	fprintf(stderr, "Created release %s.\n", id);
 	status = scale_first(cli, cli->app, id) == 0 ? 0 : CLI_EXIT_FAILED;

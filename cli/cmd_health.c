@@ -93,27 +93,41 @@ write_service(struct fl_jsonw *w, const struct fl_json *service, const struct ch
 	fl_jsonw_close(w, '}');
 }
 
-/* The type's ports, one of which is asked so from now on. */
-static void
-write_ports(struct fl_jsonw *w, const struct fl_json *type, const struct check *check)
+/* How a process type is to be asked from now on. */
+struct change {
+	const char *type;
+	const struct check *check;
+};
+
+/* The type's ports, one of which is asked so. */
+static const char *
+write_ports(const struct fl_json *type, struct fl_buf *b, const void *arg, struct fl_err *err)
 {
+	const struct change *change = arg;
 	const struct fl_json *ports = fl_json_get(type, "ports"), *service;
 	int checked = checked_port(type, &service);
+	struct fl_jsonw w = fl_jsonw(b);
 
-	fl_jsonw_open(w, NULL, '[');
+	if (checked == -1) {
+		fl_err_set(err, FL_ERR_INVALID, "%s has no port that is a service, so its health cannot be asked for: web types have one",
+		    change->type);
+		return NULL;
+	}
+	fl_jsonw_open(&w, NULL, '[');
 	for (int i = 0; i < (int)fl_json_len(ports); i++) {
 		const struct fl_json *port = fl_json_at(ports, (size_t)i);
 
 		if (i != checked) {
-			fl_jsonw_value(w, NULL, port);
+			fl_jsonw_value(&w, NULL, port);
 			continue;
 		}
-		fl_jsonw_open(w, NULL, '{');
-		write_but(w, port, "service");
-		write_service(w, service, check);
-		fl_jsonw_close(w, '}');
+		fl_jsonw_open(&w, NULL, '{');
+		write_but(&w, port, "service");
+		write_service(&w, service, change->check);
+		fl_jsonw_close(&w, '}');
 	}
-	fl_jsonw_close(w, ']');
+	fl_jsonw_close(&w, ']');
+	return "ports";
 }
 
 /* ---- flynn health ---- */
@@ -218,25 +232,13 @@ read_word(const char *word, struct check *c, struct fl_err *err)
 }
 
 static int
-change(struct cli *cli, const char *type, const struct check *check)
+set_check(struct cli *cli, const char *type, const struct check *check)
 {
+	struct change change = { type, check };
 	struct fl_err err = { 0 };
 	const char *app = cli_app(cli, &err);
-	struct fl_json *release = app != NULL ? client_app_release(cli, app, &err) : NULL;
-	const struct fl_json *t = release != NULL ? release_type(release, app, type, &err) : NULL, *service;
-	struct fl_buf ports = { 0 };
-	struct fl_jsonw w = fl_jsonw(&ports);
-	char *id = NULL;
 
-	if (t != NULL && checked_port(t, &service) == -1) {
-		fl_err_set(&err, FL_ERR_INVALID, "%s has no port that is a service, so its health cannot be asked for: web types have one", type);
-	} else if (t != NULL) {
-		write_ports(&w, t, check);
-		id = release_with_member(cli, app, type, "ports", fl_buf_cstr(&ports), &err);
-	}
-	fl_buf_release(&ports);
-	fl_json_free(release);
-	return release_say(id, &err);
+	return release_say(app != NULL ? release_with_member(cli, app, type, write_ports, &change, &err) : NULL, &err);
 }
 
 int
@@ -254,7 +256,7 @@ cmd_health_set(struct cli *cli, int argc, char **argv)
 		fl_err_set(&err, FL_ERR_INVALID, "a status is that of an answer: name the path to ask for, as path=/");
 		return cli_fail(&err);
 	}
-	return change(cli, argv[1], &c);
+	return set_check(cli, argv[1], &c);
 }
 
 int
@@ -262,5 +264,5 @@ cmd_health_unset(struct cli *cli, int argc, char **argv)
 {
 	if (argc != 2)
 		return cli_usage("health unset");
-	return change(cli, argv[1], NULL);
+	return set_check(cli, argv[1], NULL);
 }

@@ -85,9 +85,9 @@ cmd_limit(struct cli *cli, int argc, char **argv)
 	return 0;
 }
 
-/* The type's resources with what the words say, as JSON; n of them, so that none is left out. */
-static int
-write_resources(struct fl_buf *b, const struct fl_json *type, char **words, int n, struct fl_err *err)
+/* The type's resources with what arg says, words up to a NULL. */
+static const char *
+write_resources(const struct fl_json *type, struct fl_buf *b, const void *arg, struct fl_err *err)
 {
 	const struct fl_json *have = fl_json_get(type, "resources");
 	int64_t values[LIMIT_MAX];
@@ -95,9 +95,9 @@ write_resources(struct fl_buf *b, const struct fl_json *type, char **words, int 
 
 	for (enum limit_kind kind = 0; kind < LIMIT_MAX; kind++)
 		values[kind] = fl_process_limit(type, limit_name(kind));
-	for (int i = 0; i < n; i++)
-		if (limit_parse(words[i], values, err) == -1)
-			return -1;
+	for (char *const *word = arg; *word != NULL; word++)
+		if (limit_parse(*word, values, err) == -1)
+			return NULL;
 	fl_jsonw_open(&w, NULL, '{');
 	for (size_t i = 0; i < fl_json_len(have); i++)
 		if (!limit_is_name(fl_json_key_at(have, i)))
@@ -106,26 +106,19 @@ write_resources(struct fl_buf *b, const struct fl_json *type, char **words, int 
 		if (values[kind] > 0)
 			fl_jsonw_int(&w, limit_name(kind), values[kind]);
 	fl_jsonw_close(&w, '}');
-	return 0;
+	return "resources";
 }
 
 int
 cmd_limit_set(struct cli *cli, int argc, char **argv)
 {
-	struct fl_json *release = NULL;
-	const struct fl_json *type;
-	struct fl_buf resources = { 0 };
 	const char *app;
 	char *id = NULL;
 	struct fl_err err;
 
 	if (argc < 3)
 		return cli_usage("limit set");
-	if ((app = cli_app(cli, &err)) != NULL && (release = client_app_release(cli, app, &err)) != NULL &&
-	    (type = release_type(release, app, argv[1], &err)) != NULL &&
-	    write_resources(&resources, type, argv + 2, argc - 2, &err) == 0)
-		id = release_with_member(cli, app, argv[1], "resources", resources.data, &err);
-	fl_json_free(release);
-	fl_buf_release(&resources);
+	if ((app = cli_app(cli, &err)) != NULL)
+		id = release_with_member(cli, app, argv[1], write_resources, argv + 2, &err);
 	return release_say(id, &err);
 }

@@ -75,6 +75,12 @@ cmd_volume(struct cli *cli, int argc, FL_UNUSED char **argv)
 	return status;
 }
 
+/* What a process type is to have, or to have no more. */
+struct change {
+	const char *app, *type, *path;
+	bool attach;
+};
+
 /* The type's list with a volume at path behind it, or without that one, as JSON; one at /data may stand outside of it. */
 static void
 write_volumes(struct fl_buf *b, const struct fl_json *type, const char *path, bool attach)
@@ -94,42 +100,35 @@ write_volumes(struct fl_buf *b, const struct fl_json *type, const char *path, bo
 	fl_jsonw_close(&w, ']');
 }
 
-/* A release whose type has a volume at path, or has it no more. */
-static char *
-change(struct cli *cli, const char *type_name, const char *path, bool attach, struct fl_err *err)
+/* The type's member that says so. */
+static const char *
+write_change(const struct fl_json *type, struct fl_buf *b, const void *arg, struct fl_err *err)
 {
-	const char *app = cli_app(cli, err);
-	struct fl_json *release = app != NULL ? client_app_release(cli, app, err) : NULL;
-	const struct fl_json *type = release != NULL ? release_type(release, app, type_name, err) : NULL;
-	bool is_data = strcmp(path, FL_PROCESS_DATA) == 0;
-	struct fl_buf volumes = { 0 };
-	char *id = NULL;
+	const struct change *c = arg;
 
-	if (type == NULL)
-		goto out;
-	if (has_volume(type, path) == attach) {
-		fl_err_set(err, FL_ERR_CONFLICT, "%s of app %s has %s volume at %s", type_name, app, attach ? "already a" : "no", path);
-		goto out;
+	if (has_volume(type, c->path) == c->attach) {
+		fl_err_set(err, FL_ERR_INVALID, "%s of app %s has %s volume at %s", c->type, c->app, c->attach ? "already a" : "no", c->path);
+		return NULL;
 	}
-	write_volumes(&volumes, type, path, attach);
-	if (is_data && (attach || fl_json_bool(fl_json_get(type, "data"), false)))
-		id = release_with_member(cli, app, type_name, "data", attach ? "true" : NULL, err);
-	else
-		id = release_with_member(cli, app, type_name, "volumes", volumes.data, err);
-out:
-	fl_json_free(release);
-	fl_buf_release(&volumes);
-	return id;
+	if (strcmp(c->path, FL_PROCESS_DATA) != 0 || (!c->attach && !fl_json_bool(fl_json_get(type, "data"), false))) {
+		write_volumes(b, type, c->path, c->attach);
+		return "volumes";
+	}
+	if (c->attach)
+		fl_buf_addstr(b, "true");
+	return "data";
 }
 
 static int
 change_command(struct cli *cli, int argc, char **argv, bool attach)
 {
+	struct change c = { .type = argv[1], .path = argc == 3 ? argv[2] : FL_PROCESS_DATA, .attach = attach };
 	struct fl_err err;
 
 	if (argc < 2 || argc > 3)
 		return cli_usage(argv[0]);
-	return release_say(change(cli, argv[1], argc == 3 ? argv[2] : FL_PROCESS_DATA, attach, &err), &err);
+	c.app = cli_app(cli, &err);
+	return release_say(c.app != NULL ? release_with_member(cli, c.app, c.type, write_change, &c, &err) : NULL, &err);
 }
 
 int

@@ -135,7 +135,10 @@ struct edit {
 	const char *type;		      /* the process type that is changed; NULL: the release itself */
 	const struct release_change *changes; /* of its environment */
 	size_t n_changes;
-	const char *key, *value; /* its member key becomes this JSON; value NULL: goes. key NULL: none */
+	release_member member;	 /* of the type that is another then; NULL: none */
+	const void *arg;
+	const char *key; /* what member says of the release under way */
+	struct fl_buf value;
 };
 
 static void
@@ -150,8 +153,8 @@ write_type(struct fl_jsonw *w, const struct fl_json *type, const struct edit *e)
 	}
 	if (e->n_changes > 0)
 		write_env(w, fl_json_get(type, "env"), e->changes, e->n_changes);
-	if (e->value != NULL)
-		fl_jsonw_raw(w, e->key, e->value);
+	if (e->value.len > 0)
+		fl_jsonw_raw(w, e->key, e->value.data);
 	fl_jsonw_close(w, '}');
 }
 
@@ -210,15 +213,30 @@ release_type(const struct fl_json *release, const char *app, const char *type, s
 	return NULL;
 }
 
+/* What the change makes of the release's type, if it is one of a type. */
+static int
+edit_begin(struct edit *e, const struct fl_json *last, const char *app, struct fl_err *err)
+{
+	const struct fl_json *type = e->type != NULL ? release_type(last, app, e->type, err) : NULL;
+
+	if (e->type != NULL && type == NULL)
+		return -1;
+	if (e->member == NULL)
+		return 0;
+	fl_buf_clear(&e->value);
+	e->key = e->member(type, &e->value, e->arg, err);
+	return e->key != NULL ? 0 : -1;
+}
+
 static char *
-edit_once(struct cli *cli, const char *app, const struct edit *e, struct fl_err *err)
+edit_once(struct cli *cli, const char *app, struct edit *e, struct fl_err *err)
 {
 	struct fl_json *last = client_app_release(cli, app, err);
 	struct fl_buf text = { 0 };
 	struct fl_jsonw w = fl_jsonw(&text);
 	char *artifact = NULL, *id = NULL;
 
-	if (last == NULL || (e->type != NULL && release_type(last, app, e->type, err) == NULL))
+	if (last == NULL || edit_begin(e, last, app, err) == -1)
 		goto out;
 	artifact = fl_xstrdup_null(fl_json_str(fl_json_get(last, "artifact"), NULL));
 	if (artifact == NULL && (artifact = release_artifact(cli, NULL, NULL, err)) == NULL)
@@ -233,7 +251,7 @@ out:
 }
 
 static char *
-release_edit(struct cli *cli, const char *app, const struct edit *e, struct fl_err *err)
+release_edit(struct cli *cli, const char *app, struct edit *e, struct fl_err *err)
 {
 	int tries = 0;
 	char *id;
@@ -241,6 +259,7 @@ release_edit(struct cli *cli, const char *app, const struct edit *e, struct fl_e
 	do
 		id = edit_once(cli, app, e, err);
 	while (id == NULL && release_goes_again(err, &tries));
+	fl_buf_release(&e->value);
 	return id;
 }
 
@@ -254,9 +273,9 @@ release_with_env(struct cli *cli, const char *app, const char *type, const struc
 }
 
 char *
-release_with_member(struct cli *cli, const char *app, const char *type, const char *key, const char *value, struct fl_err *err)
+release_with_member(struct cli *cli, const char *app, const char *type, release_member member, const void *arg, struct fl_err *err)
 {
-	struct edit e = { .type = type, .key = key, .value = value };
+	struct edit e = { .type = type, .member = member, .arg = arg };
 
 	return release_edit(cli, app, &e, err);
 }

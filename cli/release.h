@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 struct cli;
+struct fl_buf;
 struct fl_err;
 struct fl_json;
 
@@ -19,14 +20,18 @@ struct release_change {
 
 /*
  * POST a release with the changes applied and make it the app's. type: of that process type only (it must exist), or
- * NULL. An app without a release gets its first. One that was given another release meanwhile has the change made to that. Returns the new release's id (caller frees) or NULL.
+ * NULL. An app without a release gets its first. One that was given another release meanwhile has the change made to that.
+ * Returns the new release's id (caller frees) or NULL.
  */
 char *release_with_env(struct cli *cli, const char *app, const char *type, const struct release_change *changes,
     size_t n_changes, struct fl_err *err);
 /*
- * The same with member key of that process type replaced by value, which is JSON text; value NULL: without it.
+ * What member of a process type is to be another: its name, with its JSON text in value, which is empty when the type is to be
+ * without it. NULL with err of another kind than CONFLICT: no change can be made.
  */
-char *release_with_member(struct cli *cli, const char *app, const char *type, const char *key, const char *value,
+typedef const char *(*release_member)(const struct fl_json *type, struct fl_buf *value, const void *arg, struct fl_err *err);
+/* The same with that member of that process type replaced; member is asked anew of each release that the change is made to. */
+char *release_with_member(struct cli *cli, const char *app, const char *type, release_member member, const void *arg,
     struct fl_err *err);
 /* The process type of a release, borrowed; NULL with a sentence that names those there are. */
 const struct fl_json *release_type(const struct fl_json *release, const char *app, const char *type, struct fl_err *err);

@@ -95,6 +95,13 @@ is "of changes at once none is lost" "$(flynn env | grep -c '^AT_ONCE_')" 4
 like "who was overtaken is told" "$(cat "$TMP"/at_once.*)" 'given another release meanwhile. Making the change to that one'
 
 flynn scale web=1 >/dev/null
+flynn limit set web memory=256MB 2>"$TMP/at_once.1" &
+first=$!
+ok "two limits are set at once" flynn limit set web cpu=1500
+wait $first || note "$(cat "$TMP/at_once.1")"
+is "and none is lost" "$(flynn --json limit -t web)" '{"web":{"memory":268435456,"cpu":1500}}'
+ok "and taken away" flynn limit set web memory=none cpu=none
+
 flynn env set DELAY=3 2>/dev/null &
 first=$!
 wait_until 10 "the deployment to be under way" under_way

@@ -146,6 +146,11 @@ ok "when its tag has moved" flynn deploy --image "localhost:$registry/hello"
 ok "it is the new one" wait_until 10 "version two" answers hello two
 ok "a release is exactly the image that it was made of" flynn rollback
 ok "so the old one comes back" wait_until 10 "version one" answers hello one
+flynn deploy --image hello:mine -f - <<<'{"env":{"PIPED_1":"1"}}' 2>"$TMP/at_once" &
+first=$!
+ok "two with files from a pipe at once" flynn deploy --image hello:mine -f - <<<'{"env":{"PIPED_2":"1"}}'
+wait $first || note "$(cat "$TMP/at_once")"
+is "are made one after the other" "$(flynn env | grep -c '^PIPED_')" 2
 fails_with "an image that is not there" 1 'cannot be pulled' flynn deploy --image "localhost:$registry/nope"
 echo '{"processes":{"app":{"cmd":["/httpd"]}},"env":{"A":"1"}}' >"$TMP/config.json"
 ok "a release of a file, as in 2014" flynn release add -f "$TMP/config.json" hello:mine
