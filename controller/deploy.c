@@ -301,16 +301,16 @@ deploy_phase_is_over(struct deploy *p, const PGresult *res, long long waited_s)
 
 	if (!row_bool(res, 0, HAS_PHASE))
 		return true;
-	if (state == NULL && !p->phase_sent) {
-		p->busy = true;
-		p->phase = release_phase_start(p->c, p->id, p->owner, on_phase, p);
-	} else if (state != NULL && strcmp(state, "down") == 0) {
+	if (state != NULL && strcmp(state, "down") == 0) {
 		if (fl_pg_int(res, 0, PHASE_STATUS, -1) == 0)
 			return true;
 		deploy_give_up(p, fl_pg_str(res, 0, PHASE_ERROR, "release was stopped before it had ended"));
 	} else if (waited_s >= PHASE_S) {
 		snprintf(late, sizeof(late), "release has not ended within %d s", PHASE_S);
 		deploy_give_up(p, late);
+	} else if (state == NULL && !p->phase_sent) {
+		p->busy = true;
+		p->phase = release_phase_start(p->c, p->id, p->owner, on_phase, p);
 	}
 	return false;
 }

@@ -4,8 +4,8 @@
 # A job that is attached answers each line of stdin with "you said: ...", and exits 3 at its end.
 # GET /attaches tells of all that were attached, GET /removed of volumes and images, GET /host/usage what POST /usage/JOB gave;
 # the volume of a job type "busy" is in use. A command run in a job is attached as a job is, but says what it was asked for first.
-# Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken, and the log of one
-# whose command is "torn" breaks off.
+# Every job's log is "hello", "wörld" and an exit 0. A job whose command is "refuse" is not taken, nor is one whose command is
+# "away" for now, and the log of one whose command is "torn" breaks off.
 use strict;
 use warnings;
 use Encode;
@@ -105,6 +105,7 @@ sub put_job {
 	my ($c, $id, $job) = @_;
 
 	return reply($c, 400, { code => 'invalid', message => 'image x is not here' }) if ($job->{config}{cmd}[0] // '') eq 'refuse';
+	return reply($c, 503, { code => 'unavailable', message => 'the engine does not answer' }) if ($job->{config}{cmd}[0] // '') eq 'away';
 	return reply($c, 409, { code => 'conflict', message => 'job exists' }) if $jobs{$id};
 	$jobs{$id} = $job;
 	reply($c, 200, {});

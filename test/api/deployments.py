@@ -4,7 +4,7 @@ import json
 import os
 import signal
 
-from world import NOBODY, OTHER_PORT, Stream, case, wait_for
+from world import NOBODY, OTHER_PORT, Stream, case, psql, wait_for
 
 EVENTS = [("Accept", "text/event-stream")]
 
@@ -349,6 +349,24 @@ def nobody_else_changes_what_it_changes(w):
 
 
 @case
+def nor_who_waited_while_it_was_asked_for(w):
+    for method, rest, body in (("PUT", "formations/{old}", {"processes": {"web": 3}}), ("DELETE", "formations/{old}", None),
+                               ("PUT", "scale/{old}", {"new_processes": {"web": 3}}), ("PUT", "release", {"id": "{other}"}),
+                               ("POST", "restart", {}), ("DELETE", "releases/{other}", None)):
+        d = Deploy(w, count=1)
+        ids = {"old": d.old, "other": w.ok("POST", "/releases", {"artifact": w.artifact(), "app_id": d.id})["id"]}
+        if body and "id" in body:
+            body["id"] = body["id"].format(**ids)
+        holder = psql(f"BEGIN; SELECT FROM apps WHERE app_id = '{d.id}' FOR NO KEY UPDATE;"
+                      " INSERT INTO deployments (app_id, new_release_id, strategy, timeout_s)"
+                      f" VALUES ('{d.id}', '{d.new}', 'one-by-one', 60); SELECT pg_sleep(0.5); COMMIT", wait=False)
+        wait_for("the lock", lambda: psql(f"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%{d.id}%'") == "1")
+        w.ask(method, f"/apps/{d.app}/{rest.format(**ids)}", body).fails(409, "conflict")
+        assert holder.wait() == 0
+        w.ok("DELETE", f"/deployments/{w.ok('GET', f'/apps/{d.app}/deployments')[0]['id']}")
+
+
+@case
 def the_app_can_be_deleted_meanwhile(w):
     d = Deploy(w, count=1)
     d.start()
@@ -473,6 +491,16 @@ def one_that_no_host_takes_fails_it_with_the_reason(w):
     d.start()
     failed = d.ends("failed")
     assert failed["error"].endswith(": image x is not here"), failed
+
+
+@case
+def one_whose_host_stays_away_is_given_up_in_the_end(w):
+    d = Phase(w, cmd=["away"])
+    d.start()
+    wait_for("the release phase", lambda: d.now().get("release_job"))
+    psql(f"UPDATE deployments SET step_at = step_at - interval '1 hour' WHERE app_id = '{d.id}'")
+    assert d.ends("failed")["error"] == "release has not ended within 1800 s"
+    assert (d.count(d.old), d.count(d.new)) == (1, 0) and d.release() == d.old
 
 
 @case
