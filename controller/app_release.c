@@ -53,6 +53,7 @@ on_moved(FL_UNUSED struct tx *tx, const PGresult *res)
 
 /* The new formation is told of before the old one ends, so that its jobs may be up first. */
 static const struct tx_step set_steps[] = {
+	DEPLOYMENTS_LOCK_APP,
 	{ "SELECT a.app_id, " RELEASE_COLUMNS("r") ", " DEPLOYMENTS_IS_OPEN " AS deployed FROM apps a"
 	  " LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"
 	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 2, { APP, RELEASE }, on_locked },

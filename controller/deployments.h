@@ -44,6 +44,11 @@ void deployments_cancel(struct fl_http_req *req, void *arg);
  * from now on, $3 why, $4 who must own it (NULL: whoever does). Returns the deployment's id, if it was open.
  */
 extern const char deployments_give_up_sql[];
+/*
+ * What a transaction that asks for DEPLOYMENTS_IS_OPEN begins with, the app being its parameter 0: a statement sees what was
+ * committed before it began, and not what came about while it waited for a lock.
+ */
+#define DEPLOYMENTS_LOCK_APP { "SELECT FROM apps WHERE app_id = find_app($1) FOR NO KEY UPDATE", 1, { 0 }, NULL }
 /* A column of a query on apps a: whether the app is being deployed. */
 #define DEPLOYMENTS_IS_OPEN "EXISTS (SELECT 1 FROM deployments o WHERE o.app_id = a.app_id AND o.finished_at IS NULL)"
 /* What to say to those who would change what a deployment changes. */

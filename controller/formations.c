@@ -152,6 +152,7 @@ on_put(struct tx *tx, const PGresult *res)
 }
 
 static const struct tx_step put_steps[] = {
+	DEPLOYMENTS_LOCK_APP,
 	{ FORMATIONS_LOCK_APP, 2, { APP, RELEASE }, on_locked_to_put },
 	{ "INSERT INTO formations AS f (app_id, release_id, processes) VALUES ($1, $2, $3)"
 	  " ON CONFLICT (app_id, release_id) DO UPDATE"
@@ -197,6 +198,7 @@ on_deleted(struct tx *tx, const PGresult *res)
 }
 
 static const struct tx_step delete_steps[] = {
+	DEPLOYMENTS_LOCK_APP,
 	{ FORMATIONS_LOCK_APP, 2, { APP, RELEASE }, on_locked_to_delete },
 	{ "UPDATE formations SET processes = NULL, deleted_at = clock_timestamp(), updated_at = clock_timestamp()"
 	  " WHERE app_id = $1 AND release_id = $2 AND deleted_at IS NULL", 2, { APP, RELEASE }, on_deleted },

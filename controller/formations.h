@@ -15,7 +15,7 @@ struct fl_jsonw;
 /* Write the column of counts as member "processes", without zeros. */
 void formations_write_counts(struct fl_jsonw *w, const PGresult *res, int row, int col);
 
-/* Statement and check that lock the app of tx's parameters 0 and 1, app and release, before its formation is changed. */
+/* Statement and check, behind DEPLOYMENTS_LOCK_APP, on tx's parameters 0 and 1, app and release, before its formation is changed. */
 #define FORMATIONS_LOCK_APP                                                              \
 	"SELECT a.app_id, a.protected, r.processes, " DEPLOYMENTS_IS_OPEN " FROM apps a" \
 	" LEFT JOIN releases r ON r.release_id = $2 AND r.deleted_at IS NULL"           \

@@ -236,6 +236,7 @@ on_locked(struct tx *tx, const PGresult *res)
 
 /* A release that another app has is taken from this one alone. */
 static const struct tx_step delete_steps[] = {
+	DEPLOYMENTS_LOCK_APP,
 	{ "SELECT a.app_id, r.release_id, a.release_id IS NOT DISTINCT FROM r.release_id,"
 	  " EXISTS (SELECT FROM formations f WHERE f.app_id = a.app_id AND f.release_id = r.release_id"
 	  "  AND f.deleted_at IS NULL AND counts(f.processes) <> '{}') OR EXISTS (SELECT FROM jobs j WHERE j.app_id = a.app_id"

@@ -54,6 +54,7 @@ on_marked(struct tx *tx, const PGresult *res)
 
 /* Of a type that runs on every host there are as many as there are now; of any other, as many as its formation says. */
 static const struct tx_step steps[] = {
+	DEPLOYMENTS_LOCK_APP,
 	{ "SELECT a.app_id, a.release_id, " DEPLOYMENTS_IS_OPEN " FROM apps a WHERE a.app_id = find_app($1)"
 	  " FOR NO KEY UPDATE OF a", 1, { APP }, on_locked },
 	{ "WITH f AS (SELECT f.processes, r.processes AS types FROM formations f JOIN releases r USING (release_id)"

@@ -66,6 +66,7 @@ on_settled(struct tx *tx, const PGresult *res)
 
 /* The request that is made last is not cancelled by its own change. */
 static const struct tx_step put_steps[] = {
+	DEPLOYMENTS_LOCK_APP,
 	{ FORMATIONS_LOCK_APP, 2, { APP, RELEASE }, on_locked },
 	{ "SELECT processes FROM formations WHERE app_id = $1 AND release_id = $2", 2, { APP, RELEASE }, on_before },
 	{ "INSERT INTO formations (app_id, release_id, processes) VALUES ($1, $2, $3)"
