@@ -160,16 +160,26 @@ cmd_release_show(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
+/* What was set before the first push is a release, too, that runs nothing: nobody means to go back to that. */
+static bool
+runs_nothing(const struct fl_json *release)
+{
+	return fl_json_len(fl_json_get(release, "processes")) == 0;
+}
+
 /* What to go back to: what word says, or the one before the current. NULL with err. */
 static const struct fl_json *
 rollback_target(const struct releases *r, const char *word, struct fl_err *err)
 {
-	const struct fl_json *current, *target;
+	const struct fl_json *current = NULL, *target = NULL;
 
 	if (word != NULL)
 		return find(r, word, err);
-	if (fl_json_is_null(r->current) || (current = find(r, fl_json_text(r->current, "id"), err)) == NULL ||
-	    (target = newest(r, version_of(current))) == NULL) {
+	if (!fl_json_is_null(r->current) && (current = find(r, fl_json_text(r->current, "id"), err)) != NULL)
+		target = newest(r, version_of(current));
+	while (target != NULL && runs_nothing(target) && !runs_nothing(current))
+		target = newest(r, version_of(target));
+	if (target == NULL) {
 		fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no release to go back to", r->app);
 		return NULL;
 	}

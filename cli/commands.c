@@ -138,7 +138,7 @@ const struct command commands[] = {
 	{ "restart", NULL, "[TYPE | JOB]", "replace the app's jobs by new ones, one by one and without a gap",
 	    "All of them, those of a process type, or one. Each new one has to serve before an old one is stopped.\n", cmd_restart },
 	{ "rollback", NULL, "[VERSION]", "go back to a release that the app has had, with its code and its environment",
-	    "Without a version: to the one before the current.\n", cmd_rollback },
+	    "Without a version: to the one before the current that runs something.\n", cmd_rollback },
 	{ "route", "routes", "[--json]", "list the routes of the app", NULL, cmd_route },
 	{ "route add", NULL, "[-s SERVICE] [--path PATH] [-c CERT -k KEY] [OPTION ...] DOMAIN", "as route add http", NULL, cmd_route_add_http },
 	{ "route add http", NULL, "[-s SERVICE] [--path PATH] [-c CERT -k KEY] [OPTION ...] DOMAIN", "send the requests for a domain to the app",

@@ -31,6 +31,10 @@ find(const struct fl_json *jobs, const char *app, const char *word, struct fl_er
 	const struct fl_json *found[2] = { NULL, NULL }; /* ended, live */
 	size_t n[2] = { 0, 0 };
 
+	if (*word == '\0') { /* a script's variable that is not set: all ids begin with it */
+		fl_err_set(err, FL_ERR_INVALID, "\"\" is no job of app %s: flynn ps lists them", app);
+		return NULL;
+	}
 	for (size_t i = 0; i < fl_json_len(jobs); i++) {
 		const struct fl_json *job = fl_json_at(jobs, i);
 		bool live = is_live(job);

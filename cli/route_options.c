@@ -56,8 +56,10 @@ set_port(struct route_options *o, const char *text)
 	char *end;
 	long port = strtol(text, &end, 10);
 
-	if (*end != '\0' || port < 1 || port > 65535)
+	if (*end != '\0' || port < 1 || port > 65535) {
+		fprintf(stderr, "flynn: \"%s\" is no port: write a number from 1 to 65535\n", text);
 		return -1;
+	}
 	o->port = (int)port;
 	return 0;
 }

@@ -267,6 +267,7 @@ ok "ps says a limit" wait_until 10 "the job" limited
 # ---- kill ------------------------------------------------------------------------------------
 
 fails_with "kill says what is not there" 1 'app example has no job nosuch: flynn ps -a lists them' flynn kill nosuch
+fails_with "and takes no job for one that is not said" 1 '"" is no job of app example' flynn kill ''
 is "kill takes the beginning of an id" "$(flynn kill "$(short "$id")" 2>&1)" "Job $id killed."
 ended() {
 	flynn ps -a | grep -E "^$id +run +(down|crashed)"

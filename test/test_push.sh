@@ -150,7 +150,9 @@ ok "main is deployed as well" push main
 
 cd "$TMP" && new_app procfile-crlf crlf
 flynn create crlf 2>/dev/null
+flynn env set EARLY=1 2>/dev/null
 like "a Procfile with CRLF, tabs and comments is read" "$(push master)" 'Procfile declares types -> web, worker$|web, worker'
+fails_with "what was set before the first push is nothing to go back to" 1 'app crlf has no release to go back to' flynn rollback
 
 cd "$TMP" && new_app procfile big
 flynn create big 2>/dev/null

@@ -77,7 +77,7 @@ fails_with "a port for HTTP" 2 'usage: flynn .*route add http' flynn -a one rout
 tcp=$(route add tcp --leader)
 like "route add tcp prints the port, of the range" "$tcp" "^tcp/[0-9a-f]{32} listening on port (${range%?}[0-9]|$((${range%?} + 1))[0-9])$"
 fails_with "a port that is in use" 1 "$web_port" flynn -a one route add tcp --port "$web_port"
-fails_with "a port that is none" 2 'usage: flynn .*route add tcp' flynn -a one route add tcp --port x
+fails_with "a port that is none" 2 '"x" is no port: write a number from 1 to 65535' flynn -a one route add tcp --port x
 
 # ---- listed -------------------------------------------------------------------------------------
 
