@@ -70,11 +70,14 @@ up_then_down(struct deploy_type *t, int batch)
 	return changed;
 }
 
-/* Old before new: one goes, and once it has ended, one comes. */
+/*
+ * Old before new: so many go, and once they have ended, so many come. All of a type whose jobs exclude each other, for the
+ * scheduler starts none of them while one of another release runs.
+ */
 static bool
 down_then_up(struct deploy_type *t)
 {
-	int keep = at_least_0(t->want - t->new_count - 1);
+	int step = t->is_exclusive ? t->want : 1, keep = at_least_0(t->want - t->new_count - step);
 
 	if (t->new_up < t->new_count)
 		return false;
@@ -83,7 +86,7 @@ down_then_up(struct deploy_type *t)
 		return true;
 	}
 	if (t->new_count < t->want && t->old_live <= t->old_count) {
-		t->new_count++;
+		t->new_count += step;
 		return true;
 	}
 	return false;

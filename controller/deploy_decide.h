@@ -2,7 +2,7 @@
  * deploy_decide - the next step of a deployment: a pure function of what is asked for and what runs.
  *
  * Jobs of the new release come up before those of the old that they replace go; types whose jobs cannot run
- * beside one another (a volume, a fixed port) go down first. Types that the new release does not have go last.
+ * beside one another (a volume, a fixed port) go down first, all of a type. Types that the new release does not have go last.
  */
 #ifndef CONTROLLER_DEPLOY_DECIDE_H
 #define CONTROLLER_DEPLOY_DECIDE_H

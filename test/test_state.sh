@@ -181,7 +181,8 @@ fails_with "there is no more" 1 'has no release to go back to' flynn rollback
 
 # ---- the end of an app ----------------------------------------------------------------------------------------
 
-flynn volume attach web 2>/dev/null
+flynn scale web=2 >/dev/null
+ok "a volume is attached where several jobs run" flynn volume attach web
 name=$(docker volume ls -q | grep -- "$(flynn --json info | jq -r .id)")
 like "delete asks for the name" "$(flynn delete <<<no 2>&1)" 'volumes and what is on them\? Type its name: Nothing deleted\.'
 flynn scale web=0 >/dev/null
