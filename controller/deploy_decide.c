@@ -77,7 +77,7 @@ up_then_down(struct deploy_type *t, int batch)
 static bool
 down_then_up(struct deploy_type *t)
 {
-	int step = t->is_exclusive ? t->want : 1, keep = at_least_0(t->want - t->new_count - step);
+	int step = t->is_exclusive ? t->want - t->new_count : 1, keep = at_least_0(t->want - t->new_count - step);
 
 	if (t->new_up < t->new_count)
 		return false;
