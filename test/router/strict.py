@@ -478,12 +478,14 @@ def h2_refused(w, fields=(), status=400, **pseudo):
 
 
 def h2_trailer_refused(w, name, value):
-    """The head and the data may have gone: but the request never ends, and nobody takes it for one."""
+    """The head and the data have gone: but the request never ends, and nobody takes it for one."""
     host, inst = shared_app(w)
     before, n = mark(inst), len(inst.requests)
     with H2(w.router.http) as c:
         stream = c.ask(host, method="POST", end=False)
-        s = c.send(stream, b"abc", trailers=[(name, value)]).answer(stream)
+        c.send(stream, b"abc", end=False)
+        wait_for("what comes before it", lambda: b"abc" in since(inst, before))  # and not in the next case
+        s = c.send(stream, b"", trailers=[(name, value)]).answer(stream)
         assert s.reset is not None or s.status == 400, (s.reset, s.headers)
         assert c.get(host, "/next").json["target"] == "/next"
     assert [r.target for r in inst.requests[n:]] == ["/next"], since(inst, before)
