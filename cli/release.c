@@ -17,8 +17,6 @@
 /* A deployment replaces jobs one by one, and may have to wait for another one. */
 #define DEPLOY_S 3600
 #define AWAY_S 300
-/* Each try that is overtaken is another one's that has come through. */
-#define TRIES_MAX 20
 
 char *
 release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err)
@@ -102,7 +100,7 @@ release_set(struct cli *cli, const char *app, const char *release_json, const ch
 bool
 release_goes_again(const struct fl_err *err, int *tries)
 {
-	if (err->kind != FL_ERR_CONFLICT || ++*tries == TRIES_MAX)
+	if (err->kind != FL_ERR_CONFLICT || ++*tries == FL_DEPLOY_TRIES_MAX)
 		return false;
 	fprintf(stderr, "The app was given another release meanwhile. Making the change to that one...\n");
 	return true;

@@ -203,7 +203,8 @@ deployments_create(struct fl_http_req *req, void *arg)
 	struct tx *tx;
 	char *processes;
 
-	if (in == NULL || body_id(req, in, "id", id) == -1 || body_id(req, in, "base", base) == -1 || body_str(req, in, "strategy", 64, &strategy) == -1 ||
+	if (in == NULL || body_id(req, in, "id", id) == -1 || body_id(req, in, "base", base) == -1 ||
+	    body_str(req, in, "strategy", 64, &strategy) == -1 ||
 	    read_number(req, in, "timeout", DEPLOYMENTS_TIMEOUT_MAX_S, timeout) == -1 ||
 	    read_number(req, in, "batch_size", BATCH_MAX, batch) == -1)
 		return;

@@ -13,13 +13,11 @@
 #include "gitreceive/output.h"
 #include "gitreceive/refs.h"
 #include "gitreceive/types.h"
+#include "libflynn/deploy.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
 #include "libflynn/xmalloc.h"
-
-/* Each try that is overtaken is another one's release that has come through. */
-#define TRIES_MAX 20
 
 /* The app's release, JSON null when it has none, NULL with err when it cannot be known. */
 static struct fl_json *
@@ -68,7 +66,7 @@ push(const struct cluster *c, const char *app, const char *commit, struct fl_err
 		if ((release = current_release(c, app, err)) == NULL)
 			goto out;
 		r = deploy_run(c, app, release, slug_url, &types, err);
-	} while (r == -1 && err->kind == FL_ERR_CONFLICT && ++tries < TRIES_MAX);
+	} while (r == -1 && err->kind == FL_ERR_CONFLICT && ++tries < FL_DEPLOY_TRIES_MAX);
 out:
 	types_release(&types);
 	fl_json_free(release);

@@ -11,16 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include <event2/event.h>
 
 #include "gitreceive/cluster.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
+#include "libflynn/server_test.h"
 #include "libflynn/xmalloc.h"
 
 #define KEY "sesame"
@@ -57,35 +56,13 @@ get_app(struct fl_http_req *req, FL_UNUSED void *list)
 	fl_buf_release(&b);
 }
 
-static FL_NORETURN void
-controller_run(const char *list, int ready)
-{
-	static const struct fl_http_route routes[] = { { "GET", "/apps", get_apps, 0 }, { "GET", "/apps/:app", get_app, 0 } };
-	struct event_base *base = event_base_new();
-	struct fl_http *http = fl_http_new(base, KEY);
-	int port;
-
-	if (fl_http_listen(http, "127.0.0.1:0", routes, fl_nitems(routes), (void *)list, NULL) == -1)
-		_exit(1);
-	port = fl_http_port(http);
-	if (write(ready, &port, sizeof(port)) != sizeof(port))
-		_exit(1);
-	event_base_dispatch(base);
-	_exit(0);
-}
-
 static pid_t
 controller_start(const char *list, char addr[32])
 {
-	int fds[2], port = 0;
-	pid_t pid;
+	static const struct fl_http_route routes[] = { { "GET", "/apps", get_apps, 0 }, { "GET", "/apps/:app", get_app, 0 } };
+	int port;
+	pid_t pid = server_start(KEY, routes, fl_nitems(routes), (void *)list, &port);
 
-	assert_int_equal(pipe(fds), 0);
-	if ((pid = fork()) == 0)
-		controller_run(list, fds[1]);
-	assert_int_equal(read(fds[0], &port, sizeof(port)), sizeof(port));
-	close(fds[0]);
-	close(fds[1]);
 	snprintf(addr, 32, "127.0.0.1:%d", port);
 	return pid;
 }
@@ -164,8 +141,7 @@ only_what_the_controller_does_not_know_is_removed(FL_UNUSED void **state)
 		assert_int_equal(is_there(dir, DELETED), cases[i].stays);
 		if (fd != -1)
 			close(fd);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		server_stop(pid);
 		unmake(dir, LISTED);
 		unmake(dir, UNLISTED);
 		unmake(dir, DELETED);

@@ -11,6 +11,9 @@
 
 struct fl_err;
 
+/* How often a change that is overtaken is made anew: each time another one's has come through. */
+#define FL_DEPLOY_TRIES_MAX 20
+
 struct fl_deploy {
 	const char *controller; /* base URL, without a slash at its end */
 	const char *key, *pin;	/* pin: NULL outside TLS */

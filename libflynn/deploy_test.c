@@ -5,12 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/wait.h>
 #include <cmocka.h>
 
 #include "libflynn/err.h"
 #include "libflynn/http_server.h"
 #include "libflynn/loop_test.h"
+#include "libflynn/server_test.h"
 #include "libflynn/xmalloc.h"
 
 #define KEY "sesame"
@@ -44,45 +44,23 @@ get_deployment(struct fl_http_req *req, void *arg)
 }
 
 static void
-controller_run(struct controller *c, int ready)
+controller_start(struct controller *c, const char *told)
 {
 	static const struct fl_http_route routes[] = {
 		{ "POST", "/apps/:app/deploy", post_deploy, 0 },
 		{ "GET", "/deployments/:id", get_deployment, 0 },
 	};
-	struct event_base *base = event_base_new();
-	struct fl_http *http = fl_http_new(base, KEY);
 	int port;
 
-	if (fl_http_listen(http, "127.0.0.1:0", routes, fl_nitems(routes), c, NULL) == -1)
-		_exit(1);
-	port = fl_http_port(http);
-	if (write(ready, &port, sizeof(port)) != sizeof(port))
-		_exit(1);
-	event_base_dispatch(base);
-	_exit(0);
-}
-
-static void
-controller_start(struct controller *c, const char *told)
-{
-	int fds[2], port = 0;
-
 	c->told = told;
-	assert_int_equal(pipe(fds), 0);
-	if ((c->pid = fork()) == 0)
-		controller_run(c, fds[1]);
-	assert_int_equal(read(fds[0], &port, sizeof(port)), sizeof(port));
-	close(fds[0]);
-	close(fds[1]);
+	c->pid = server_start(KEY, routes, fl_nitems(routes), c, &port);
 	c->url = fl_xasprintf("http://127.0.0.1:%d", port);
 }
 
 static void
 controller_stop(struct controller *c)
 {
-	kill(c->pid, SIGKILL);
-	waitpid(c->pid, NULL, 0);
+	server_stop(c->pid);
 	free(c->url);
 }
 
