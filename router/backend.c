@@ -56,6 +56,17 @@ backend_end(struct backend *b, size_t worker)
 }
 
 void
+service_note_opener(struct service *s, enum service_opener opener)
+{
+	uint8_t was = atomic_load(&s->opener);
+
+	if (opener == OPENER_INSTANCE && was != OPENER_INSTANCE)
+		atomic_store(&s->opener, OPENER_INSTANCE);
+	else if (was == OPENER_UNKNOWN)
+		atomic_compare_exchange_strong(&s->opener, &was, (uint8_t)opener);
+}
+
+void
 service_hold(struct service *s, size_t worker)
 {
 	add(&s->slots[worker].n_held, 1);

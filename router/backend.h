@@ -64,12 +64,20 @@ struct service_slot {
 	_Alignas(64) _Atomic uint32_t n_held; /* exchanges and listeners that hold the service */
 };
 
+/* Who speaks first on a service's TCP connections. */
+enum service_opener {
+	OPENER_UNKNOWN,
+	OPENER_CLIENT,
+	OPENER_INSTANCE, /* for good, once one ever has */
+};
+
 struct service {
 	_Atomic(struct backend_set *) set; /* never NULL */
 	_Atomic uint32_t n_updates;	   /* times that set has changed */
 	_Atomic bool is_known;		   /* discoverd has told its instances once */
 	_Atomic bool is_hopeful;	   /* it has none, and one is about to come */
 	_Atomic uint32_t n_waiting;	   /* requests that wait for that, of all workers */
+	_Atomic uint8_t opener;		   /* enum service_opener, as it was so far */
 	char *name;
 	const unsigned char *sticky_key; /* of the ids that instances get; NULL: they get none. Borrowed */
 	struct reclaim *reclaim;	 /* once it is retired */
@@ -112,6 +120,8 @@ void backend_unhold(struct backend *b, size_t worker);
 void backend_begin(struct backend *b, size_t worker);
 void backend_end(struct backend *b, size_t worker);
 void service_hold(struct service *s, size_t worker);
+/* Who has spoken first on a TCP connection to an instance of s. */
+void service_note_opener(struct service *s, enum service_opener opener);
 void service_unhold(struct service *s, size_t worker);
 
 /*

@@ -283,6 +283,19 @@ another_release_is_another_instance(void **state)
 	assert_int_equal(atomic_load(&w->service->set)->items[1]->release_len, 2);
 }
 
+static void
+instance_that_has_ever_spoken_first_may_do_so_again(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(atomic_load(&w->service->opener), OPENER_UNKNOWN);
+	service_note_opener(w->service, OPENER_CLIENT);
+	assert_int_equal(atomic_load(&w->service->opener), OPENER_CLIENT);
+	service_note_opener(w->service, OPENER_INSTANCE);
+	service_note_opener(w->service, OPENER_CLIENT);
+	assert_int_equal(atomic_load(&w->service->opener), OPENER_INSTANCE);
+}
+
 int
 main(void)
 {
@@ -297,6 +310,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(another_release_is_another_instance, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_holds_a_retired_service_keeps_its_instances, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stays_through_updates_and_goes_when_released, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(instance_that_has_ever_spoken_first_may_do_so_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(awake_worker_delays_what_it_may_see, set_up, tear_down),
 	};
 

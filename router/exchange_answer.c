@@ -266,6 +266,16 @@ run_direction(struct exchange *x, struct flow *f, const struct flow *other, stru
 	return r;
 }
 
+/* Who speaks first on one TCP connection most likely does on the next. */
+static void
+note_opener(struct exchange *x)
+{
+	if (!x->is_tcp || x->is_opened || x->up.n_bytes + x->down.n_bytes == 0)
+		return;
+	x->is_opened = true;
+	service_note_opener(x->service, x->up.n_bytes > 0 ? OPENER_CLIENT : OPENER_INSTANCE);
+}
+
 int
 exchange_tunnel(struct exchange *x)
 {
@@ -275,6 +285,7 @@ exchange_tunnel(struct exchange *x)
 	if ((backend->flags & IO_CONNECTED) == 0 && (backend->flags & (IO_HUP | IO_BROKEN)) != 0)
 		return exchange_lost(x);
 	up = run_direction(x, &x->up, &x->down, client, backend);
+	note_opener(x);
 	if ((backend->flags & IO_CONNECTED) == 0)
 		return (backend->flags & IO_BROKEN) != 0 ? exchange_lost(x) : exchange_wait(x, WAIT_CONNECT);
 	if (x->is_tcp)
@@ -282,6 +293,7 @@ exchange_tunnel(struct exchange *x)
 	if (x->c->is_unpolled)
 		client_poll(x->c); /* it may speak at any time */
 	down = run_direction(x, &x->down, &x->up, backend, client);
+	note_opener(x);
 	if (down == FLOW_CUT || down == FLOW_UNWRITABLE || up == FLOW_CUT)
 		return EXCHANGE_BROKEN;
 	if (down == FLOW_DONE && (up == FLOW_DONE || up == FLOW_UNWRITABLE)) {

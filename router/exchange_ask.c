@@ -128,7 +128,7 @@ exchange_dial(struct exchange *x)
 	if (!x->is_fresh && !x->is_tcp)
 		x->u = upstream_reuse(w, b, x->c, x->is_safe ? INT64_MAX : STALE_MS);
 	if (x->u == NULL)
-		x->u = upstream_dial(w, b, x->c);
+		x->u = upstream_dial(w, b, x->c, !x->is_tcp || atomic_load(&x->service->opener) == OPENER_CLIENT);
 	why = errno;
 	seen_dial(x, b);
 	if (x->u == NULL)

@@ -71,6 +71,7 @@ struct exchange {
 	bool is_safe;	 /* may be sent twice */
 	bool is_fresh;	 /* not over a pooled connection */
 	bool is_expecting; /* the client waits for 100 Continue */
+	bool is_opened;	   /* TCP: somebody has spoken */
 	bool is_last;	   /* the client sends nothing behind this request: it said so */
 	bool keep_client, keep_upstream;
 	bool up_lost;	 /* the backend takes no more of the request */

@@ -247,6 +247,18 @@ listener_accept_all(struct listener *l)
 	accept_some(l, BACKLOG);
 }
 
+/*
+ * Clients that speak first, as all do but those of TCP routes, are handed over with their first bytes: a waking, a read and a
+ * registration less. Who says nothing comes after a second or two all the same, and has its time from then on. tcp(7)
+ */
+static void
+defer_accept(int fd)
+{
+	static const int seconds = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
+
 void
 listener_start(struct worker *w, int fd, int port, bool is_tls, bool is_tcp)
 {
@@ -256,6 +268,8 @@ listener_start(struct worker *w, int fd, int port, bool is_tls, bool is_tcp)
 	*l = (struct listener){ .w = w, .port = port, .is_tls = is_tls, .is_tcp = is_tcp };
 	l->io = (struct io){ .fd = fd, .on_ready = on_ready };
 	l->timer.on_due = on_due;
+	if (!is_tcp)
+		defer_accept(fd);
 	LIST_INSERT_HEAD(&w->listeners, l, link);
 	/* Level-triggered: what one turn does not accept, the next will. */
 	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &in) == -1)

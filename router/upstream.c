@@ -110,8 +110,9 @@ new_socket(struct worker *w, int family)
 }
 
 static int
-connect_socket(struct worker *w, const struct backend *b)
+connect_socket(struct worker *w, const struct backend *b, bool is_opener)
 {
+	static const int off = 0;
 	int fd = new_socket(w, b->addr.sa.sa_family);
 	const char *congestion = w->plane->congestion;
 
@@ -119,6 +120,9 @@ connect_socket(struct worker *w, const struct backend *b)
 		return -1;
 	if (congestion != NULL)
 		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, (socklen_t)strlen(congestion));
+	/* An acknowledgement that may be late goes with the first bytes, also that of the handshake: a segment less, tcp(7). */
+	if (is_opener)
+		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
 	if (connect(fd, &b->addr.sa, b->addr_len) == -1 && errno != EINPROGRESS) {
 		int why = errno;
 
@@ -130,10 +134,10 @@ connect_socket(struct worker *w, const struct backend *b)
 }
 
 struct upstream *
-upstream_dial(struct worker *w, struct backend *b, struct client *c)
+upstream_dial(struct worker *w, struct backend *b, struct client *c, bool is_opener)
 {
 	struct upstream *u;
-	int fd = connect_socket(w, b);
+	int fd = connect_socket(w, b, is_opener);
 
 	worker_count(w, COUNT_DIALS, 1);
 	if (fd == -1)

@@ -32,8 +32,11 @@ struct upstream {
  * An idle connection to b that has said nothing since, idle for at most max_idle_ms, or NULL. It works for c from now on.
  */
 struct upstream *upstream_reuse(struct worker *w, struct backend *b, struct client *c, int64_t max_idle_ms);
-/* Begin to connect. NULL with errno when that fails at once: see spare_is_short(). */
-struct upstream *upstream_dial(struct worker *w, struct backend *b, struct client *c);
+/*
+ * Begin to connect. is_opener: something will be written at once, and what ends TCP's handshake goes with it; an instance that
+ * is to speak first waits up to 0.2 s for that end. NULL with errno when that fails at once: see spare_is_short().
+ */
+struct upstream *upstream_dial(struct worker *w, struct backend *b, struct client *c, bool is_opener);
 /* It has done its work and can be used again: into the pool. */
 void upstream_park(struct upstream *u);
 void upstream_close(struct upstream *u);

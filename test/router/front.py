@@ -339,6 +339,32 @@ def reader_that_stops_or_is_too_slow_is_cut(w):
             time.sleep(0.1)
 
 
+def state_of(c):
+    """The other side of a connection to the router, as the kernel calls it."""
+    port, ours = (f"{at[1]:04X}" for at in (c.sock.getpeername(), c.sock.getsockname()))
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/net/{table}") as f:
+            for row in map(str.split, f):
+                if row[1].endswith(f":{port}") and row[2].endswith(f":{ours}"):
+                    return row[3]
+    return None
+
+
+@case
+def client_that_says_nothing_yet_wakes_nobody(w):
+    """It waits in the kernel for its first bytes, TCP_DEFER_ACCEPT; on a TCP route the instance may have to speak first."""
+    established, half_open = "01", "03"
+    w.discoverd.set("greeter", [Instance(lambda inst, c, f: f.read()).addr])
+    tcp = w.router.tcp_route("greeter")["config"]["port"]
+    for port, want in ((w.router.http, half_open), (w.router.https, half_open), (tcp, established)):
+        with Client(port) as c:
+            assert state_of(c) == want, (port, state_of(c))
+    host, _, _ = w.app()
+    with Client(w.router.http) as c:
+        wait_for("the kernel to let it in all the same", lambda: state_of(c) == established)
+        assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
+
+
 @case
 def idle_connection_is_closed(w):
     host, _, _ = w.app()

@@ -401,6 +401,62 @@ def tcp_reset_is_passed_on_both_ways(w):
     assert gone.wait(LIMIT)
 
 
+def segments_in(c):
+    """How many segments have come over a connection, of struct tcp_info."""
+    return struct.unpack_from("I", c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), 140)[0]
+
+
+@case
+def end_of_a_handshake_goes_with_the_first_bytes(w):
+    """A segment and a waking of the instance less. Where instances have ever spoken first they are not kept waiting for it."""
+    segments = []
+
+    def talk(inst, c, f):
+        if inst.is_eager:
+            c.sendall(b"hello")
+        f.read(3)
+        segments.append(segments_in(c))
+        c.sendall(b"bye")
+
+    def visit(port):
+        with Client(port) as c:
+            c.send("hey")
+            assert c.f.read() in (b"bye", b"hellobye")
+        return segments.pop()
+
+    port, inst = tcp_app(w, "tcp-handshake", talk)
+    inst.is_eager = False
+    assert visit(port) == 3  # with the first of all; who speaks first is not known yet
+    for _ in range(3):
+        assert visit(port) == 2
+    inst.is_eager = True
+    with Client(port) as c:
+        assert c.f.read(5) == b"hello"
+        c.send("hey")
+        assert c.f.read() == b"bye"
+    segments.clear()
+    inst.is_eager = False
+    for _ in range(3):
+        assert visit(port) == 3
+
+
+@case
+def requests_go_with_the_end_of_the_handshake(w):
+    segments = []
+
+    def once(inst, c, f):
+        read_request(f)
+        segments.append(segments_in(c))
+        answer(c, b"x")
+
+    host, _, _ = w.app(once)
+    for _ in range(3):
+        with Client(w.router.http) as c:
+            c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+            assert c.read_answer().status == 200
+    assert segments == [2, 2, 2], segments
+
+
 @case
 def tcp_route_without_an_instance_closes_and_lives_on(w):
     """The original's whole router ended."""
