@@ -30,6 +30,8 @@
 #define BYTES_A_FRAME (48 << 10)
 /* What a DATA frame of ours is answered with at most: two WINDOW_UPDATEs, each maybe in halves. */
 #define FRAMES_A_DATA 4
+/* And one frame for so many bytes: a window that comes back in pieces makes us send crumbs, each of which is answered, too. */
+#define BYTES_A_CRUMB 512
 /* A frame that could have been longer, and is shorter than this, brings nothing. */
 #define CRUMB 256
 
@@ -257,7 +259,7 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 
 	/* Not for crumbs that its windows are made for (CVE-2019-9511). */
 	if (len >= CRUMB || len == s->src_left)
-		earn(h2, FRAMES_A_DATA);
+		earn(h2, FRAMES_A_DATA + (int32_t)(len / BYTES_A_CRUMB));
 	h2_add(h2, head, 9);
 	h2_stream_send(s, len);
 	return 0;

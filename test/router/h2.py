@@ -661,6 +661,21 @@ def windows_for_crumbs_end_the_connection(w):
 
 
 @case
+def window_given_back_frame_by_frame_is_no_flood(w):
+    """What is left of a window makes small frames, which are given back, too: clumsy, but of use."""
+    def pieces(inst, c, f):
+        read_request(f)
+        c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12000000\r\n\r\n")
+        for _ in range(2000):
+            c.sendall(b"x" * 6000)
+
+    host, _, _ = w.app(pieces)
+    with connect(w) as c:
+        s = c.answer(c.ask(host))
+        assert s.body == b"x" * 12000000, len(s.body)
+
+
+@case
 def flood_whose_answers_nobody_reads_is_not_kept(w):
     before = resident(w)
     with connect(w) as c:
