@@ -1,10 +1,12 @@
 #include "router/exchange_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libflynn/err.h"
 #include "libflynn/log.h"
+#include "libflynn/xmalloc.h"
 #include "router/backend.h"
 #include "router/block.h"
 #include "router/plane.h"
@@ -64,6 +66,8 @@ exchange_no_instance(struct exchange *x)
 static void
 add_tried(struct exchange *x, struct backend *b)
 {
+	if (x->tried == NULL)
+		x->tried = fl_xcalloc(EXCHANGE_TRIED_MAX, sizeof(*x->tried));
 	backend_hold(b, x->w->index);
 	x->tried[x->n_tried++] = b;
 }
@@ -73,6 +77,8 @@ exchange_forget_tried(struct exchange *x)
 {
 	while (x->n_tried > 0)
 		backend_unhold((struct backend *)x->tried[--x->n_tried], x->w->index);
+	free(x->tried);
+	x->tried = NULL;
 }
 
 /* The instance does not accept connections: try another. */

@@ -55,17 +55,17 @@ struct exchange {
 	struct flow up, down;
 	struct pace pace;
 	struct fl_span id; /* in head */
-	const struct backend *tried[EXCHANGE_TRIED_MAX]; /* held */
+	const struct backend **tried; /* held; EXCHANGE_TRIED_MAX at most; NULL: none, as of nearly all */
 	size_t n_tried;
+	struct sticky *sticky; /* NULL: the route is not */
+	uint32_t n_updates; /* of the service, when it was last looked for an instance */
 	int n_resent; /* times that an instance got it and closed the connection */
 	enum exchange_state state;
 	TAILQ_ENTRY(exchange) waiting_link; /* in the worker's list while is_waiting */
 	int minor; /* the client's HTTP/1.minor */
 	int n_interim;
 	bool is_tcp, is_head, is_json;
-	struct sticky *sticky; /* NULL: the route is not */
 	bool is_leader_only; /* the route leads to nobody else */
-	uint32_t n_updates; /* of the service, when it was last looked for an instance */
 	bool is_patient; /* all instances have refused it, and it has waited for others */
 	bool is_waiting; /* in STATE_AWAIT, and counted as such */
 	bool is_safe;	 /* may be sent twice */
