@@ -57,6 +57,7 @@ on_listening(FL_UNUSED const PGresult *res, const struct fl_err *err, void *arg)
 		return;
 	}
 	ch->listening = true;
+	fl_retry_reset(&l->retry); /* only now: a standby lets us in and refuses this */
 	if (tell(l, ch, NULL)) /* what happened before is not known */
 		listen_next(l);
 }
@@ -86,7 +87,6 @@ on_ready(void *arg)
 	struct pg_listen *l = arg;
 
 	l->ready = true;
-	fl_retry_reset(&l->retry);
 	listen_next(l);
 }
 

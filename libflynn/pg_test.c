@@ -28,6 +28,7 @@ struct world {
 	struct fl_proc *proc;
 	bool exited, unknown; /* unknown: its address is */
 	int status;
+	int asked, awaited; /* how often its address was asked for, and is to be */
 };
 
 /* How a query ended. */
@@ -86,6 +87,7 @@ conninfo(void *arg)
 {
 	struct world *w = arg;
 
+	w->asked++;
 	return w->unknown ? NULL : fl_xasprintf("host=%s user=postgres dbname=postgres", w->dir);
 }
 
@@ -407,14 +409,23 @@ notifications_are_heard_and_their_loss_is_told(void **state)
 	fl_buf_release(&b.log);
 }
 
-/* The connection to a standby that is then promoted stands. */
+static bool
+is_asked_enough(void *arg)
+{
+	const struct world *w = arg;
+
+	return w->asked >= w->awaited;
+}
+
+/* The connection to a standby that is then promoted stands. One that stays a standby is not asked ten times a second. */
 static void
-listening_that_was_refused_is_tried_again(void **state)
+listening_that_was_refused_is_tried_again_ever_later(void **state)
 {
 	struct world *w = *state;
 	char *signal_path = fl_xasprintf("%s/standby.signal", w->dir);
 	struct heard a = { 0 };
 	struct fl_pg *pg;
+	int64_t since_ms;
 
 	server_kill(w);
 	close(open(signal_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
@@ -424,6 +435,10 @@ listening_that_was_refused_is_tried_again(void **state)
 	for (int tries = 0; tries < 100 && strcmp(query(w, pg,
 	    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'", NULL, NULL).text, "0") == 0; tries++)
 		;
+	since_ms = fl_clock_ms();
+	w->awaited = w->asked + 4; /* so at least the waits of 200, 400 and 800 ms, each a quarter shorter */
+	assert_true(loop_until(w->base, is_asked_enough, w));
+	assert_true(fl_clock_ms() - since_ms >= 1050);
 	assert_int_equal(a.log.len, 0);
 	assert_string_equal(query(w, pg, "SELECT pg_promote()", NULL, NULL).text, "t");
 	await_heard(w, &a, "(anew);");
@@ -499,7 +514,7 @@ main(void)
 		cmocka_unit_test(waiting_has_bounds),
 		cmocka_unit_test(transactions_are_all_or_nothing),
 		cmocka_unit_test(notifications_are_heard_and_their_loss_is_told),
-		cmocka_unit_test(listening_that_was_refused_is_tried_again),
+		cmocka_unit_test(listening_that_was_refused_is_tried_again_ever_later),
 		cmocka_unit_test(server_that_does_not_answer_is_not_waited_for),
 		cmocka_unit_test(pool_may_be_freed_at_any_time),
 	};
