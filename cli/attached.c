@@ -209,7 +209,7 @@ write_env(struct fl_jsonw *w, const struct attached_command *c, uint16_t rows, u
 		fl_jsonw_str(w, "COLUMNS", number);
 		snprintf(number, sizeof(number), "%u", rows);
 		fl_jsonw_str(w, "LINES", number);
-		fl_jsonw_str(w, "TERM", getenv("TERM") != NULL ? getenv("TERM") : "xterm");
+		fl_jsonw_str(w, "TERM", cli_variable("TERM") != NULL ? cli_variable("TERM") : "xterm");
 	}
 	for (size_t i = 0; i < c->n_env; i++) {
 		char *name = fl_xstrndup(c->env[i], strcspn(c->env[i], "="));

@@ -39,6 +39,8 @@ struct command {
 /* All commands; the last has a NULL name. */
 extern const struct command commands[];
 
+/* A variable of our environment; NULL when it is not set or, which counts as the same, empty. */
+const char *cli_variable(const char *name);
 /* "flynn: <message>" on standard error; returns CLI_EXIT_FAILED. */
 int cli_fail(const struct fl_err *err);
 /* Say how the command is used and return CLI_EXIT_USAGE. */

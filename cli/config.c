@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/replace_file.h"
 #include "libflynn/attr.h"
@@ -20,9 +21,9 @@
 static char *
 config_path(void)
 {
-	const char *path = getenv("FLYNNRC"), *home = getenv("HOME");
+	const char *path = cli_variable("FLYNNRC"), *home = getenv("HOME");
 
-	if (path != NULL && *path != '\0')
+	if (path != NULL)
 		return fl_xstrdup(path);
 	return fl_xasprintf("%s/.flynnrc", home != NULL ? home : "");
 }

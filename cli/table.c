@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/clock.h"
@@ -74,9 +75,9 @@ table_row(struct table *t, ...)
 bool
 table_colours(void)
 {
-	const char *term = getenv("TERM");
+	const char *term = cli_variable("TERM");
 
-	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL && strcmp(term, "dumb") != 0;
+	return isatty(STDOUT_FILENO) && cli_variable("NO_COLOR") == NULL && term != NULL && strcmp(term, "dumb") != 0;
 }
 
 #define RESET "\033[0m"

@@ -65,9 +65,9 @@ cli_cluster(struct cli *cli, struct fl_err *err)
 	if (cli->cluster != NULL)
 		return cli->cluster;
 	if (name == NULL)
-		name = getenv("FLYNN_CLUSTER");
+		name = cli_variable("FLYNN_CLUSTER");
 	if (name == NULL)
-		name = getenv("FLYNN_SERVER");
+		name = cli_variable("FLYNN_SERVER");
 	if (name == NULL && cli->config->n > 0)
 		name = cli->config->default_name;
 	if (name != NULL)
@@ -106,7 +106,7 @@ take_remote(struct cli *cli, struct remotes *r, struct fl_err *err)
 const char *
 cli_app(struct cli *cli, struct fl_err *err)
 {
-	const char *name = getenv("FLYNN_APP");
+	const char *name = cli_variable("FLYNN_APP");
 	char *configured;
 	struct remotes r;
 

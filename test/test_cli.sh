@@ -8,6 +8,10 @@ flynn_commands=$(sed -n 's/^  \([a-z][a-z -]*[a-z]\)  .*/\1/p' <<<"$(flynn help)
 # ---- without a cluster ------------------------------------------------------------------------------
 
 fails_with "no cluster is configured" 1 'no cluster is configured .*paste the line' flynn apps
+fails_with "an empty FLYNN_APP is none" 1 'no app: say which with -a APP' env FLYNN_APP= flynn ps
+for name in FLYNN_CLUSTER FLYNN_SERVER; do
+	fails_with "an empty $name is none" 1 'no cluster is configured' env $name= flynn apps
+done
 fails_with "no command" 2 'usage: flynn' flynn
 fails_with "an option that is none" 2 'no option "-x" in front of a command' flynn -x apps
 fails_with "an option without its value" 2 '-a wants a name behind it' flynn --json -a
