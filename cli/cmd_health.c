@@ -113,6 +113,11 @@ write_ports(const struct fl_json *type, struct fl_buf *b, const void *arg, struc
 		    change->type);
 		return NULL;
 	}
+	if (change->check == NULL && fl_json_is_null(fl_json_get(service, "check"))) {
+		fl_err_set(err, FL_ERR_NONE, "Nothing to do: %s is asked by a TCP connection within %ds already.", change->type,
+		    DEFAULT_TIMEOUT_S);
+		return NULL;
+	}
 	fl_jsonw_open(&w, NULL, '[');
 	for (int i = 0; i < (int)fl_json_len(ports); i++) {
 		const struct fl_json *port = fl_json_at(ports, (size_t)i);

@@ -78,6 +78,8 @@ cmd_resource_add(struct cli *cli, int argc, char **argv)
 		id = adopt_env(cli, app, resource, &err);
 	if (id != NULL)
 		fprintf(stderr, "Created resource %s and release %s.\n", fl_json_text(resource, "id"), id);
+	else if (err.kind == FL_ERR_NONE) /* it has no environment */
+		fprintf(stderr, "Created resource %s.\n", fl_json_text(resource, "id"));
 	fl_json_free(resource);
 	fl_buf_release(&body);
 	free(provider);
@@ -177,7 +179,7 @@ drop_env(struct cli *cli, const char *app, const struct fl_json *resource, struc
 		if (strcmp(fl_json_text(has, name), fl_json_str(fl_json_at(had, i), "")) == 0 && fl_json_get(has, name) != NULL)
 			changes[n++] = (struct release_change){ (char *)name, NULL };
 	}
-	ok = release != NULL && (n == 0 || (id = release_with_env(cli, app, NULL, changes, n, err)) != NULL);
+	ok = release != NULL && (n == 0 || (id = release_with_env(cli, app, NULL, changes, n, err)) != NULL || err->kind == FL_ERR_NONE);
 	free(id);
 	free(changes);
 	fl_json_free(release);

@@ -211,7 +211,19 @@ release_type(const struct fl_json *release, const char *app, const char *type, s
 	return NULL;
 }
 
-/* What the change makes of the release's type, if it is one of a type. */
+/* Whether it sets a variable, or removes one that is there; -1, with the sentence, when it does neither. */
+static int
+check_env(const struct edit *e, const struct fl_json *env, const char *app, struct fl_err *err)
+{
+	for (size_t i = 0; i < e->n_changes; i++)
+		if (e->changes[i].value != NULL || fl_json_get(env, e->changes[i].name) != NULL)
+			return 0;
+	fl_err_set(err, FL_ERR_NONE, "Nothing to do: %s%sapp %s has no%s%s.", e->type != NULL ? e->type : "", e->type != NULL ? " of " : "",
+	    app, e->n_changes == 1 ? " variable " : "ne of these variables", e->n_changes == 1 ? e->changes[0].name : "");
+	return -1;
+}
+
+/* What the change makes of the release's type, if it is one of a type. -1: err, also of kind NONE, when it makes nothing of it. */
 static int
 edit_begin(struct edit *e, const struct fl_json *last, const char *app, struct fl_err *err)
 {
@@ -220,7 +232,7 @@ edit_begin(struct edit *e, const struct fl_json *last, const char *app, struct f
 	if (e->type != NULL && type == NULL)
 		return -1;
 	if (e->member == NULL)
-		return 0;
+		return check_env(e, fl_json_get(type != NULL ? type : last, "env"), app, err);
 	fl_buf_clear(&e->value);
 	e->key = e->member(type, &e->value, e->arg, err);
 	return e->key != NULL ? 0 : -1;
@@ -281,9 +293,12 @@ release_with_member(struct cli *cli, const char *app, const char *type, release_
 int
 release_say(char *id, const struct fl_err *err)
 {
-	if (id == NULL)
+	if (id == NULL && err->kind != FL_ERR_NONE)
 		return cli_fail(err);
-	fprintf(stderr, "Created release %s.\n", id);
+	if (id == NULL)
+		fprintf(stderr, "%s\n", err->msg);
+	else
+		fprintf(stderr, "Created release %s.\n", id);
 	free(id);
 	return 0;
 }

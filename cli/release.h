@@ -21,13 +21,14 @@ struct release_change {
 /*
  * POST a release with the changes applied and make it the app's. type: of that process type only (it must exist), or
  * NULL. An app without a release gets its first. One that was given another release meanwhile has the change made to that.
- * Returns the new release's id (caller frees) or NULL.
+ * Returns the new release's id (caller frees) or NULL; with err of kind NONE and a sentence when there was nothing to do,
+ * because all that it is to remove is not there.
  */
 char *release_with_env(struct cli *cli, const char *app, const char *type, const struct release_change *changes,
     size_t n_changes, struct fl_err *err);
 /*
  * What member of a process type is to be another: its name, with its JSON text in value, which is empty when the type is to be
- * without it. NULL with err of another kind than CONFLICT: no change can be made.
+ * without it. NULL with err of another kind than CONFLICT: no change can be made, or of kind NONE: none is needed.
  */
 typedef const char *(*release_member)(const struct fl_json *type, struct fl_buf *value, const void *arg, struct fl_err *err);
 /* The same with that member of that process type replaced; member is asked anew of each release that the change is made to. */
@@ -35,7 +36,7 @@ char *release_with_member(struct cli *cli, const char *app, const char *type, re
     struct fl_err *err);
 /* The process type of a release, borrowed; NULL with a sentence that names those there are. */
 const struct fl_json *release_type(const struct fl_json *release, const char *app, const char *type, struct fl_err *err);
-/* What a command ends with that made a release: tell its id, which is freed, or why there is none. Its exit status. */
+/* What a command ends with that made a release: tell its id, which is freed, or why there is none, err. Its exit status. */
 int release_say(char *id, const struct fl_err *err);
 /* POST {type, uri} and return the artifact's id (caller frees); both NULL: the empty artifact of an app without code. */
 char *release_artifact(struct cli *cli, const char *type, const char *uri, struct fl_err *err);

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,8 +39,10 @@ server_start(const char *key, const struct fl_http_route *routes, size_t n_route
 	pid_t pid;
 
 	assert_int_equal(pipe(fds), 0);
-	if ((pid = fork()) == 0)
+	if ((pid = fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not come to stop it */
 		server_run(key, routes, n_routes, arg, fds[1]);
+	}
 	close(fds[1]);
 	assert_int_equal(read(fds[0], port, sizeof(*port)), sizeof(*port));
 	close(fds[0]);
