@@ -139,7 +139,7 @@ static void
 changes_add(struct changes *c, char *name, char *value)
 {
 	c->items = fl_xreallocarray(c->items, c->n + 1, sizeof(*c->items));
-	c->items[c->n++] = (struct release_change){ name, value };
+	c->items[c->n++] = (struct release_change){ .name = name, .value = value };
 }
 
 static void

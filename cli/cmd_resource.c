@@ -51,7 +51,7 @@ adopt_env(struct cli *cli, const char *app, const struct fl_json *resource, stru
 	char *id;
 
 	for (size_t i = 0; i < n; i++)
-		changes[i] = (struct release_change){ (char *)fl_json_key_at(env, i), fl_json_str(fl_json_at(env, i), "") };
+		changes[i] = (struct release_change){ .name = (char *)fl_json_key_at(env, i), .value = fl_json_str(fl_json_at(env, i), "") };
 	id = release_with_env(cli, app, NULL, changes, n, err);
 	free(changes);
 	return id;
@@ -166,23 +166,18 @@ choose(const struct fl_json *list, const char *app, const struct fl_json *provid
 static int
 drop_env(struct cli *cli, const char *app, const struct fl_json *resource, struct fl_err *err)
 {
-	struct fl_json *release = client_app_release(cli, app, err);
-	const struct fl_json *had = fl_json_get(resource, "env"), *has = fl_json_get(release, "env");
-	struct release_change *changes = fl_xcalloc(fl_json_len(had) + 1, sizeof(*changes));
-	size_t n = 0;
-	char *id = NULL;
+	const struct fl_json *had = fl_json_get(resource, "env");
+	size_t n = fl_json_len(had);
+	struct release_change *changes = fl_xcalloc(n + 1, sizeof(*changes));
+	char *id;
 	bool ok;
 
-	for (size_t i = 0; i < fl_json_len(had); i++) {
-		const char *name = fl_json_key_at(had, i);
-
-		if (strcmp(fl_json_text(has, name), fl_json_str(fl_json_at(had, i), "")) == 0 && fl_json_get(has, name) != NULL)
-			changes[n++] = (struct release_change){ (char *)name, NULL };
-	}
-	ok = release != NULL && (n == 0 || (id = release_with_env(cli, app, NULL, changes, n, err)) != NULL || err->kind == FL_ERR_NONE);
+	for (size_t i = 0; i < n; i++)
+		changes[i] = (struct release_change){ .name = (char *)fl_json_key_at(had, i), .was = fl_json_str(fl_json_at(had, i), "") };
+	id = release_with_env(cli, app, NULL, changes, n, err);
+	ok = id != NULL || err->kind == FL_ERR_NONE;
 	free(id);
 	free(changes);
-	fl_json_free(release);
 	return ok ? 0 : -1;
 }
 

@@ -115,13 +115,23 @@ change_of(const struct release_change *changes, size_t n, const char *name)
 	return NULL;
 }
 
+/* Whether the variable, if there is one, is to have another value or none. */
+static bool
+replaces(const struct release_change *c, const struct fl_json *env)
+{
+	return c->value != NULL || c->was == NULL || strcmp(fl_json_str(fl_json_get(env, c->name), ""), c->was) == 0;
+}
+
 static void
 write_env(struct fl_jsonw *w, const struct fl_json *env, const struct release_change *changes, size_t n)
 {
 	fl_jsonw_open(w, "env", '{');
-	for (size_t i = 0; i < fl_json_len(env); i++)
-		if (change_of(changes, n, fl_json_key_at(env, i)) == NULL)
+	for (size_t i = 0; i < fl_json_len(env); i++) {
+		const struct release_change *c = change_of(changes, n, fl_json_key_at(env, i));
+
+		if (c == NULL || !replaces(c, env))
 			fl_jsonw_value(w, fl_json_key_at(env, i), fl_json_at(env, i));
+	}
 	for (size_t i = 0; i < n; i++)
 		if (changes[i].value != NULL && change_of(changes, n, changes[i].name) == &changes[i])
 			fl_jsonw_str(w, changes[i].name, changes[i].value);
@@ -216,7 +226,7 @@ static int
 check_env(const struct edit *e, const struct fl_json *env, const char *app, struct fl_err *err)
 {
 	for (size_t i = 0; i < e->n_changes; i++)
-		if (e->changes[i].value != NULL || fl_json_get(env, e->changes[i].name) != NULL)
+		if (e->changes[i].value != NULL || (fl_json_get(env, e->changes[i].name) != NULL && replaces(&e->changes[i], env)))
 			return 0;
 	fl_err_set(err, FL_ERR_NONE, "Nothing to do: %s%sapp %s has no%s%s.", e->type != NULL ? e->type : "", e->type != NULL ? " of " : "",
 	    app, e->n_changes == 1 ? " variable " : "ne of these variables", e->n_changes == 1 ? e->changes[0].name : "");

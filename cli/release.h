@@ -16,6 +16,7 @@ struct fl_json;
 struct release_change {
 	char *name;
 	const char *value;
+	const char *was; /* it is removed only while it has this value; NULL: whatever it has */
 };
 
 /*

@@ -134,7 +134,7 @@ end(struct fixture *f)
 static void
 removal_of_what_is_not_there_makes_no_release(FL_UNUSED void **state)
 {
-	static const struct release_change changes[] = { { (char *)"B", NULL }, { (char *)"C", NULL } };
+	static const struct release_change changes[] = { { .name = (char *)"B" }, { .name = (char *)"C" } };
 	struct fl_err err = { .kind = FL_ERR_SYSTEM };
 	struct fixture f;
 
@@ -152,7 +152,7 @@ removal_of_what_is_not_there_makes_no_release(FL_UNUSED void **state)
 static void
 removal_that_somebody_else_made_meanwhile_is_none(FL_UNUSED void **state)
 {
-	static const struct release_change change = { (char *)"A", NULL };
+	static const struct release_change change = { .name = (char *)"A" };
 	struct fl_err err = { 0 };
 	struct fixture f;
 
@@ -166,7 +166,9 @@ removal_that_somebody_else_made_meanwhile_is_none(FL_UNUSED void **state)
 static void
 what_is_there_is_removed_and_what_is_given_is_set(FL_UNUSED void **state)
 {
-	static const struct release_change changes[] = { { (char *)"A", NULL }, { (char *)"Z", NULL }, { (char *)"C", "3" } };
+	static const struct release_change changes[] = {
+		{ .name = (char *)"A" }, { .name = (char *)"Z" }, { .name = (char *)"C", .value = "3" }
+	};
 	struct fl_err err = { 0 };
 	struct fixture f;
 	char *id;
@@ -178,6 +180,23 @@ what_is_there_is_removed_and_what_is_given_is_set(FL_UNUSED void **state)
 	end(&f);
 }
 
+static void
+value_that_was_set_meanwhile_stays(FL_UNUSED void **state)
+{
+	static const struct release_change changes[] = {
+		{ .name = (char *)"URL", .was = "theirs" }, { .name = (char *)"USER", .was = "theirs" }, { .name = (char *)"HOST", .was = "theirs" }
+	};
+	struct fl_err err = { 0 };
+	struct fixture f;
+	char *id;
+
+	start(&f, "{\"URL\":\"theirs\",\"USER\":\"theirs\",\"HOST\":\"mine\"}", "{\"URL\":\"mine\",\"USER\":\"theirs\",\"HOST\":\"mine\"}");
+	assert_non_null(id = release_with_env(&f.cli, "app", NULL, changes, fl_nitems(changes), &err));
+	assert_has(&f, "{\"URL\":\"mine\",\"HOST\":\"mine\"}", 2);
+	free(id);
+	end(&f);
+}
+
 int
 main(void)
 {
@@ -185,6 +204,7 @@ main(void)
 		cmocka_unit_test(removal_of_what_is_not_there_makes_no_release),
 		cmocka_unit_test(removal_that_somebody_else_made_meanwhile_is_none),
 		cmocka_unit_test(what_is_there_is_removed_and_what_is_given_is_set),
+		cmocka_unit_test(value_that_was_set_meanwhile_stays),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
