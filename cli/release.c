@@ -273,12 +273,15 @@ out:
 static char *
 release_edit(struct cli *cli, const char *app, struct edit *e, struct fl_err *err)
 {
+	struct fl_err why = { 0 };
 	int tries = 0;
 	char *id;
 
 	do
-		id = edit_once(cli, app, e, err);
-	while (id == NULL && release_goes_again(err, &tries));
+		id = edit_once(cli, app, e, &why);
+	while (id == NULL && release_goes_again(&why, &tries));
+	if (id == NULL && err != NULL)
+		*err = why;
 	fl_buf_release(&e->value);
 	return id;
 }

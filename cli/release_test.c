@@ -192,6 +192,7 @@ value_that_was_set_meanwhile_stays(FL_UNUSED void **state)
 
 	start(&f, "{\"URL\":\"theirs\",\"USER\":\"theirs\",\"HOST\":\"mine\"}", "{\"URL\":\"mine\",\"USER\":\"theirs\",\"HOST\":\"mine\"}");
 	assert_non_null(id = release_with_env(&f.cli, "app", NULL, changes, fl_nitems(changes), &err));
+	assert_int_equal(err.kind, FL_ERR_NONE); /* it was made: that it was overtaken first is no error */
 	assert_has(&f, "{\"URL\":\"mine\",\"HOST\":\"mine\"}", 2);
 	free(id);
 	end(&f);
