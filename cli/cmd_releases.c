@@ -85,13 +85,10 @@ print_releases(FL_UNUSED const struct fl_json *list, const void *arg)
 {
 	static const char *const heads[] = { "VERSION", "ID", "AGE", "STATE", NULL };
 	const struct releases *r = arg;
-	const struct fl_json *release = newest(r, INT64_MAX);
-	struct table *t;
+	struct table *t = table_new(heads);
 	char version[24], age[32];
 
-	if (release == NULL)
-		return;
-	for (t = table_new(heads); release != NULL; release = newest(r, version_of(release))) {
+	for (const struct fl_json *release = newest(r, INT64_MAX); release != NULL; release = newest(r, version_of(release))) {
 		snprintf(version, sizeof(version), "v%lld", (long long)version_of(release));
 		table_row(t, version, fl_json_text(release, "id"), table_age(fl_json_text(release, "created_at"), age, sizeof(age)),
 		    is_current(r, release) ? "current" : "");

@@ -67,7 +67,7 @@ const struct command commands[] = {
 	    "JOB is a job's id, the beginning of one, or a process type: its newest job.\n"
 	    "Exits with the command's status.\n",
 	    cmd_exec },
-	{ "health", NULL, "", "show how the health of each process type is asked for", NULL, cmd_health },
+	{ "health", NULL, "[--json]", "show how the health of each process type is asked for", NULL, cmd_health },
 	{ "health set", NULL, "TYPE [path=PATH] [status=STATUS] [timeout=TIME]", "ask for the health of a process type so, as a new release",
 	    "  path=PATH       by GET, as path=/up; without it, by a TCP connection\n"
 	    "  status=STATUS   healthy is this answer; default: any of 200 to 399\n"

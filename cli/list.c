@@ -24,11 +24,8 @@ void
 list_print_table(const struct fl_json *v, const char *const *heads,
     void (*add)(struct table *t, const struct fl_json *item, const void *arg), const void *arg)
 {
-	struct table *t;
+	struct table *t = table_new(heads);
 
-	if (fl_json_len(v) == 0)
-		return;
-	t = table_new(heads);
 	for (size_t i = 0; i < fl_json_len(v); i++)
 		add(t, fl_json_at(v, i), arg);
 	table_print(t);

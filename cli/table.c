@@ -147,7 +147,7 @@ table_print(struct table *t)
 {
 	bool colours = table_colours();
 
-	for (size_t i = 0; i < t->rows; i++)
+	for (size_t i = 0; t->rows > 1 && i < t->rows; i++)
 		print_row(t, i, colours);
 	for (size_t i = 0; i < t->rows * t->columns; i++)
 		free(t->cells[i]);

@@ -13,7 +13,7 @@ struct table;
 struct table *table_new(const char *const *heads);
 /* As many cells as heads; copied; NULL is "". */
 void table_row(struct table *t, ...);
-/* On standard output: two spaces between columns, none behind the last. Frees the table. */
+/* On standard output: two spaces between columns, none behind the last; nothing without rows. Frees the table. */
 void table_print(struct table *t);
 
 /* A line that a job has another state, on standard output at once: what rollouts call back with (libflynn/rollout.h). */

@@ -61,6 +61,27 @@ in_a_pipe_columns_are_aligned_and_plain(FL_UNUSED void **state)
 	close(pipe_fd[1]);
 }
 
+static void
+print_none(void)
+{
+	static const char *const heads[] = { "ID", "STATE", NULL };
+
+	table_print(table_new(heads));
+}
+
+static void
+without_rows_nothing_is_printed(FL_UNUSED void **state)
+{
+	char got[64] = "";
+	int pipe_fd[2];
+
+	assert_int_equal(pipe(pipe_fd), 0);
+	capture(pipe_fd[1], print_none);
+	close(pipe_fd[1]);
+	assert_int_equal(read(pipe_fd[0], got, sizeof(got) - 1), 0);
+	close(pipe_fd[0]);
+}
+
 /* Read what the terminal's other end shows of print. */
 static void
 on_terminal(void (*print)(void), char *got, size_t size)
@@ -142,6 +163,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_a_pipe_columns_are_aligned_and_plain),
+		cmocka_unit_test(without_rows_nothing_is_printed),
 		cmocka_unit_test(on_a_terminal_heads_and_states_are_coloured),
 		cmocka_unit_test(who_wants_no_colours_gets_none),
 		cmocka_unit_test(ages_are_told_in_the_largest_unit),

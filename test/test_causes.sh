@@ -102,7 +102,7 @@ unlike "and what could not be deployed is no release of the app" "$(flynn releas
 
 releases=$(flynn --json releases | jq length)
 like "nothing is done where nothing is to be" "$(flynn health unset web 2>&1)" '^Nothing to do: web is asked by a TCP connection within 30s already\.$'
-like "nor without a variable" "$(flynn env unset NEVER_SET 2>&1)" '^Nothing to do: app example has no variable NEVER_SET\.$'
+like "nor without a variable" "$(flynn env unset NEVER_SET 2>&1)" '^Nothing to do: app sick has no variable NEVER_SET\.$'
 is "and no release is made" "$(flynn --json releases | jq length)" "$releases"
 flynn env unset ILLNESS 2>/dev/null
 cat >>Procfile <<-'EOF'

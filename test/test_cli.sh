@@ -12,6 +12,7 @@ fails_with "an empty FLYNN_APP is none" 1 'no app: say which with -a APP' env FL
 for name in FLYNN_CLUSTER FLYNN_SERVER; do
 	fails_with "an empty $name is none" 1 'no cluster is configured' env $name= flynn apps
 done
+is "a list of nothing is nothing, and as JSON empty" "$(flynn cluster),$(flynn cluster --json)" ",[]"
 fails_with "no command" 2 'usage: flynn' flynn
 fails_with "an option that is none" 2 'no option "-x" in front of a command' flynn -x apps
 fails_with "an option without its value" 2 '-a wants a name behind it' flynn --json -a
@@ -99,7 +100,7 @@ ok "is restored" flynn pg restore -f "$TMP/dump"
 is "as it was" "$(sql 'select n from kept')" 7
 fails_with "what is no dump is not" 1 'input file' flynn pg restore <<<nonsense
 
-for list in apps cluster key route ps provider env requests resource; do
+for list in apps cluster key route ps provider env requests resource health limit scale volume deployment releases; do
 	ok "flynn --json $list is JSON" jq . <<<"$(flynn --json $list)"
 	unlike "flynn $list in a pipe has no escape codes" "$(flynn $list | cat -v)" '\^\['
 done
