@@ -62,24 +62,6 @@ newest(const struct releases *r, int64_t before)
 	return best;
 }
 
-/* By "v3", "3" or id. NULL with err. */
-static const struct fl_json *
-find(const struct releases *r, const char *word, struct fl_err *err)
-{
-	const char *digits = *word == 'v' ? word + 1 : word;
-	char number[24];
-
-	for (size_t i = 0; i < fl_json_len(r->all); i++) {
-		const struct fl_json *release = fl_json_at(r->all, i);
-
-		snprintf(number, sizeof(number), "%lld", (long long)version_of(release));
-		if (strcmp(fl_json_text(release, "id"), word) == 0 || (version_of(release) > 0 && strcmp(number, digits) == 0))
-			return release;
-	}
-	fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no release %s: flynn releases lists them", r->app, word);
-	return NULL;
-}
-
 static void
 print_releases(FL_UNUSED const struct fl_json *list, const void *arg)
 {
@@ -145,7 +127,7 @@ cmd_release_show(struct cli *cli, int argc, char **argv)
 		if (argc < 2 && fl_json_is_null(r.current))
 			fl_err_set(&err, FL_ERR_NOT_FOUND, "app %s has no release yet: git push flynn master makes one", r.app);
 		else
-			release = find(&r, argc == 2 ? argv[1] : fl_json_text(r.current, "id"), &err);
+			release = release_find(r.all, r.app, argc == 2 ? argv[1] : fl_json_text(r.current, "id"), &err);
 	}
 	if (release == NULL)
 		status = cli_fail(&err);
@@ -171,8 +153,8 @@ rollback_target(const struct releases *r, const char *word, struct fl_err *err)
 	const struct fl_json *current = NULL, *target = NULL;
 
 	if (word != NULL)
-		return find(r, word, err);
-	if (!fl_json_is_null(r->current) && (current = find(r, fl_json_text(r->current, "id"), err)) != NULL)
+		return release_find(r->all, r->app, word, err);
+	if (!fl_json_is_null(r->current) && (current = release_find(r->all, r->app, fl_json_text(r->current, "id"), err)) != NULL)
 		target = newest(r, version_of(current));
 	while (target != NULL && runs_nothing(target) && !runs_nothing(current))
 		target = newest(r, version_of(target));

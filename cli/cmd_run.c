@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/limit.h"
+#include "cli/release.h"
 #include "cli/terminal.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -104,13 +105,30 @@ parse(int argc, char **argv, struct run_opts *o)
 	return o->command.n_cmd > 0 ? 0 : cli_usage("run");
 }
 
+/* That of the release that was asked for, or the app's; the caller frees. NULL with err. */
+static char *
+which_release(struct cli *cli, const char *app, const char *word, struct fl_err *err)
+{
+	struct fl_json *release;
+	char *id;
+
+	if (word != NULL)
+		return release_id(cli, app, word, err);
+	if ((release = client_app_release(cli, app, err)) == NULL)
+		return NULL;
+	if ((id = fl_xstrdup_null(fl_json_str(fl_json_get(release, "id"), NULL))) == NULL)
+		fl_err_set(err, FL_ERR_INVALID, "app %s has no release yet: git push flynn master makes one", app);
+	fl_json_free(release);
+	return id;
+}
+
 int
 cmd_run(struct cli *cli, int argc, char **argv)
 {
 	struct run_opts o = { 0 };
-	struct fl_json *release = NULL;
 	struct fl_buf body = { 0 };
-	const char *app, *id;
+	const char *app;
+	char *id;
 	struct fl_err err;
 	int status;
 
@@ -118,18 +136,11 @@ cmd_run(struct cli *cli, int argc, char **argv)
 		return status;
 	if (attached_check(&o.command, &err) == -1 || (app = cli_app(cli, &err)) == NULL || cli_cluster(cli, &err) == NULL)
 		return cli_fail(&err);
-	if ((id = o.release) == NULL) {
-		if ((release = client_app_release(cli, app, &err)) == NULL)
-			return cli_fail(&err);
-		if ((id = fl_json_str(fl_json_get(release, "id"), NULL)) == NULL) {
-			fl_json_free(release);
-			fl_err_set(&err, FL_ERR_INVALID, "app %s has no release yet: git push flynn master makes one", app);
-			return cli_fail(&err);
-		}
-	}
+	if ((id = which_release(cli, app, o.release, &err)) == NULL)
+		return cli_fail(&err);
 	write_new_job(&body, id, &o);
 	status = o.detached ? run_detached(cli, app, &body) : run_attached(cli, app, &body, o.command.tty);
 	fl_buf_release(&body);
-	fl_json_free(release);
+	free(id);
 	return status;
 }

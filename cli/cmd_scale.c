@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/release.h"
 #include "cli/table.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
@@ -92,11 +93,18 @@ check_types(const struct scale *s, struct fl_err *err)
 }
 
 static struct fl_json *
-read_release(struct cli *cli, const char *id, struct fl_err *err)
+read_release(struct cli *cli, const char *app, const char *word, struct fl_err *err)
 {
-	char *encoded = fl_url_encode(id), *path = fl_xasprintf("/releases/%s", encoded), *what = fl_xasprintf("release %s", id);
-	struct fl_json *release = client_get(cli, path, what, err);
+	char *id = release_id(cli, app, word, err), *encoded, *path, *what;
+	struct fl_json *release;
 
+	if (id == NULL)
+		return NULL;
+	encoded = fl_url_encode(id);
+	path = fl_xasprintf("/releases/%s", encoded);
+	what = fl_xasprintf("release %s", id);
+	release = client_get(cli, path, what, err);
+	free(id);
 	free(encoded);
 	free(path);
 	free(what);
@@ -105,12 +113,12 @@ read_release(struct cli *cli, const char *id, struct fl_err *err)
 
 /* Read release and formation into s. */
 static int
-scale_read(struct cli *cli, struct scale *s, const char *release_id, struct fl_err *err)
+scale_read(struct cli *cli, struct scale *s, const char *word, struct fl_err *err)
 {
 	char *rest;
 	struct fl_err why = { 0 };
 
-	s->release = release_id != NULL ? read_release(cli, release_id, err) : client_app_release(cli, s->app, err);
+	s->release = word != NULL ? read_release(cli, s->app, word, err) : client_app_release(cli, s->app, err);
 	if (s->release == NULL)
 		return -1;
 	if ((s->release_id = fl_json_str(fl_json_get(s->release, "id"), NULL)) == NULL)

@@ -177,13 +177,13 @@ const struct command commands[] = {
 	    "  -d, --detached         do not wait for it: print its job id\n"
 	    "  -e, --env NAME=VALUE   set a variable for this job\n"
 	    "  -l, --enable-log       as it is anyway: flynn log has its output\n"
-	    "  -r, --release RELEASE  of another release than the app's\n"
+	    "  -r, --release RELEASE  of another release than the app's: its number, as v3, or id\n"
 	    "  -s, --size SIZE        what it may use: 512MB of memory, or memory=512MB, cpu=500\n"
 	    "Exits with the command's status.\n",
 	    cmd_run },
 	{ "scale", NULL, "[-n] [-r RELEASE] [--json] [TYPE=COUNT ...]", "set how many jobs of each process type run; without arguments, show it",
 	    "  -n, --no-wait          do not wait until they serve\n"
-	    "  -r, --release RELEASE  of another release than the app's\n",
+	    "  -r, --release RELEASE  of another release than the app's: its number, as v3, or id\n",
 	    cmd_scale },
 	{ "volume", "volumes", "[--json]", "list the app's volumes: what its jobs keep", NULL, cmd_volume },
 	{ "volume attach", "volume-add", "TYPE [PATH]", "give the jobs of a process type a volume, as a new release",

@@ -233,6 +233,51 @@ check_env(const struct edit *e, const struct fl_json *env, const char *app, stru
 	return -1;
 }
 
+const struct fl_json *
+release_find(const struct fl_json *list, const char *app, const char *word, struct fl_err *err)
+{
+	const char *digits = *word == 'v' ? word + 1 : word;
+	char number[24];
+
+	for (size_t i = 0; i < fl_json_len(list); i++) {
+		const struct fl_json *release = fl_json_at(list, i);
+		int64_t version = fl_json_int(fl_json_get(release, "version"), 0);
+
+		snprintf(number, sizeof(number), "%lld", (long long)version);
+		if (strcmp(fl_json_text(release, "id"), word) == 0 || (version > 0 && strcmp(number, digits) == 0))
+			return release;
+	}
+	fl_err_set(err, FL_ERR_NOT_FOUND, "app %s has no release %s: flynn releases lists them", app, word);
+	return NULL;
+}
+
+/* No id has so few digits, nor a v. */
+static bool
+is_version(const char *word)
+{
+	const char *digits = *word == 'v' ? word + 1 : word;
+	size_t n = strspn(digits, "0123456789");
+
+	return n > 0 && n < 20 && digits[n] == '\0';
+}
+
+char *
+release_id(struct cli *cli, const char *app, const char *word, struct fl_err *err)
+{
+	const struct fl_json *release = NULL;
+	struct fl_json *list;
+	char *id = NULL;
+
+	if (!is_version(word))
+		return fl_xstrdup(word);
+	if ((list = client_app_call(cli, "GET", app, "/releases", NULL, NULL, err)) != NULL)
+		release = release_find(list, app, word, err);
+	if (release != NULL)
+		id = fl_xstrdup(fl_json_text(release, "id"));
+	fl_json_free(list);
+	return id;
+}
+
 /* What the change makes of the release's type, if it is one of a type. -1: err, also of kind NONE, when it makes nothing of it. */
 static int
 edit_begin(struct edit *e, const struct fl_json *last, const char *app, struct fl_err *err)

@@ -37,6 +37,13 @@ char *release_with_member(struct cli *cli, const char *app, const char *type, re
     struct fl_err *err);
 /* The process type of a release, borrowed; NULL with a sentence that names those there are. */
 const struct fl_json *release_type(const struct fl_json *release, const char *app, const char *type, struct fl_err *err);
+/* Of the app's list of releases the one that word names, by "v3", "3" or its id; borrowed. NULL with err. */
+const struct fl_json *release_find(const struct fl_json *list, const char *app, const char *word, struct fl_err *err);
+/*
+ * The id that word means, "v3" or "3" being the app's; what looks like no version is an id, which need not be of the app. The
+ * caller frees; NULL with err.
+ */
+char *release_id(struct cli *cli, const char *app, const char *word, struct fl_err *err);
 /* What a command ends with that made a release: tell its id, which is freed, or why there is none, err. Its exit status. */
 int release_say(char *id, const struct fl_err *err);
 /* POST {type, uri} and return the artifact's id (caller frees); both NULL: the empty artifact of an app without code. */

@@ -49,6 +49,11 @@ is "with its environment" "$(flynn env get ROUND)" $((ROUNDS - 2))
 like "release show" "$(flynn release show v$version)" "^version:   v$version\$"
 fails_with "a release that is not there" 1 'app example has no release v9999: flynn releases lists them' flynn release show v9999
 is "deployment lists them" "$(flynn deployment | grep -c complete)" $((1 + TIMES * (2 * ROUNDS + 3)))
+# shellcheck disable=SC2016 # the job's shell expands it
+is "run takes a number" "$(flynn run -r v$((version - 3)) sh -c 'echo $FLYNN_RELEASE_ID' </dev/null)" \
+	"$(flynn --json release show v$((version - 3)) | jq -r .id)"
+fails_with "and says that there is none" 1 'app example has no release v9999: flynn releases lists them' flynn run -r v9999 true
+is "and so does scale" "$(flynn scale -r $version | head -n 1)" 'TYPE       COUNT'
 fails_with "a rollback to what runs says so" 1 "app example has release v$((version - 3)) already" flynn rollback v$((version - 3))
 like "without a version, to the one before" "$(flynn rollback 2>&1)" "^Rolled back to v$((version - 4)), release [0-9a-f]{32}\.\$"
 flynn scale web=2 >/dev/null
