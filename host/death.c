@@ -127,7 +127,7 @@ on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, vo
 		death_end(d, err.kind == FL_ERR_NOT_FOUND ? DEATH_GONE : DEATH_INTERRUPTED);
 		return;
 	}
-	v = fl_json_parse(res->body, res->len, NULL);
+	v = engine_parse(res, NULL);
 	if (v == NULL || container_parse(v, &d->info, &err) == -1)
 		death_end(d, DEATH_GONE);
 	else if (d->info.running)

@@ -221,7 +221,7 @@ on_stop_inspected(const struct fl_http_result *res, const struct fl_err *call_er
 			restore_request(j->host);
 			return;
 		}
-	} else if ((v = fl_json_parse(res->body, res->len, NULL)) != NULL) {
+	} else if ((v = engine_parse(res, NULL)) != NULL) {
 		container_parse(v, &info, NULL);
 	}
 	if (info.running)

@@ -20,6 +20,11 @@
 #define API_NEWEST 47
 
 #define CALL_TIMEOUT_MS 60000
+/*
+ * A container's answer has its job twice, as what it runs and as our label, and the engine writes each & of them as six
+ * bytes: so a list may have twelve times what host remembers.
+ */
+#define MAX_ANSWER_BYTES ((size_t)12 * FL_JSON_MAX_BYTES)
 #define PROBE_TIMEOUT_MS 2000
 
 struct engine {
@@ -109,11 +114,18 @@ engine_start(struct engine *e, const struct engine_call *call, fl_http_client_cb
 	opts.timeout_ms = call->timeout_ms != 0 ? call->timeout_ms : CALL_TIMEOUT_MS;
 	opts.idle_timeout_ms = call->idle_timeout_ms;
 	opts.on_data = call->on_data;
+	opts.max_body = MAX_ANSWER_BYTES;
 	started = fl_http_client_start(e->http, &opts, cb, arg);
 	free(path);
 	free(versioned);
 	free(url);
 	return started;
+}
+
+struct fl_json *
+engine_parse(const struct fl_http_result *res, struct fl_err *err)
+{
+	return fl_json_parse_max(res->body, res->len, MAX_ANSWER_BYTES, err);
 }
 
 static void

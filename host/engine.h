@@ -64,6 +64,9 @@ struct fl_http_call *engine_start(struct engine *e, const struct engine_call *ca
 /* It takes no new connections, so it is ending, though it still serves those it has: as good as gone. */
 void engine_give_up(struct engine *e);
 
+/* The JSON of an answer, however long: a list of containers, or what the engine knows of one. */
+struct fl_json *engine_parse(const struct fl_http_result *res, struct fl_err *err);
+
 /* A call whose outcome changes nothing for us: a failure is logged. */
 void engine_forget(struct engine *e, const struct engine_call *call, const char *fmt, ...) FL_PRINTF(3, 4);
 

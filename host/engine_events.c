@@ -13,8 +13,8 @@
 #include "libflynn/url.h"
 #include "libflynn/xmalloc.h"
 
-/* An event carries all labels of its container, and one of ours is the job. */
-#define MAX_EVENT_BYTES (2u << 20)
+/* An event carries all labels of its container, and one of ours is the job: of a MiB at most, each & of it as six bytes. */
+#define MAX_EVENT_BYTES (8u << 20)
 #define US_PER_S 1000000
 
 struct engine_events {

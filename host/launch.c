@@ -334,7 +334,7 @@ launch_inspected(struct job *j, const struct fl_http_result *res, const struct f
 
 	j->call = NULL;
 	if (engine_check(j->host->engine, res, call_err, "inspect the container", &err) == -1 ||
-	    (v = fl_json_parse(res->body, res->len, &err)) == NULL || container_parse(v, &info, &err) == -1)
+	    (v = engine_parse(res, &err)) == NULL || container_parse(v, &info, &err) == -1)
 		launch_failed(j, &err);
 	else
 		launch_running(j, &info, adopted);

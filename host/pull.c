@@ -6,6 +6,7 @@
 #include "host/engine.h"
 #include "host/host.h"
 #include "host/image.h"
+#include "libflynn/buf.h"
 #include "libflynn/err.h"
 #include "libflynn/json.h"
 #include "libflynn/log.h"
@@ -13,6 +14,8 @@
 #include "libflynn/xmalloc.h"
 
 #define SILENCE_MS 60000
+/* A step of the report is a line; what is longer tells us nothing. */
+#define MAX_LINE_BYTES (64u << 10)
 
 /* So much of an id tells images of a machine apart. */
 #define MARK_LEN 32
@@ -21,6 +24,8 @@ struct pull {
 	struct host *host;
 	struct fl_http_call *call;
 	char *ref; /* what the engine finds it by */
+	struct fl_buf report; /* of which no line is whole yet */
+	char *complaint;
 	void (*cb)(const struct fl_err *err, void *arg);
 	void *arg;
 };
@@ -57,8 +62,18 @@ pull_cancel(struct pull *p)
 		return;
 	if (p->call != NULL)
 		fl_http_call_cancel(p->call);
+	fl_buf_release(&p->report);
+	free(p->complaint);
 	free(p->ref);
 	free(p);
+}
+
+static void
+take_report(struct pull *p)
+{
+	if (p->complaint == NULL)
+		p->complaint = pull_complaint(fl_buf_cstr(&p->report));
+	fl_buf_clear(&p->report);
 }
 
 static void
@@ -108,19 +123,37 @@ on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, vo
 	fl_json_free(v);
 }
 
+/* Read as it comes: that of a large image by a slow line has more lines than anybody would keep. */
+static int
+on_report(const char *data, size_t len, void *arg)
+{
+	struct pull *p = arg;
+	const char *nl = memrchr(data, '\n', len);
+	size_t whole = nl != NULL ? (size_t)(nl - data) + 1 : 0;
+
+	if (nl != NULL) {
+		fl_buf_add(&p->report, data, whole);
+		take_report(p);
+	}
+	if (p->report.len + len - whole <= MAX_LINE_BYTES)
+		fl_buf_add(&p->report, data + whole, len - whole);
+	return 0;
+}
+
 static void
 on_done(const struct fl_http_result *res, const struct fl_err *call_err, void *arg)
 {
 	struct pull *p = arg;
 	struct fl_err err = { 0 }, why = { 0 };
-	char *complaint = NULL, *ref;
+	char *ref;
 
 	p->call = NULL;
-	if (engine_check(p->host->engine, res, call_err, "pull", &why) == -1)
-		complaint = fl_xstrdup(why.msg);
-	else
-		complaint = pull_complaint(res->body);
-	if (complaint == NULL) {
+	take_report(p);
+	if (engine_check(p->host->engine, res, call_err, "pull", &why) == -1) {
+		free(p->complaint);
+		p->complaint = fl_xstrdup(why.msg);
+	}
+	if (p->complaint == NULL) {
 		ref = fl_url_encode(p->ref);
 		p->call = engine_start(p->host->engine, NULL, on_inspected, p, "/images/%s/json", ref);
 		free(ref);
@@ -128,15 +161,14 @@ on_done(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 	}
 	fl_err_set(&err, why.kind == FL_ERR_UNAVAILABLE ? FL_ERR_UNAVAILABLE : FL_ERR_NOT_FOUND,
 	    "image %s is not on this host and cannot be pulled: build it with make images, or push it to a registry this host can reach (%s)",
-	    p->ref, complaint);
+	    p->ref, p->complaint);
 	pull_end(p, &err);
-	free(complaint);
 }
 
 struct pull *
 pull_start(struct host *h, const struct image *image, void (*cb)(const struct fl_err *err, void *arg), void *arg)
 {
-	static const struct engine_call call = { .method = "POST", .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS };
+	static const struct engine_call call = { .method = "POST", .timeout_ms = -1, .idle_timeout_ms = SILENCE_MS, .on_data = on_report };
 	struct pull *p = fl_xcalloc(1, sizeof(*p));
 	char *name = fl_url_encode(image->name), *tag = fl_url_encode(image->digest != NULL ? image->digest : image->tag);
 

@@ -159,7 +159,7 @@ on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, vo
 		ask_again(r);
 		return;
 	}
-	v = fl_json_parse(res->body, res->len, NULL);
+	v = engine_parse(res, NULL);
 	env = fl_json_get(fl_json_get(v, "Config"), "Env");
 	for (size_t i = 0; i < fl_json_len(env) && h->key == NULL; i++) {
 		const char *pair = fl_json_str(fl_json_at(env, i), "");

@@ -231,7 +231,7 @@ on_listed(const struct fl_http_result *res, const struct fl_err *call_err, void 
 
 	r->call = NULL;
 	if (engine_check(h->engine, res, call_err, "list the containers", &err) == -1 ||
-	    (v = fl_json_parse(res->body, res->len, &err)) == NULL) {
+	    (v = engine_parse(res, &err)) == NULL) {
 		fl_log_warn("cannot see what runs", fl_str("err", err.msg));
 		event_add(r->soon, &retry);
 		return;

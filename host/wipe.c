@@ -106,7 +106,7 @@ on_listed(const struct fl_http_result *res, const struct fl_err *call_err, void 
 
 	w->call = NULL;
 	if (engine_check(w->host->engine, res, call_err, "list what the last cluster left", &err) == -1 ||
-	    (v = fl_json_parse(res->body, res->len, &err)) == NULL) {
+	    (v = engine_parse(res, &err)) == NULL) {
 		wipe_end(w, &err);
 		return;
 	}

@@ -30,6 +30,8 @@ enum fl_json_type {
 
 /* The root owns the tree. NULL with INVALID or TOO_BIG. */
 struct fl_json *fl_json_parse(const char *text, size_t len, struct fl_err *err);
+/* The same with another bound than FL_JSON_MAX_BYTES, for what somebody trusted says at length. */
+struct fl_json *fl_json_parse_max(const char *text, size_t len, size_t max_bytes, struct fl_err *err);
 void fl_json_free(struct fl_json *root);
 struct fl_json *fl_json_dup(const struct fl_json *v);
 

@@ -323,6 +323,12 @@ builder_release(struct builder *b)
 struct fl_json *
 fl_json_parse(const char *text, size_t len, struct fl_err *err)
 {
+	return fl_json_parse_max(text, len, FL_JSON_MAX_BYTES, err);
+}
+
+struct fl_json *
+fl_json_parse_max(const char *text, size_t len, size_t max_bytes, struct fl_err *err)
+{
 	yajl_alloc_funcs alloc = { .malloc = yajl_xmalloc, .realloc = yajl_xrealloc, .free = yajl_xfree };
 	struct builder b = { .err = err, .root.type = FL_JSON_NULL };
 	struct fl_json *root = NULL;
@@ -330,8 +336,8 @@ fl_json_parse(const char *text, size_t len, struct fl_err *err)
 	yajl_status status;
 	bool at_end = false;
 
-	if (len > FL_JSON_MAX_BYTES) {
-		fl_err_set(err, FL_ERR_TOO_BIG, "%zu bytes of JSON, more than %u", len, FL_JSON_MAX_BYTES);
+	if (len > max_bytes) {
+		fl_err_set(err, FL_ERR_TOO_BIG, "%zu bytes of JSON, more than %zu", len, max_bytes);
 		return NULL;
 	}
 	if (check_text(text, len, err) == -1)

@@ -151,6 +151,10 @@ size_is_bounded(FL_UNUSED void **state)
 	v = fl_json_parse(text, len - 1, NULL);
 	assert_int_equal(fl_json_int(v, 0), 1);
 	fl_json_free(v);
+	v = fl_json_parse_max(text, len, len, NULL);
+	assert_int_equal(fl_json_int(v, 0), 1);
+	fl_json_free(v);
+	assert_null(fl_json_parse_max(text, len, len - 1, NULL));
 	free(text);
 }
 
