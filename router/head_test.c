@@ -16,6 +16,9 @@
 #define ADDED(for_) ADDED_TO("1.1", for_)
 #define ADDED_TO(version, for_) \
 	"Via: " version " flynn\r\nX-Forwarded-For: " for_ "\r\nForwarded: for=192.0.2.7;proto=http\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\nX-Request-Start: 1400000000123\r\n"
+#define TEN "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define LONGEST_ID FIFTY FIFTY FIFTY FIFTY
 #define ID(id) "X-Request-Id: " id "\r\n\r\n"
 
 static const struct head_origin origin = { .peer = "192.0.2.7", .port = 80, .start_ms = 1400000000123, .new_id = NEW_ID };
@@ -65,6 +68,23 @@ request_is_rewritten(FL_UNUSED void **state)
 		    "GET / HTTP/1.1\r\nHost: a\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: not_allowed_in_an_id_\r\n\r\n",
 		    "GET / HTTP/1.1\r\nHost: a\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		/* Which of two is meant, nobody knows. */
+		{ "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: abcdefghij0123456789\r\nX-Request-Id: abcdefghij9876543210\r\n\r\n",
+		    "GET / HTTP/1.1\r\nHost: a\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: " LONGEST_ID "\r\n\r\n",
+		    "GET / HTTP/1.1\r\nHost: a\r\n" ADDED("192.0.2.7") ID(LONGEST_ID) },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: " LONGEST_ID "0\r\n\r\n",
+		    "GET / HTTP/1.1\r\nHost: a\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		/* About one connection by their nature, named or not. */
+		{ "GET / HTTP/1.1\r\nHost: a\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nProxy-Authorization: x\r\nHTTP2-Settings: x\r\n\r\n",
+		    "GET / HTTP/1.1\r\nHost: a\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		/* However many are named, and in however many lists. */
+		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: a1, a2, a3, a4, a5, a6, a7, a8\r\n"
+		  "Connection: b1, b2, b3, b4, b5, b6, b7, b8, X-Gone\r\nConnection: X-Gone-Too\r\nX-Gone: 1\r\nX-Gone-Too: 1\r\nX-Kept: 2\r\n\r\n",
+		    "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 2\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
+		/* An app that is run by way of CGI reads "_" as "-". */
+		{ "GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 10.0.0.1\r\nx-request_id: x\r\nContent_Length: 5\r\nX_Kept: 2\r\n\r\n",
+		    "GET / HTTP/1.1\r\nHost: a\r\nX_Kept: 2\r\n" ADDED("192.0.2.7") ID(NEW_ID) },
 		/* An upgrade is passed on; h2c would carry requests that we do not see. */
 		{ "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
 		    "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" ADDED("192.0.2.7") ID(NEW_ID) },

@@ -139,6 +139,24 @@ right_one_is_found_among_others(void **state)
 	assert_int_equal(named(w->mac, "a.com", "/api", both, NOW), 1);
 }
 
+/* Each costs a MAC, and a client may send as many as a head has room for. */
+static void
+few_that_look_like_ours_are_looked_at(void **state)
+{
+	static const char forged[] = "Cookie: _backend=0000000000000000000000000000000000000000000000000000000000000000\r\n";
+	struct world *w = *state;
+	char lines[4096];
+
+	for (int n_before = 7; n_before <= 8; n_before++) {
+		char *at = lines;
+
+		for (int i = 0; i < n_before; i++)
+			at = stpcpy(at, forged);
+		stpcpy(at, cookie(w->mac, "a.com", NULL, 77));
+		assert_int_equal(named(w->mac, "a.com", NULL, lines, NOW), n_before < 8 ? 77 : 0);
+	}
+}
+
 static void
 cookie_is_given_when_it_is_needed(void **state)
 {
@@ -201,6 +219,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(cookie_is_believed_by_its_route_only_and_while_it_lasts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_cookie_of_ours_is_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(right_one_is_found_among_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(few_that_look_like_ours_are_looked_at, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(cookie_is_given_when_it_is_needed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(attributes_are_those_of_the_route, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ids_are_of_the_address_and_the_key, set_up, tear_down),
