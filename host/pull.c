@@ -149,7 +149,11 @@ on_done(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 
 	p->call = NULL;
 	take_report(p);
-	if (engine_check(p->host->engine, res, call_err, "pull", &why) == -1) {
+	if (call_err != NULL && call_err->kind == FL_ERR_TIMEOUT) {
+		/* The engine has it under way, so it is there: who is silent is the registry. */
+		free(p->complaint);
+		p->complaint = fl_xasprintf("nothing came from its registry for %d s", SILENCE_MS / 1000);
+	} else if (engine_check(p->host->engine, res, call_err, "pull", &why) == -1) {
 		free(p->complaint);
 		p->complaint = fl_xstrdup(why.msg);
 	}

@@ -17,7 +17,7 @@ struct pull;
 
 /*
  * Pull the image, by its digest if it has one. cb is called once, from the loop; with NULL when the engine has the image
- * now. No bytes for a minute end it.
+ * now. No bytes for a minute end it: then it has failed; UNAVAILABLE is for an engine that went.
  */
 struct pull *pull_start(struct host *h, const struct image *image, void (*cb)(const struct fl_err *err, void *arg), void *arg);
 /* No callback any more. NULL is fine. */
