@@ -212,21 +212,40 @@ out:
 	return rc;
 }
 
-/* The folders that lead to a volume were made with it, as root's; the slug may have files in them. */
+/* A folder that was made for root; -1 with errno. */
+static int
+give_folder(int fd, const struct user *u)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == -1 || (st.st_uid == 0 && fchown(fd, u->uid, u->gid) == -1) ? -1 : 0;
+}
+
+/*
+ * The folders that lead to a volume were made with it, as root's; the slug may have files in them. What is no folder is
+ * the app's from before, which must not lead us to others by a link.
+ */
 static int
 give_way_to(const char *dir, const char *volume, const struct user *u, struct fl_err *err)
 {
-	char *path = fl_xasprintf("%s/%s", dir, volume);
-	struct stat st;
-	int rc = 0;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = 0;
 
-	for (char *s = path + strlen(dir); rc == 0 && s != NULL; s = strchr(s + 1, '/')) {
-		*s = '\0';
-		if (lstat(path, &st) == 0 && st.st_uid == 0 && lchown(path, u->uid, u->gid) == -1)
-			rc = fl_err_sys(err, "give %s to %s", path, u->name);
-		*s = '/';
+	for (const char *slash; rc == 0 && fd != -1; volume = slash + 1) {
+		char *name;
+		int below;
+
+		if (give_folder(fd, u) == -1)
+			rc = fl_err_sys(err, "give the folders of %s that lead to %s to %s", dir, volume, u->name);
+		if ((slash = strchr(volume, '/')) == NULL)
+			break;
+		name = fl_xstrndup(volume, (size_t)(slash - volume));
+		below = openat(fd, *name != '\0' ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		free(name);
+		close(fd);
+		fd = below;
 	}
-	free(path);
+	if (fd != -1)
+		close(fd);
 	return rc;
 }
 

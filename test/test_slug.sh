@@ -136,6 +136,12 @@ rm "$TMP/run/app/web.pl"
 is "one that was cut short is fetched again" "$(run_slug ls web.pl)" web.pl
 is "once" "$(env -u SLUG_URL APP_DIR="$TMP/run/app" flynn-slugrunner ls web.pl </dev/null)" web.pl
 new_container
+mkdir -p "$TMP/run/app" "$TMP/others/deep/volume"
+ln -s "$TMP/others" "$TMP/run/app/link"
+export FLYNN_VOLUMES=$TMP/run/app/link/deep/volume
+is "where the app has put a link on the way to a volume, what it leads to is not given away" \
+	"$(run_slug ls web.pl 2>/dev/null; stat -c %u "$TMP/others/deep")" $'web.pl\n'"$(id -u)"
+new_container
 mkdir "$TMP/run/app"
 export FLYNN_VOLUMES=$TMP/run/app
 fails_with "a volume in the app's place is refused" 1 'a volume is at .*/app, where the app itself goes' run_slug true
