@@ -17,6 +17,7 @@
 #include "libflynn/json.h"
 #include "libflynn/random.h"
 #include "libflynn/xmalloc.h"
+#include "slugbuilder/textfile.h"
 #include "slugbuilder/user.h"
 
 #define NAME_MAX_BYTES 255
@@ -76,14 +77,14 @@ static int
 write_variable(int dir, const char *name, const char *value, struct fl_err *err)
 {
 	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	size_t len = strlen(value);
-	ssize_t n;
+	int rc;
 
 	if (fd == -1)
 		return fl_err_sys(err, "write the variable %s", name);
-	n = write(fd, value, len);
+	if ((rc = textfile_fill(fd, value, strlen(value))) == -1)
+		fl_err_sys(err, "write the variable %s", name);
 	close(fd);
-	return n == (ssize_t)len ? 0 : fl_err_sys(err, "write the variable %s", name);
+	return rc;
 }
 
 int

@@ -1,12 +1,15 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,6 +102,40 @@ variables_become_files_of_one_reader(FL_UNUSED void **state)
 	fl_json_free(vars);
 }
 
+/* A disk that takes a part of what is written and then no more. */
+static int
+write_on_full_disk(const struct fl_json *vars, const char *dir, struct fl_err *err)
+{
+	const struct user me = { .uid = getuid(), .gid = getgid() };
+	struct rlimit before, four;
+	int rc;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	four = (struct rlimit){ 4, before.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &four);
+	rc = env_write(vars, dir, &me, err);
+	setrlimit(RLIMIT_FSIZE, &before);
+	return rc;
+}
+
+static void
+full_disk_is_told_as_such(FL_UNUSED void **state)
+{
+	struct fl_json *vars = env_parse("{\"A\":\"more than four\"}", NULL);
+	char dir[] = "/tmp/env_test.XXXXXX", path[64];
+	struct fl_err err = { 0 };
+
+	assert_non_null(mkdtemp(dir));
+	errno = 0;
+	assert_int_equal(write_on_full_disk(vars, dir, &err), -1);
+	assert_string_equal(err.msg, "write the variable A: File too large");
+	snprintf(path, sizeof(path), "%s/A", dir);
+	unlink(path);
+	rmdir(dir);
+	fl_json_free(vars);
+}
+
 int
 main(void)
 {
@@ -106,6 +143,7 @@ main(void)
 		cmocka_unit_test(buildpacks_see_what_they_need_and_no_secrets),
 		cmocka_unit_test(only_an_object_of_strings_is_taken),
 		cmocka_unit_test(variables_become_files_of_one_reader),
+		cmocka_unit_test(full_disk_is_told_as_such),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

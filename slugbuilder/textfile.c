@@ -47,6 +47,22 @@ textfile_read(const char *dir, const char *name, size_t max, struct fl_buf *text
 }
 
 int
+textfile_fill(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
 textfile_write(const char *dir, const char *name, const struct fl_buf *text, struct fl_err *err)
 {
 	char *path = fl_xasprintf("%s/%s", dir, name);
@@ -54,7 +70,7 @@ textfile_write(const char *dir, const char *name, const struct fl_buf *text, str
 
 	unlink(path); /* never write through a link */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd != -1 && write(fd, fl_buf_cstr(text), text->len) == (ssize_t)text->len)
+	if (fd != -1 && textfile_fill(fd, fl_buf_cstr(text), text->len) == 0)
 		rc = 0;
 	else
 		fl_err_sys(err, "write %s", name);
