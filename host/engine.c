@@ -89,6 +89,8 @@ engine_path(const struct engine *e, const char *path)
 
 /* ---- calls ---- */
 
+const struct engine_call engine_get_containers = { .max_body = MAX_ANSWER_BYTES };
+
 struct fl_http_call *
 engine_start(struct engine *e, const struct engine_call *call, fl_http_client_cb cb, void *arg, const char *fmt, ...)
 {
@@ -114,7 +116,7 @@ engine_start(struct engine *e, const struct engine_call *call, fl_http_client_cb
 	opts.timeout_ms = call->timeout_ms != 0 ? call->timeout_ms : CALL_TIMEOUT_MS;
 	opts.idle_timeout_ms = call->idle_timeout_ms;
 	opts.on_data = call->on_data;
-	opts.max_body = MAX_ANSWER_BYTES;
+	opts.max_body = call->max_body;
 	started = fl_http_client_start(e->http, &opts, cb, arg);
 	free(path);
 	free(versioned);

@@ -51,8 +51,12 @@ struct engine_call {
 	const char *body;   /* JSON; NULL: none. Copied. */
 	int timeout_ms;	    /* 0: 60 s; -1: none */
 	int idle_timeout_ms;
+	size_t max_body; /* 0: as in http_client.h */
 	int (*on_data)(const char *data, size_t len, void *arg);
 };
+
+/* A GET of containers, which are described at length: its answer is for engine_parse(). */
+extern const struct engine_call engine_get_containers;
 
 /*
  * Call the path made by the format, which starts behind the version ("/containers/..."). call NULL: a plain GET. cb as in

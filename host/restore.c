@@ -254,7 +254,7 @@ on_soon(FL_UNUSED evutil_socket_t fd, FL_UNUSED short what, void *arg)
 	if (!engine_is_up(r->host->engine) || r->host->id == NULL || r->call != NULL || r->recover != NULL)
 		return;
 	filter = fl_url_encode("{\"label\":[\"" HOST_LABEL "\"]}");
-	r->call = engine_start(r->host->engine, NULL, on_listed, r, "/containers/json?all=1&filters=%s", filter);
+	r->call = engine_start(r->host->engine, &engine_get_containers, on_listed, r, "/containers/json?all=1&filters=%s", filter);
 	free(filter);
 }
 

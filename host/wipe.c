@@ -133,8 +133,8 @@ wipe_list(struct wipe *w)
 {
 	char *filter = volume_filter(w->host);
 
-	w->call = engine_start(w->host->engine, NULL, on_listed, w, w->volumes ? "/volumes?filters=%s" : "/containers/json?all=1&filters=%s",
-	    filter);
+	w->call = engine_start(w->host->engine, &engine_get_containers, on_listed, w,
+	    w->volumes ? "/volumes?filters=%s" : "/containers/json?all=1&filters=%s", filter);
 	free(filter);
 }
 
