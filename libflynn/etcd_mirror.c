@@ -32,6 +32,7 @@ struct fl_etcd_mirror {
 	struct fl_map *items;
 	uint64_t reads;
 	int64_t rev; /* known up to here */
+	int64_t last_rev; /* the newest that was heard of; one before it is of another history: etcd was restored, or lost all */
 	struct etcd_op *op;
 	struct fl_buf line; /* of the watch's answer, as far as it has come */
 	struct fl_retry retry;
@@ -62,7 +63,7 @@ put(struct fl_etcd_mirror *m, const struct fl_etcd_kv *kv)
 {
 	struct item *item = fl_map_get(m->items, kv->key);
 
-	if (item != NULL && item->mod_rev == kv->mod_rev && item->create_rev == kv->create_rev) {
+	if (item != NULL && item->mod_rev == kv->mod_rev && item->create_rev == kv->create_rev && m->rev >= m->last_rev) {
 		item->seen = m->reads;
 		return;
 	}
@@ -113,6 +114,8 @@ on_change(struct fl_etcd_mirror *m, const struct fl_json *event, struct fl_err *
 		delete(m, kv.key);
 	else
 		put(m, &kv);
+	if (kv.mod_rev > m->last_rev)
+		m->last_rev = kv.mod_rev;
 	etcd_kv_release(&kv);
 	return 0;
 }
@@ -246,6 +249,7 @@ end_read(struct fl_etcd_mirror *m, const struct fl_err *err)
 	if (m->freed)
 		return;
 	if (is_whole) {
+		m->last_rev = m->rev;
 		watch(m);
 		return;
 	}

@@ -517,7 +517,7 @@ free_ends_what_is_under_way_without_a_word(void **state)
 	assert_false(r.done);
 }
 
-/* An etcd that has compacted what the watch asks for, once. */
+/* An etcd that has compacted what the watch asks for, once; or whose watches end. */
 struct compacted {
 	int reads, watches;
 	bool twice;
@@ -567,6 +567,48 @@ compaction_is_answered_by_a_full_read(void **state)
 	e = fl_etcd_new(w->base, url, NULL);
 	m = fl_etcd_mirror_start(e, "/", &mirror_ops, &s);
 	assert_true(loop_until(w->base, loop_is_set, &c.twice));
+	fl_etcd_mirror_free(m);
+	fl_etcd_free(e);
+	fl_http_free(http);
+	free(url);
+	fl_buf_release(&s.log);
+}
+
+/* It was restored from before its newest revision, and has made another of that number since. */
+static void
+serve_history(struct fl_http_req *req, void *arg)
+{
+	static const char *const answers[] = {
+		"{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key\":\"L2s=\",\"create_revision\":\"7\",\"mod_revision\":\"7\",\"value\":\"MQ==\"}]}",
+		"{\"header\":{\"revision\":\"8\"},\"kvs\":[{\"key\":\"L2s=\",\"create_revision\":\"7\",\"mod_revision\":\"7\",\"value\":\"Mg==\"}]}",
+	};
+	struct compacted *c = arg;
+	const char *answer = answers[c->reads++ > 0];
+
+	fl_http_reply(req, 200, "application/json", answer, strlen(answer));
+}
+
+static void
+another_history_is_told_anew(void **state)
+{
+	static const struct fl_http_route routes[] = {
+		{ "POST", "/v3/kv/range", serve_history, 0 },
+		{ "POST", "/v3/watch", serve_watch, 0 },
+	};
+	struct world *w = *state;
+	struct compacted c = { 0 };
+	struct shown s = { 0 };
+	struct fl_http *http = fl_http_new(w->base, NULL);
+	struct fl_etcd_mirror *m;
+	struct fl_etcd *e;
+	char *url;
+
+	assert_int_equal(fl_http_listen(http, "127.0.0.1:0", routes, fl_nitems(routes), &c, NULL), 0);
+	url = fl_xasprintf("http://127.0.0.1:%d", fl_http_port(http));
+	e = fl_etcd_new(w->base, url, NULL);
+	m = fl_etcd_mirror_start(e, "/", &mirror_ops, &s);
+	await_shown(w, &s, "+/k=1;!;+/k=2;!;");
+	await_shown(w, &s, "!;"); /* which is known now */
 	fl_etcd_mirror_free(m);
 	fl_etcd_free(e);
 	fl_http_free(http);
@@ -635,6 +677,7 @@ main(void)
 		cmocka_unit_test(mirror_may_be_freed_by_its_own_callback),
 		cmocka_unit_test(free_ends_what_is_under_way_without_a_word),
 		cmocka_unit_test(compaction_is_answered_by_a_full_read),
+		cmocka_unit_test(another_history_is_told_anew),
 		cmocka_unit_test(a_stream_ends_when_its_member_has_no_leader),
 	};
 
