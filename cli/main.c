@@ -2,6 +2,7 @@
  * flynn - the command on the developer's machine.
  */
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -121,12 +122,26 @@ end_output(int status)
 	return status != 0 ? status : CLI_EXIT_FAILED;
 }
 
+/* The number of one that is closed would be the next socket's: our output went there, and we read from it what is not for us. */
+static void
+hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY); /* to write to it fails, as it did */
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
 	int status;
 
+	hold_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	status = end_output(run(&cli, argc, argv));

@@ -88,6 +88,7 @@ is "so may its output" "$(flynn run sh -c 'head -c 3000000 /dev/zero' </dev/null
 is "words stay words" "$(flynn run printf '%s|' 'a b' "it's" '$HOME' '' '*' </dev/null)" "a b|it's|\$HOME||*|"
 is "a shell's script is one word" "$(flynn run sh -c 'echo "$0" "a  b"' zero </dev/null)" "zero a  b"
 is "a variable can be given" "$(flynn run -e 'A=x y' sh -c 'echo $A' </dev/null)" "x y"
+is "one that is closed is an empty one" "$(timeout -k 1 20 flynn run cat <&- 2>&1),$?" ",0"
 fails_with "a command that is not there" 127 'no-such-command: not found' flynn run no-such-command
 flynn run sh -c 'kill -9 $$' >/dev/null 2>&1 </dev/null
 is "one that is killed" $? 137
