@@ -45,7 +45,7 @@ parse_goal(const char *word, struct fl_rollout_goal *goal, struct fl_err *err)
 	char *end = NULL;
 	long count = eq != NULL ? strtol(eq + 1, &end, 10) : -1;
 
-	if (eq == NULL || eq == word || eq[1] == '\0' || *end != '\0')
+	if (eq == NULL || eq == word || eq[1] == '\0' || eq[1 + strspn(eq + 1, "-0123456789")] != '\0' || *end != '\0')
 		return fl_err_set(err, FL_ERR_INVALID, "\"%s\" is no TYPE=COUNT: write, say, web=3", word);
 	if (count < 0 || count > MAX_COUNT)
 		return fl_err_set(err, FL_ERR_INVALID, "\"%s\": a count is a number from 0 to %d", word, MAX_COUNT);

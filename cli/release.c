@@ -251,6 +251,12 @@ release_find(const struct fl_json *list, const char *app, const char *word, stru
 	return NULL;
 }
 
+static bool
+is_id(const char *word)
+{
+	return strlen(word) == 32 && word[strspn(word, "0123456789abcdef")] == '\0';
+}
+
 /* No id has so few digits, nor a v. */
 static bool
 is_version(const char *word)
@@ -268,8 +274,12 @@ release_id(struct cli *cli, const char *app, const char *word, struct fl_err *er
 	struct fl_json *list;
 	char *id = NULL;
 
-	if (!is_version(word))
+	if (is_id(word))
 		return fl_xstrdup(word);
+	if (!is_version(word)) {
+		fl_err_set(err, FL_ERR_INVALID, "\"%s\" is no release of app %s: flynn releases lists them, as v3", word, app);
+		return NULL;
+	}
 	if ((list = client_app_call(cli, "GET", app, "/releases", NULL, NULL, err)) != NULL)
 		release = release_find(list, app, word, err);
 	if (release != NULL)

@@ -40,8 +40,8 @@ const struct fl_json *release_type(const struct fl_json *release, const char *ap
 /* Of the app's list of releases the one that word names, by "v3", "3" or its id; borrowed. NULL with err. */
 const struct fl_json *release_find(const struct fl_json *list, const char *app, const char *word, struct fl_err *err);
 /*
- * The id that word means, "v3" or "3" being the app's; what looks like no version is an id, which need not be of the app. The
- * caller frees; NULL with err.
+ * The id that word means, "v3" or "3" being the app's; an id need not be of the app, nor of
+ * any. The caller frees; NULL with err.
  */
 char *release_id(struct cli *cli, const char *app, const char *word, struct fl_err *err);
 /* What a command ends with that made a release: tell its id, which is freed, or why there is none, err. Its exit status. */

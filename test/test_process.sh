@@ -89,6 +89,9 @@ is "words stay words" "$(flynn run printf '%s|' 'a b' "it's" '$HOME' '' '*' </de
 is "a shell's script is one word" "$(flynn run sh -c 'echo "$0" "a  b"' zero </dev/null)" "zero a  b"
 is "a variable can be given" "$(flynn run -e 'A=x y' sh -c 'echo $A' </dev/null)" "x y"
 is "one that is closed is an empty one" "$(timeout -k 1 20 flynn run cat <&- 2>&1),$?" ",0"
+fails_with "no release is none" 1 '"" is no release of app' flynn run -r '' true
+fails_with "what is no release is none" 1 '"master" is no release of app .*: flynn releases lists them, as v3' flynn run -r master true
+fails_with "a scale by one more is none" 1 '"web=\+1" is no TYPE=COUNT' flynn scale web=+1
 fails_with "a command that is not there" 127 'no-such-command: not found' flynn run no-such-command
 flynn run sh -c 'kill -9 $$' >/dev/null 2>&1 </dev/null
 is "one that is killed" $? 137
