@@ -33,8 +33,8 @@ message_of(const char *body, size_t len)
 	const char *message = fl_json_str(fl_json_get(v, "message"), NULL);
 	char *text = NULL;
 
-	if (message != NULL && *message != '\0')
-		text = field != NULL && *field != '\0' ? fl_xasprintf("%s %s", field, message) : fl_xstrdup(message);
+	if (message != NULL && *message != '\0') /* some say it all, as "there is no app ..." */
+		text = field != NULL && *field != '\0' && strncmp(message, "there is ", 9) != 0 ? fl_xasprintf("%s %s", field, message) : fl_xstrdup(message);
 	fl_json_free(v);
 	return text;
 }
@@ -136,6 +136,16 @@ client_stream(const struct cli *cli, const char *path, struct fl_http_call_opts 
 	opts->url = NULL;
 	free(answer);
 	return answer != NULL && status == 200 ? 0 : -1;
+}
+
+int
+client_app_check(struct cli *cli, const char *app, struct fl_err *err)
+{
+	struct fl_json *record = client_app_call(cli, "GET", app, "", NULL, NULL, err);
+	int r = record != NULL ? 0 : -1;
+
+	fl_json_free(record);
+	return r;
 }
 
 struct fl_json *

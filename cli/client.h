@@ -38,6 +38,8 @@ void client_explain_failure(const struct cli *cli, struct fl_err *err);
 /* Fill url, key and pin of opts for path; free the URL with free((char *)opts->url). */
 void client_opts(const struct cli *cli, const char *path, struct fl_http_call_opts *opts);
 
+/* 0 when the app exists, else -1: for commands whose first step would not say that it does not. */
+int client_app_check(struct cli *cli, const char *app, struct fl_err *err);
 /* The app's release; JSON null when it has none yet. */
 struct fl_json *client_app_release(struct cli *cli, const char *app, struct fl_err *err);
 

@@ -197,9 +197,11 @@ add_release(struct cli *cli, const char *type, const char *uri, const char *file
 {
 	struct fl_json *config = read_config(file, err);
 	const char *app = config != NULL ? cli_app(cli, err) : NULL;
-	char *artifact = app != NULL ? release_artifact(cli, type, uri, err) : NULL, *id = NULL;
+	char *artifact = NULL, *id = NULL;
 	struct fl_buf text = { 0 };
 
+	if (app != NULL && client_app_check(cli, app, err) == 0)
+		artifact = release_artifact(cli, type, uri, err);
 	if (artifact != NULL) {
 		write_given(&text, config, artifact);
 		id = release_set(cli, app, text.data, NULL, err);

@@ -118,7 +118,7 @@ cmd_restart(struct cli *cli, int argc, char **argv)
 
 	if (argc > 2)
 		return cli_usage("restart");
-	if ((r.app = cli_app(cli, &err)) == NULL || cli_cluster(cli, &err) == NULL)
+	if ((r.app = cli_app(cli, &err)) == NULL || client_app_check(cli, r.app, &err) == -1)
 		return cli_fail(&err);
 	client_opts(cli, "", &where);
 	r.rollout = (struct fl_rollout){ .controller = where.url, .key = where.key, .pin = where.pin, .app = r.app, .timeout_s = WAIT_S,

@@ -55,7 +55,11 @@ fails_with "a cluster that is not known" 1 'there is no cluster "other"' flynn -
 git init -q "$TMP/repo"
 cd "$TMP/repo" || die "no repository"
 fails_with "no app" 1 'no app: say which with -a APP' flynn ps
-fails_with "an app that does not exist" 1 'app nosuch does not exist' flynn -a nosuch ps
+for command in ps restart "release add x" "env unset A" "scale web=1" "run true"; do
+	# shellcheck disable=SC2086 # the words of a command
+	fails_with "an app that does not exist: flynn $command" 1 '^flynn: app nosuch does not exist$' flynn -a nosuch $command
+done
+fails_with "nor does it get a resource" 1 '^flynn: there is no app "nosuch"$' flynn -a nosuch resource add postgres
 fails_with "a name that is none" 1 'is no app name' flynn -a 'no/such' ps
 like "create" "$(flynn create one 2>&1)" '^Created one$'
 like "create without a name chooses one" "$(flynn create -r '' 2>&1)" '^Created [a-z]+-[a-z]+-[a-z]+$'
