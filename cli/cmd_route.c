@@ -45,7 +45,7 @@ cmd_route(struct cli *cli, int argc, FL_UNUSED char **argv)
 	return list_show(cli, client_app_call(cli, "GET", app, "/routes", NULL, NULL, &err), print_routes, NULL, &err);
 }
 
-/* POST it; prints the id, and for TCP the port on standard error. */
+/* POST it; prints the id, and for TCP the port. */
 static int
 post_route(struct cli *cli, const char *app, const struct fl_buf *body, struct fl_err *err)
 {
