@@ -65,6 +65,10 @@ keys_open_for_one_epoch_more_and_are_wiped(FL_UNUSED void **state)
 	assert_int_equal(keys.n, 2);
 	assert_null(ticket_keys_shared(&keys, 100));
 	assert_non_null(ticket_keys_shared(&keys, 101));
+	assert_true(add(&keys, 104, true, 104, 102));
+	ticket_keys_expire(&keys, 101); /* our clock was ahead, and was set right */
+	assert_null(ticket_keys_shared(&keys, 104));
+	assert_non_null(ticket_keys_shared(&keys, 101));
 	ticket_keys_expire(&keys, 200);
 	assert_int_equal(keys.n, 0);
 	for (size_t i = 0; i < TICKET_KEYS_MAX; i++)

@@ -133,6 +133,29 @@ def kept_connection_that_was_closed_costs_nobody_a_request(w):
 
 
 @case
+def connection_that_idled_is_for_what_can_be_sent_again_only(w):
+    """Its instance may be about to close it."""
+    conns = []
+
+    def keeps(inst, c, f):
+        conns.append(c)
+        while read_request(f) is not None:
+            answer(c)
+
+    host, _, _ = w.app(keeps)
+    with w.client() as c:
+        def ask_for(method):
+            assert c.send(f"{method} / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n").read_answer().status == 200
+            return len(conns)
+
+        assert ask_for("GET") == 1
+        time.sleep(2.5)
+        assert ask_for("GET") == 1
+        time.sleep(2.5)
+        assert ask_for("POST") == 2
+
+
+@case
 def early_hints_do_not_end_the_right_to_another_try(w):
     def hints(inst, c, f):
         if read_head(f) is not None:

@@ -531,6 +531,8 @@ def tls_resumes_and_speaks_1_2_and_1_3(w):
             s.sendall(b"GET / HTTP/1.1\r\nHost: resume.example.com\r\n\r\n")
             assert s.recv(12) == b"HTTP/1.1 200"
             assert s.session_reused == reused and s.selected_alpn_protocol() == "http/1.1", (version, reused)
+            # The cheapest, whichever the client would rather have.
+            assert "AES_128_GCM" in s.cipher()[0].replace("AES128-GCM", "AES_128_GCM"), s.cipher()
             session = s.session
             s.close()
     ctx = ssl.create_default_context()

@@ -513,6 +513,9 @@ def running_out_of_descriptors_is_survived(w):
                 # The idle one gives its descriptor for one to another instance; and that one again.
                 for h in (other, host, other):
                     assert ask(kept, h).status == 200
+                # And to a client who comes.
+                with Client(r.http) as late:
+                    assert ask(late, "none.example.com").status == 404
         with few_descriptors(r, 3):
             clients = [Client(r.http) for _ in range(10)]
             answers = []

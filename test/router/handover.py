@@ -248,9 +248,10 @@ def wrong_key_gets_nothing(w):
 def one_that_does_not_know_the_key_is_not_believed(w):
     """Somebody has taken the name of the meeting point: the router serves without what it is offered."""
     host, _, _ = w.app()
-    http, trap = free_port(), socket.socket()
-    trap.bind(("127.0.0.1", 0))
-    trap.listen()
+    http, dual = free_port(), socket.has_dualstack_ipv6()
+    # Just what the router wants.
+    trap = socket.create_server(("", http), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual, reuse_port=True)
+    inode = os.fstat(trap.fileno()).st_ino
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
         s.bind(f"\0flynn-router/{http}")
         s.listen()
@@ -261,6 +262,7 @@ def one_that_does_not_know_the_key_is_not_believed(w):
             c.send(b"flynnho1\1" + b"\0" * 71)
             c.recv(1000)
             socket.send_fds(c, [b"flynnho1\3\0" + (http).to_bytes(2, "little") + (1).to_bytes(4, "little") + b"\0" * 64], [trap.fileno()])
+            trap.close()
             c.recv(1000)
 
         t = threading.Thread(target=offer)
@@ -270,6 +272,8 @@ def one_that_does_not_know_the_key_is_not_believed(w):
         try:
             r.start()
             t.join(10)
+            fds = f"/proc/{r.proc.pid}/fd"
+            assert f"socket:[{inode}]" not in [os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds)]
             with Client(http) as c:
                 assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
         finally:
