@@ -691,7 +691,11 @@ def no_route_says_so(w):
     a = w.get("nowhere.example.com", headers="Accept: application/json\r\n")
     assert a.json == {"code": "not_found", "message": "no route leads from nowhere.example.com to an app"}
     a = w.get("nowhere.example.com", method="HEAD")
-    assert a.status == 404 and int(a.get("Content-Length")) > 10
+    assert a.status == 404 and int(a.get("Content-Length")) > 10 and a.get("Cache-Control") == "no-store"
+    with w.client() as c:  # nothing of a page stands before the next answer
+        for _ in range(2):
+            a = c.send("HEAD / HTTP/1.1\r\nHost: nowhere.example.com\r\n\r\n").read_answer(head_only=True)
+            assert a.status == 404, a.line
 
 
 @case
