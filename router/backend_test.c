@@ -12,6 +12,7 @@
 #include "libflynn/attr.h"
 #include "router/backend.h"
 #include "router/reclaim.h"
+#include "router/sticky.h"
 
 #define WORKERS 2
 
@@ -174,6 +175,25 @@ last_instance_is_never_left_out(void **state)
 }
 
 static void
+sticky_instance_is_left_while_it_is_down_or_was_tried(void **state)
+{
+	static const unsigned char key[STICKY_KEY_LEN] = { 7 };
+	struct world *w = *state;
+	struct backend *b;
+
+	w->service->sticky_key = key;
+	service_update(w->service, addrs, NULL, 2, NULL, w->reclaim);
+	b = atomic_load(&w->service->set)->items[1];
+	assert_ptr_equal(service_find_sticky(w->service, 1000, b->sticky_id, NULL, 0), b);
+	assert_null(service_find_sticky(w->service, 1000, b->sticky_id ^ 1, NULL, 0));
+	assert_null(service_find_sticky(w->service, 1000, b->sticky_id, (const struct backend *const[]){ b }, 1));
+	backend_failed(b, 1000);
+	assert_null(service_find_sticky(w->service, 1001, b->sticky_id, NULL, 0));
+	backend_works(b);
+	assert_ptr_equal(service_find_sticky(w->service, 1002, b->sticky_id, NULL, 0), b);
+}
+
+static void
 leader_is_the_one_that_was_named(void **state)
 {
 	struct world *w = *state;
@@ -305,6 +325,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(down_and_tried_instances_are_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failing_instance_is_left_alone_for_twice_as_long_each_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(last_instance_is_never_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(sticky_instance_is_left_while_it_is_down_or_was_tried, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leader_is_the_one_that_was_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_instance_is_null, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_release_is_another_instance, set_up, tear_down),
