@@ -482,6 +482,21 @@ def poisoned(w, pieces):
 
 
 @case
+def body_that_a_204_promised_finds_no_request(w):
+    """9112 6.3: it has none; an instance that sends it later must not have another request to answer with it."""
+    def late(inst, c, f):
+        for text in ("HTTP/1.1 204 No Content\r\nContent-Length: 40\r\n\r\n", EVIL):
+            if read_request(f) is not None:
+                c.sendall(text.encode())
+
+    host, (inst,), _ = w.app(late)
+    with w.client() as c:
+        for _ in range(3):
+            assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 204
+    assert inst.connections == 3
+
+
+@case
 def answer_that_comes_before_its_request_is_nobody_elses(w):
     """9112 9.3: an instance that talks before it is asked spoils its own connections only.
 

@@ -582,6 +582,12 @@ def start_that_fails_or_lasts_is_told(w):
         assert off.stop() == 0
 
 
+def reset_at_once(c):
+    """As one who is gone: by its end alone a client might only have ended its side."""
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()
+
+
 @case
 def those_who_wait_are_bounded(w):
     host, (inst,), service = w.app()
@@ -594,14 +600,36 @@ def those_who_wait_are_bounded(w):
         assert a.status == 503 and b"too many requests wait for it already" in a.body, a.body
     # Those who leave make room, and other services are not concerned.
     for c in clients[:50]:
-        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        c.close()
+        reset_at_once(c)
     wait_for("the others to wait", lambda: waiting(w) == 50)
     other, _, _ = w.app()
     assert w.get(other).status == 200
     w.discoverd.set(service, [inst.addr])
     assert all(c.read_answer().status == 200 for c in clients[50:])
     for c in clients[50:]:
+        c.close()
+
+
+@case
+def all_who_wait_are_bounded_together(w):
+    apps, streams = [], []
+    for _ in range(11):
+        host, (inst,), service = w.app()
+        w.discoverd.set(service, [])
+        starting(w, service, inst.addr)
+        apps.append((service, inst.addr))
+        c = H2(w.router.http)
+        reset_at_once(waits(w, host))
+        wait_for("it to have left", lambda: waiting(w) == len(streams))
+        streams += [(c, c.ask(host)) for _ in range(100)]
+        wait_for("them to wait", lambda: waiting(w) == min(len(streams), 1024))
+    c = streams[-1][0]
+    c.until(lambda: sum(s.ended for s in c.streams.values()) == 1100 - 1024, "those that are too many to be answered")
+    assert all(b"too many requests wait" in s.body and s.status == 503 for s in c.streams.values() if s.ended)
+    for service, addr in apps:
+        w.discoverd.set(service, [addr])
+    assert sum(c.answer(stream).status == 200 for c, stream in streams) == 1024
+    for c in {c for c, _ in streams}:
         c.close()
 
 

@@ -570,6 +570,20 @@ BODIES = [("no body", "", ""), ("a length", "Content-Length: 3\r\n", "abc"), ("c
 
 
 @case
+def client_that_still_sends_gets_its_refusal(w):
+    """Its connection is not reset under it, as by closing at once: what else it sends is taken, within reason."""
+    tls_app(w, "linger.example.com", echo)
+    for tls in (None, {"name": "linger.example.com"}):
+        with Client(w.router.https if tls else w.router.http, tls=tls) as c:
+            c.send("POST / HTTP/1.1\r\nHost: a b\r\nContent-Length: 900000\r\n\r\n")
+            assert c.read_answer().status == 400
+            for _ in range(9):
+                c.send(b"x" * 100000)
+                time.sleep(0.01)  # for a reset to come back
+            assert c.ended()
+
+
+@case
 def client_that_ended_its_side_gets_its_answers(w):
     """Also those to requests that were sent early."""
     for _, fields, body in BODIES:
