@@ -1102,9 +1102,10 @@ def sigterm_lets_requests_finish(w):
     router = Router(w.etcd.url, w.discoverd)
     with Client(router.http) as c:
         assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().body == b"finished"
+    wait_for("it to be gone", lambda: router.metric("flynn_router_clients_open") == 0)
     c, idle = Client(router.http), Client(router.http)
     c.send(f"GET /held HTTP/1.1\r\nHost: {host}\r\n\r\n")
-    wait_for("the request to arrive", lambda: router.metric("flynn_router_clients_open") == 2)
+    wait_for("both to be let in", lambda: router.metric("flynn_router_clients_open") == 2)
     router.proc.send_signal(signal.SIGTERM)
     assert idle.ended()
     # One worker after the other closes its listener.
