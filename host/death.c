@@ -144,8 +144,7 @@ on_probed(bool alive, void *arg)
 
 	d->probe = NULL;
 	if (alive)
-		d->call = engine_start(d->job->host->engine, &engine_get_containers, on_inspected, d, "/containers/%s/json",
-		    d->job->active->container_id);
+		d->call = engine_inspect(d->job->host->engine, d->job->active->container_id, on_inspected, d);
 	else {
 		engine_give_up(d->job->host->engine);
 		death_end(d, DEATH_INTERRUPTED);

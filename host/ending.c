@@ -248,7 +248,7 @@ on_stop_answered(const struct fl_http_result *res, const struct fl_err *call_err
 			return;
 		}
 	}
-	j->call = engine_start(e, &engine_get_containers, on_stop_inspected, j, "/containers/%s/json", j->active->container_id);
+	j->call = engine_inspect(e, j->active->container_id, on_stop_inspected, j);
 }
 
 static void

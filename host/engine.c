@@ -124,6 +124,12 @@ engine_start(struct engine *e, const struct engine_call *call, fl_http_client_cb
 	return started;
 }
 
+struct fl_http_call *
+engine_inspect(struct engine *e, const char *container, fl_http_client_cb cb, void *arg)
+{
+	return engine_start(e, &engine_get_containers, cb, arg, "/containers/%s/json", container);
+}
+
 struct fl_json *
 engine_parse(const struct fl_http_result *res, struct fl_err *err)
 {

@@ -55,7 +55,7 @@ struct engine_call {
 	int (*on_data)(const char *data, size_t len, void *arg);
 };
 
-/* A GET of containers, which are described at length: its answer is for engine_parse(). */
+/* A GET of a list of containers, which are described at length: its answer is for engine_parse(). */
 extern const struct engine_call engine_get_containers;
 
 /*
@@ -64,6 +64,9 @@ extern const struct engine_call engine_get_containers;
  */
 struct fl_http_call *engine_start(struct engine *e, const struct engine_call *call, fl_http_client_cb cb, void *arg,
     const char *fmt, ...) FL_PRINTF(5, 6);
+
+/* Ask for what the engine knows of a container, by its id or name. cb as of engine_start(); the answer is for engine_parse(). */
+struct fl_http_call *engine_inspect(struct engine *e, const char *container, fl_http_client_cb cb, void *arg);
 
 /* It takes no new connections, so it is ending, though it still serves those it has: as good as gone. */
 void engine_give_up(struct engine *e);

@@ -359,7 +359,7 @@ on_inspected(const struct fl_http_result *res, const struct fl_err *call_err, vo
 		exec_refuse(x, &err);
 		return;
 	}
-	v = fl_json_parse(res->body, res->len, NULL);
+	v = engine_parse(res, NULL);
 	x->wrapper = fl_xstrdup_null(fl_json_str(fl_json_get(fl_json_get(fl_json_get(v, "Config"), "Labels"), EXEC_LABEL), NULL));
 	fl_json_free(v);
 	write_command(x, &body);
@@ -420,5 +420,5 @@ exec_start(struct job *j, const struct exec_request *request, struct fl_http_req
 		exec_free(x);
 		return;
 	}
-	x->call = engine_start(x->host->engine, NULL, on_inspected, x, "/containers/%s/json", x->container);
+	x->call = engine_inspect(x->host->engine, x->container, on_inspected, x);
 }

@@ -138,7 +138,7 @@ on_self(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 	static const struct engine_call call = { .method = "POST", .body = "{\"RestartPolicy\":{\"Name\":\"unless-stopped\"}}" };
 	struct identify *i = arg;
 	struct host *h = i->host;
-	struct fl_json *v = call_err == NULL && res->status == 200 ? fl_json_parse(res->body, res->len, NULL) : NULL;
+	struct fl_json *v = call_err == NULL && res->status == 200 ? engine_parse(res, NULL) : NULL;
 	const char *hostname = fl_json_text(fl_json_get(v, "Config"), "Hostname");
 	bool running = fl_json_bool(fl_json_get(fl_json_get(v, "State"), "Running"), false);
 
@@ -162,7 +162,7 @@ on_self(const struct fl_http_result *res, const struct fl_err *call_err, void *a
 static void
 ask_self(struct identify *i)
 {
-	i->call = engine_start(i->host->engine, NULL, on_self, i, "/containers/%s/json", i->hostname);
+	i->call = engine_inspect(i->host->engine, i->hostname, on_self, i);
 }
 
 /* ---- the bridge ---- */

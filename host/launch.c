@@ -357,7 +357,7 @@ on_adopted(const struct fl_http_result *res, const struct fl_err *call_err, void
 void
 launch_adopt(struct job *j)
 {
-	j->call = engine_start(j->host->engine, &engine_get_containers, on_adopted, j, "/containers/%s/json", j->active->container_id);
+	j->call = engine_inspect(j->host->engine, j->active->container_id, on_adopted, j);
 }
 
 /* ---- start ---- */
@@ -389,7 +389,7 @@ on_started(const struct fl_http_result *res, const struct fl_err *call_err, void
 	j->call = NULL;
 	if (engine_check(e, res, call_err, "start the container", &err) == 0) {
 		j->port_tries = 0;
-		j->call = engine_start(e, &engine_get_containers, on_inspected, j, "/containers/%s/json", j->active->container_id);
+		j->call = engine_inspect(e, j->active->container_id, on_inspected, j);
 	} else if (err.kind == FL_ERR_NOT_FOUND && call_err == NULL && strstr(err.msg, "No such container") != NULL) {
 		free(j->active->container_id);
 		j->active->container_id = NULL;

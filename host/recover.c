@@ -195,7 +195,7 @@ ask_next(struct recover *r)
 		if (!may_have_key(h, c))
 			continue;
 		r->next++;
-		r->call = engine_start(h->engine, &engine_get_containers, on_inspected, r, "/containers/%s/json", fl_json_text(c, "Id"));
+		r->call = engine_inspect(h->engine, fl_json_text(c, "Id"), on_inspected, r);
 		return;
 	}
 	h->key = fl_random_hex(KEY_BYTES);
