@@ -163,6 +163,7 @@ on_ready(void *arg)
 	if (pg->last.kind != FL_ERR_NONE)
 		fl_log_info("postgres is there");
 	pg->last = (struct fl_err){ 0 };
+	pg->backing_off = false;
 	fl_retry_reset(&pg->retry);
 	dispatch(pg);
 }

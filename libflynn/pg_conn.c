@@ -129,7 +129,8 @@ watch(struct pg_conn *c, short what)
 {
 	int fd = PQsocket(c->pg);
 
-	if (c->io != NULL && c->watched == what && event_get_fd(c->io) == fd)
+	/* While it connects the socket may be a new one that has the old one's number: libpq's manual, PQconnectPoll(). */
+	if (c->io != NULL && c->state != PG_CONNECTING && c->watched == what && event_get_fd(c->io) == fd)
 		return;
 	if (c->io != NULL)
 		event_free(c->io);

@@ -29,6 +29,8 @@ struct world {
 	bool exited, unknown; /* unknown: its address is */
 	int status;
 	int asked, awaited; /* how often its address was asked for, and is to be */
+	int wrong; /* addresses to give first, where nobody is */
+	bool second; /* of two addresses its own is the second */
 };
 
 /* How a query ended. */
@@ -88,7 +90,11 @@ conninfo(void *arg)
 	struct world *w = arg;
 
 	w->asked++;
-	return w->unknown ? NULL : fl_xasprintf("host=%s user=postgres dbname=postgres", w->dir);
+	if (w->unknown)
+		return NULL;
+	if (w->wrong > 0 && w->wrong-- > 0)
+		return fl_xstrdup("host=/nowhere");
+	return fl_xasprintf("host=%s%s port=%s5432 user=postgres dbname=postgres", w->second ? "127.0.0.1," : "", w->dir, w->second ? "1," : "");
 }
 
 static void
@@ -465,6 +471,40 @@ server_that_does_not_answer_is_not_waited_for(void **state)
 	fl_pg_free(pg);
 }
 
+/* As while a server starts: it is not there for the first, and for the second it is. */
+static void
+connection_that_fails_beside_one_that_stands_is_tried_again(void **state)
+{
+	struct world *w = *state;
+	struct result a = { 0 }, b = { 0 };
+	struct fl_pg *pg = pool(w, 2, 10000, 0);
+
+	w->wrong = 1;
+	fl_pg_query(pg, "SELECT 1", NULL, 0, on_result, &a);
+	fl_pg_query(pg, "SELECT 2", NULL, 0, on_result, &b);
+	assert_true(loop_until(w->base, loop_is_set, &a.done));
+	assert_true(loop_until(w->base, loop_is_set, &b.done));
+	assert_int_equal(w->wrong, 0);
+	server_kill(w);
+	server_start(w);
+	query(w, pg, "SELECT 3", NULL, NULL); /* may find the lost connection */
+	assert_string_equal(query(w, pg, "SELECT 4", NULL, NULL).text, "4");
+	fl_pg_free(pg);
+}
+
+/* libpq goes to the next of several addresses with a new socket, which has the old one's number. */
+static void
+next_address_is_waited_for(void **state)
+{
+	struct world *w = *state;
+	struct fl_pg *pg = pool(w, 1, 2000, 0);
+
+	w->second = true;
+	assert_string_equal(query(w, pg, "SELECT 1", NULL, NULL).text, "1");
+	w->second = false;
+	fl_pg_free(pg);
+}
+
 struct freer {
 	struct fl_pg *pg;
 	bool done;
@@ -516,6 +556,8 @@ main(void)
 		cmocka_unit_test(notifications_are_heard_and_their_loss_is_told),
 		cmocka_unit_test(listening_that_was_refused_is_tried_again_ever_later),
 		cmocka_unit_test(server_that_does_not_answer_is_not_waited_for),
+		cmocka_unit_test(connection_that_fails_beside_one_that_stands_is_tried_again),
+		cmocka_unit_test(next_address_is_waited_for),
 		cmocka_unit_test(pool_may_be_freed_at_any_time),
 	};
 
