@@ -33,8 +33,8 @@ message_of(const char *body, size_t len)
 	const char *message = fl_json_str(fl_json_get(v, "message"), NULL);
 	char *text = NULL;
 
-	if (message != NULL && *message != '\0') /* some say it all, as "there is no app ..." */
-		text = field != NULL && *field != '\0' && strncmp(message, "there is ", 9) != 0 ? fl_xasprintf("%s %s", field, message) : fl_xstrdup(message);
+	if (message != NULL && *message != '\0')
+		text = field != NULL && *field != '\0' ? fl_xasprintf("%s %s", field, message) : fl_xstrdup(message);
 	fl_json_free(v);
 	return text;
 }

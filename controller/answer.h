@@ -18,7 +18,10 @@ struct fl_http_req;
 void answer_json(struct fl_http_req *req, struct fl_buf *b);
 void answer_empty(struct fl_http_req *req);
 void answer_not_found(struct fl_http_req *req);
-/* An error of any kind; field names what was wrong in an INVALID one and may be NULL. */
+/*
+ * An error of any kind. field names what was wrong in an INVALID one: clients print the two as one sentence, "FIELD MESSAGE",
+ * so it is NULL for a message that is a sentence by itself.
+ */
 void answer_err(struct fl_http_req *req, const char *field, const struct fl_err *err);
 void answer_invalid(struct fl_http_req *req, const char *field, const char *fmt, ...) FL_PRINTF(3, 4);
 /* A body that could not be bound to its route: 415 for its type (err NULL), else 400. */

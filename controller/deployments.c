@@ -139,7 +139,7 @@ on_locked(struct tx *tx, const PGresult *res)
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
 	if (row_is_null(res, 0, 1))
-		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
+		return tx_fail(tx, FL_ERR_INVALID, NULL, "there is no release %s", tx->params[RELEASE]);
 	tx_set_id(tx, APP, res, 0, 0);
 	wish(tx, res);
 	return check_processes(tx, res);
@@ -149,7 +149,7 @@ static enum tx_next
 on_inserted(struct tx *tx, const PGresult *res)
 {
 	if (PQntuples(res) == 0)
-		return tx_fail(tx, FL_ERR_INVALID, "id", "there is no release %s", tx->params[RELEASE]);
+		return tx_fail(tx, FL_ERR_INVALID, NULL, "there is no release %s", tx->params[RELEASE]);
 	tx_set_id(tx, DEPLOYMENT, res, 0, 0);
 	return TX_GO_ON;
 }

@@ -99,7 +99,7 @@ on_locked(struct tx *tx, const PGresult *res)
 	if (!row_is_null(res, 0, 2) && !row_bool(res, 0, 2))
 		return tx_fail(tx, FL_ERR_CONFLICT, NULL, "job %s is another app's", tx->params[JOB]);
 	if (row_is_null(res, 0, 1) && tx->params[RELEASE] != NULL)
-		return tx_fail(tx, FL_ERR_INVALID, "release", "there is no release %s", tx->params[RELEASE]);
+		return tx_fail(tx, FL_ERR_INVALID, NULL, "there is no release %s", tx->params[RELEASE]);
 	if (row_is_null(res, 0, 1))
 		return tx_fail(tx, FL_ERR_INVALID, "release", "is missing");
 	tx_set_id(tx, APP, res, 0, 0);

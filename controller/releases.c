@@ -101,7 +101,7 @@ releases_explain(struct fl_http_req *req, struct fl_err *err)
 	}
 	if (err->kind == FL_ERR_INVALID) {
 		fl_err_set(err, FL_ERR_INVALID, "there is no artifact %s: post it to /artifacts first", artifact);
-		return "artifact";
+		return NULL;
 	}
 	if (err->kind == FL_ERR_CONFLICT)
 		fl_err_set(err, FL_ERR_CONFLICT, "another release has this id already");

@@ -89,7 +89,7 @@ on_known(struct tx *tx, const PGresult *res)
 	if (PQntuples(res) == 0 || row_is_null(res, 0, 0))
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such provider");
 	if (!row_is_null(res, 0, 1))
-		return tx_fail(tx, FL_ERR_INVALID, "apps", "there is no app \"%.120s\"", fl_pg_str(res, 0, 1, ""));
+		return tx_fail(tx, FL_ERR_INVALID, NULL, "there is no app \"%.120s\"", fl_pg_str(res, 0, 1, ""));
 	return TX_GO_ON;
 }
 
@@ -258,7 +258,7 @@ on_refs_checked(const PGresult *res, const struct fl_err *err, void *arg)
 	} else if (row_is_null(res, 0, 0)) {
 		answer_not_found(cr->req);
 	} else if (!row_is_null(res, 0, 1)) {
-		answer_invalid(cr->req, "apps", "there is no app \"%.120s\"", fl_pg_str(res, 0, 1, ""));
+		answer_invalid(cr->req, NULL, "there is no app \"%.120s\"", fl_pg_str(res, 0, 1, ""));
 	} else {
 		cr->url = fl_xstrdup(fl_pg_str(res, 0, 2, ""));
 		provision(cr->c, cr->url, cr->config, on_provisioned, cr);

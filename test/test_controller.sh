@@ -141,7 +141,7 @@ is "with its type" "$(get .type)" docker
 expect "an unknown artifact is 404" 404 GET /artifacts/00000000000000000000000000000000
 expect "what is no id is 404" 404 GET /artifacts/x
 refuses "a release without artifact" artifact 'is missing' POST /releases '{}'
-refuses "a release of an unknown artifact" artifact 'there is no artifact 0000' POST /releases '{"artifact":"00000000000000000000000000000000"}'
+refuses "a release of an unknown artifact" "" 'there is no artifact 0000' POST /releases '{"artifact":"00000000000000000000000000000000"}'
 refuses "a release whose env is no map of strings" env 'env must be' POST /releases "{\"artifact\":\"$artifact\",\"env\":{\"A\":1}}"
 refuses "an env name with =" env 'is no name' POST /releases "{\"artifact\":\"$artifact\",\"env\":{\"A=B\":\"1\"}}"
 refuses "a process type that is wrong" processes 'process type web: cmd' POST /releases "{\"artifact\":\"$artifact\",\"processes\":{\"web\":{\"cmd\":\"x\"}}}"
@@ -247,7 +247,7 @@ expect "but not as another app's" 404 GET "/apps/given/jobs/$job"
 expect "nor taken by it" 409 PUT "/apps/given/jobs/$job" "{\"release\":\"$release\",\"state\":\"up\"}"
 refuses "a state that is none" state 'is no state' PUT "/apps/example/jobs/$job" '{"state":"happy"}'
 refuses "an id that is none" id 'is no job id' PUT /apps/example/jobs/x "{\"state\":\"up\",\"release\":\"$release\"}"
-refuses "an unknown release" release 'there is no release' PUT "/apps/example/jobs/$HOST_ID-11111111222243338444555555555555" '{"state":"up","release":"00000000000000000000000000000000"}'
+refuses "an unknown release" "" 'there is no release' PUT "/apps/example/jobs/$HOST_ID-11111111222243338444555555555555" '{"state":"up","release":"00000000000000000000000000000000"}'
 refuses "no release" release 'is missing' PUT "/apps/example/jobs/$HOST_ID-11111111222243338444555555555555" '{"state":"up"}'
 expect "an unknown app has no jobs" 404 PUT "/apps/nobody/jobs/$job" "{\"state\":\"up\",\"release\":\"$release\"}"
 
@@ -379,7 +379,7 @@ resource=$(get .id)
 is "with its env" "$(jq -c '[.provider_id, .external_id, .env.PGUSER, .apps]' <<<"$body")" "[\"$provider\",\"/databases/1\",\"u\",[\"$app\"]]"
 expect "the app has it" 200 GET /apps/example/resources
 is "too" "$(get '.[0].id')" "$resource"
-refuses "for an unknown app" apps 'there is no app "nobody"' POST /providers/postgres/resources '{"apps":["nobody"]}'
+refuses "for an unknown app" "" 'there is no app "nobody"' POST /providers/postgres/resources '{"apps":["nobody"]}'
 expect "of an unknown provider" 404 POST /providers/nobody/resources '{}'
 expect "a resource is recorded" 200 PUT "/providers/$provider/resources/99999999999949999999999999999999" \
 	'{"external_id":"/databases/x","env":{"A":"b"},"apps":["given"]}'

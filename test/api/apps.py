@@ -159,7 +159,7 @@ def a_release_can_be_sent_again_as_it_was_read(w):
 @case
 def a_release_needs_an_artifact_that_is_there(w):
     w.ask("POST", "/releases", {}).refuses("artifact")
-    w.ask("POST", "/releases", {"artifact": NOBODY}).refuses("artifact")
+    w.ask("POST", "/releases", {"artifact": NOBODY}).refuses(None, "there is no artifact")
 
 
 @case

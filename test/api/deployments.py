@@ -536,7 +536,7 @@ def it_is_never_scaled(w):
 def what_cannot_be_deployed_is_refused(w):
     app, _, release = w.living()
     w.ask("POST", f"/apps/{app}/deploy", {}).refuses("id", "is missing")
-    w.ask("POST", f"/apps/{app}/deploy", {"id": NOBODY}).refuses("id", "there is no release")
+    w.ask("POST", f"/apps/{app}/deploy", {"id": NOBODY}).refuses(None, "there is no release")
     w.ask("POST", f"/apps/{app}/deploy", {"id": 7}).refuses("id")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "strategy": "blue-green"}).refuses("strategy", "one-by-one")
     w.ask("POST", f"/apps/{app}/deploy", {"id": release, "timeout": 0}).refuses("timeout", "from 1 to 3600")

@@ -65,7 +65,7 @@ def the_last_releases_can_be_gone_back_to_and_older_ones_go_with_their_slugs(w):
         assert told["data"]["error"] == "" and told["data"]["app_garbage_collection"]["app_id"] == k.id, told
         assert told["data"]["app_garbage_collection"]["deleted_releases"] == [r[0]], told
     w.get(f"/releases/{r[0]}").empty(404)
-    w.ask("POST", f"/apps/{k.name}/deploy", {"id": r[0]}).refuses("id", "there is no release")
+    w.ask("POST", f"/apps/{k.name}/deploy", {"id": r[0]}).refuses(None, "there is no release")
     w.ask("PUT", f"/apps/{k.name}/release", {"id": r[0]}).refuses(None, "there is no release")
     assert w.ok("GET", f"/releases/{r[2]}")["env"]["SECRET"] == "1"
 

@@ -52,7 +52,7 @@ def a_resource_may_be_for_nobody_and_of_an_empty_body(w):
     for body in (None, {}, {"apps": []}, {"config": {"a": [1]}}):
         r = w.ok("POST", f"/providers/{p['name']}/resources", body)
         assert "apps" not in r, r
-    w.ask("POST", f"/providers/{p['name']}/resources", {"apps": ["nobody"]}).refuses("apps")
+    w.ask("POST", f"/providers/{p['name']}/resources", {"apps": ["nobody"]}).refuses(None, "there is no app")
     assert len(w.ok("GET", f"/providers/{p['name']}/resources")) == 4
 
 
