@@ -521,6 +521,22 @@ const struct migration migrations[] = {
 	/* Version 15: what release a deployment's was made of; '': of none. */
 	{ 15, "ALTER TABLE deployments ADD COLUMN base text" },
 	{ 15, "INSERT INTO schema_migrations (id) VALUES (15)" },
+
+	/* Version 16: what is new was changed when it was made, for which two defaults would read the clock twice. */
+	{ 16, "CREATE FUNCTION changed_when_made() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+	      " NEW.updated_at := coalesce(NEW.updated_at, NEW.created_at);"
+	      " RETURN NEW; END $$" },
+	{ 16, "ALTER TABLE apps ALTER COLUMN updated_at DROP DEFAULT" },
+	{ 16, "CREATE TRIGGER changed_when_made BEFORE INSERT ON apps FOR EACH ROW EXECUTE FUNCTION changed_when_made()" },
+	{ 16, "ALTER TABLE formations ALTER COLUMN updated_at DROP DEFAULT" },
+	{ 16, "CREATE TRIGGER changed_when_made BEFORE INSERT ON formations FOR EACH ROW EXECUTE FUNCTION changed_when_made()" },
+	{ 16, "ALTER TABLE providers ALTER COLUMN updated_at DROP DEFAULT" },
+	{ 16, "CREATE TRIGGER changed_when_made BEFORE INSERT ON providers FOR EACH ROW EXECUTE FUNCTION changed_when_made()" },
+	{ 16, "ALTER TABLE jobs ALTER COLUMN updated_at DROP DEFAULT" },
+	{ 16, "CREATE TRIGGER changed_when_made BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION changed_when_made()" },
+	{ 16, "ALTER TABLE scale_requests ALTER COLUMN updated_at DROP DEFAULT" },
+	{ 16, "CREATE TRIGGER changed_when_made BEFORE INSERT ON scale_requests FOR EACH ROW EXECUTE FUNCTION changed_when_made()" },
+	{ 16, "INSERT INTO schema_migrations (id) VALUES (16)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -5,7 +5,7 @@ import hashlib
 import re
 import struct
 
-from world import NOBODY, case
+from world import NOBODY, case, psql
 
 
 @case
@@ -16,6 +16,20 @@ def an_app_is_made_and_written_as_clients_know_it(w):
     assert app["created_at"] == app["updated_at"]
     for ref in (name, app["id"]):
         assert w.get(f"/apps/{ref}").body == made.body
+
+
+@case
+def what_is_new_was_changed_when_it_was_made(w):
+    _, app, release = w.living("web")
+    rows = {"apps": "(name) SELECT 'time-' || n", "formations": f"(app_id, release_id) SELECT '{app}', '{release}'",
+            "providers": "(name, url) SELECT 'time-' || n, 'time-' || n",
+            "jobs": f"(job_id, host_id, app_id, release_id, type, state) SELECT 'time-' || n, 'time', '{app}', '{release}', 'web', 'down'",
+            "scale_requests": f"(app_id, release_id, new_processes) SELECT '{app}', '{release}', '{{}}'"}
+    assert psql("SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'updated_at'") == str(len(rows))
+    for table, made in rows.items():
+        n = 1 if table == "formations" else 500
+        assert psql(f"BEGIN; INSERT INTO {table} {made} FROM generate_series(1, {n}) n; SELECT count(*) FROM {table}"
+                    f" WHERE updated_at <> created_at AND xmin::text = pg_current_xact_id()::text; ROLLBACK") == "0", table
 
 
 @case
