@@ -56,26 +56,33 @@ static void
 on_formation(struct subscriber *s, const PGresult *res)
 {
 	struct reader *r = of(s);
-	struct fl_buf b = { 0 };
-	struct fl_jsonw w = fl_jsonw(&b);
-	int64_t updated_us;
 
-	if (PQntuples(res) > 0) {
-		expanded_formation_write(&w, NULL, res, 0);
-		updated_us = fl_pg_int(res, 0, EXPANDED_UPDATED_COL, 0);
+	for (int i = 0; i < PQntuples(res); i++) {
+		struct fl_buf b = { 0 };
+		struct fl_jsonw w = fl_jsonw(&b);
+		int64_t updated_us = fl_pg_int(res, i, EXPANDED_UPDATED_COL, 0);
+
+		expanded_formation_write(&w, NULL, res, i);
 		r->newest_us = updated_us > r->newest_us ? updated_us : r->newest_us;
 		subscriber_send(s, b.data);
+		fl_buf_release(&b);
 	}
-	fl_buf_release(&b);
 	subscriber_stir(s);
 }
 
+/*
+ * One that has ended is told of behind what its app has instead, however late either is looked at: who knew of none would end
+ * all jobs.
+ */
 static void
 read_formation(struct subscriber *s, const char *key)
 {
 	char *app = fl_xstrndup(key, strcspn(key, ":")), *release = fl_xstrdup(key + strcspn(key, ":") + 1);
 
-	subscriber_query(s, "SELECT " EXPANDED_COLUMNS " FROM " EXPANDED_TABLES " WHERE f.app_id = $1 AND f.release_id = $2",
+	subscriber_query(s, "SELECT " EXPANDED_COLUMNS " FROM " EXPANDED_TABLES
+			    " JOIN formations asked ON asked.app_id = f.app_id AND asked.release_id = $2"
+			    " WHERE f.app_id = $1 AND (f.release_id = $2 OR (asked.deleted_at IS NOT NULL AND f.deleted_at IS NULL))"
+			    " ORDER BY f.release_id = $2",
 	    (const char *[]){ app, release }, 2, on_formation);
 	free(app);
 	free(release);

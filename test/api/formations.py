@@ -145,6 +145,18 @@ def who_comes_again_is_told_what_he_missed(w):
 
 
 @case
+def what_replaces_a_formation_is_told_before_its_end(w):
+    """Or a scheduler would end the old jobs while it knows of no new ones, whatever it was told last."""
+    app, id, old = w.living("web")
+    w.ok("PUT", f"/apps/{app}/formations/{old}", {"processes": {"web": 1}})
+    last, new = w.ok("GET", f"/apps/{app}/formations/{old}")["updated_at"], w.release("web")
+    w.ok("PUT", f"/apps/{app}/release", {"id": new})
+    with Stream(f"/formations?since={last}") as s:
+        seen = [(f["release"]["id"], f.get("processes")) for f in told(s) if f["app"]["id"] == id]
+    assert seen[0] == (new, {"web": 1}) and (old, None) in seen, seen
+
+
+@case
 def every_controller_tells_what_any_was_told(w):
     app, id, release = w.living("web")
     with Stream("/formations", port=OTHER_PORT) as s:
