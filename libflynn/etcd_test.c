@@ -547,31 +547,50 @@ serve_watch(struct fl_http_req *req, void *arg)
 	fl_http_stream_end(req);
 }
 
+/* An etcd of that, and a mirror of all it has. */
+struct staged {
+	struct fl_http_route routes[2];
+	struct compacted c;
+	struct shown s;
+	struct fl_http *http;
+	struct fl_etcd *e;
+	struct fl_etcd_mirror *m;
+};
+
+static void
+stage(struct world *w, struct staged *st, fl_http_handler range)
+{
+	char *url;
+
+	*st = (struct staged){
+		.routes = { { "POST", "/v3/kv/range", range, 0 }, { "POST", "/v3/watch", serve_watch, 0 } },
+		.http = fl_http_new(w->base, NULL),
+	};
+	assert_int_equal(fl_http_listen(st->http, "127.0.0.1:0", st->routes, fl_nitems(st->routes), &st->c, NULL), 0);
+	url = fl_xasprintf("http://127.0.0.1:%d", fl_http_port(st->http));
+	st->e = fl_etcd_new(w->base, url, NULL);
+	st->m = fl_etcd_mirror_start(st->e, "/", &mirror_ops, &st->s);
+	free(url);
+}
+
+static void
+unstage(struct staged *st)
+{
+	fl_etcd_mirror_free(st->m);
+	fl_etcd_free(st->e);
+	fl_http_free(st->http);
+	fl_buf_release(&st->s.log);
+}
+
 static void
 compaction_is_answered_by_a_full_read(void **state)
 {
-	static const struct fl_http_route routes[] = {
-		{ "POST", "/v3/kv/range", serve_range, 0 },
-		{ "POST", "/v3/watch", serve_watch, 0 },
-	};
 	struct world *w = *state;
-	struct compacted c = { 0 };
-	struct shown s = { 0 };
-	struct fl_http *http = fl_http_new(w->base, NULL);
-	struct fl_etcd_mirror *m;
-	struct fl_etcd *e;
-	char *url;
+	struct staged st;
 
-	assert_int_equal(fl_http_listen(http, "127.0.0.1:0", routes, fl_nitems(routes), &c, NULL), 0);
-	url = fl_xasprintf("http://127.0.0.1:%d", fl_http_port(http));
-	e = fl_etcd_new(w->base, url, NULL);
-	m = fl_etcd_mirror_start(e, "/", &mirror_ops, &s);
-	assert_true(loop_until(w->base, loop_is_set, &c.twice));
-	fl_etcd_mirror_free(m);
-	fl_etcd_free(e);
-	fl_http_free(http);
-	free(url);
-	fl_buf_release(&s.log);
+	stage(w, &st, serve_range);
+	assert_true(loop_until(w->base, loop_is_set, &st.c.twice));
+	unstage(&st);
 }
 
 /* It was restored from before its newest revision, and has made another of that number since. */
@@ -591,29 +610,13 @@ serve_history(struct fl_http_req *req, void *arg)
 static void
 another_history_is_told_anew(void **state)
 {
-	static const struct fl_http_route routes[] = {
-		{ "POST", "/v3/kv/range", serve_history, 0 },
-		{ "POST", "/v3/watch", serve_watch, 0 },
-	};
 	struct world *w = *state;
-	struct compacted c = { 0 };
-	struct shown s = { 0 };
-	struct fl_http *http = fl_http_new(w->base, NULL);
-	struct fl_etcd_mirror *m;
-	struct fl_etcd *e;
-	char *url;
+	struct staged st;
 
-	assert_int_equal(fl_http_listen(http, "127.0.0.1:0", routes, fl_nitems(routes), &c, NULL), 0);
-	url = fl_xasprintf("http://127.0.0.1:%d", fl_http_port(http));
-	e = fl_etcd_new(w->base, url, NULL);
-	m = fl_etcd_mirror_start(e, "/", &mirror_ops, &s);
-	await_shown(w, &s, "+/k=1;!;+/k=2;!;");
-	await_shown(w, &s, "!;"); /* which is known now */
-	fl_etcd_mirror_free(m);
-	fl_etcd_free(e);
-	fl_http_free(http);
-	free(url);
-	fl_buf_release(&s.log);
+	stage(w, &st, serve_history);
+	await_shown(w, &st.s, "+/k=1;!;+/k=2;!;");
+	await_shown(w, &st.s, "!;"); /* which is known now */
+	unstage(&st);
 }
 
 static int
