@@ -2,6 +2,7 @@
 #include "slugbuilder/runner.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -108,14 +109,25 @@ give_stdio(const struct user *u)
 	}
 }
 
+/*
+ * Whether the way to a volume leads to what is mounted, and not by a link that the app has put there to what is root's: a
+ * command that is run beside the app comes here, too. A kernel before 5.8 cannot tell.
+ */
+static bool
+may_be_volume(const struct statx *st)
+{
+	return (st->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) == 0 || (st->stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 /* A new volume is root's; one that has an owner keeps him. */
 static void
 give_volume(const char *path, const struct user *u)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
+	struct statx st;
 
-	if (fd == -1 || fstat(fd, &st) == -1 || (st.st_uid == 0 && fchown(fd, u->uid, u->gid) == -1))
+	if (fd == -1 || statx(fd, "", AT_EMPTY_PATH, STATX_UID, &st) == -1 || !may_be_volume(&st) ||
+	    (st.stx_uid == 0 && fchown(fd, u->uid, u->gid) == -1))
 		fl_log_warn("a volume is not the app's to write", fl_str("path", path));
 	if (fd != -1)
 		close(fd);

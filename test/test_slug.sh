@@ -140,7 +140,9 @@ mkdir -p "$TMP/run/app" "$TMP/others/deep/volume"
 ln -s "$TMP/others" "$TMP/run/app/link"
 export FLYNN_VOLUMES=$TMP/run/app/link/deep/volume
 is "where the app has put a link on the way to a volume, what it leads to is not given away" \
-	"$(run_slug ls web.pl 2>/dev/null; stat -c %u "$TMP/others/deep")" $'web.pl\n'"$(id -u)"
+	"$(run_slug ls web.pl 2>/dev/null; stat -c %u "$TMP/others/deep" "$TMP/others/deep/volume")" "web.pl
+$(id -u)
+$(id -u)"
 new_container
 mkdir "$TMP/run/app"
 export FLYNN_VOLUMES=$TMP/run/app
