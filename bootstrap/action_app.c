@@ -30,7 +30,6 @@
 /* Of a deploy-app step, while its jobs come up. */
 struct coming_up {
 	size_t services; /* that are not there yet */
-	int failures;
 };
 
 static void
@@ -84,9 +83,7 @@ is_ours(const struct step *s, const struct fl_job *job)
 static void
 on_job(struct step *s, const struct fl_active_job *job)
 {
-	struct coming_up *up = s->work;
-
-	if ((job->status == FL_JOB_FAILED || job->status == FL_JOB_CRASHED) && is_ours(s, job->job) && ++up->failures == FAILURES_MAX)
+	if ((job->status == FL_JOB_FAILED || job->status == FL_JOB_CRASHED) && is_ours(s, job->job) && ++s->failed_jobs == FAILURES_MAX)
 		step_fail_job(s, job);
 }
 
@@ -98,7 +95,6 @@ on_created(struct step *s)
 	struct coming_up *up = s->work = fl_xcalloc(1, sizeof(*up));
 
 	s->work_free = free;
-	s->on_job = on_job;
 	s->waiting_for = "its services to come up";
 	for (size_t t = 0; t < fl_json_len(types); t++) {
 		const struct fl_json *ports = fl_json_get(fl_json_at(types, t), "ports");
@@ -128,10 +124,12 @@ action_deploy_app(struct step *s)
 {
 	struct fl_err err;
 
-	if ((s->app = app_parse(s->spec, &err)) == NULL)
+	if ((s->app = app_parse(s->spec, &err)) == NULL) {
 		step_fail(s, &err);
-	else
-		app_provision(s, s->app, on_provisioned);
+		return;
+	}
+	s->on_job = on_job; /* they may fail before the controller's answer to what started them is read */
+	app_provision(s, s->app, on_provisioned);
 }
 
 static void

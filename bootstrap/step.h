@@ -43,6 +43,7 @@ struct step {
 	struct app *app;	 /* what run-app and deploy-app made; NULL for others */
 	/* Told of every job of the host, as it is now, while the step runs; NULL: it does not care. */
 	void (*on_job)(struct step *s, const struct fl_active_job *job);
+	int failed_jobs;	 /* of its own, as on_job counts them */
 	void *work;		 /* the action's own, freed by work_free */
 	void (*work_free)(void *);
 };

@@ -90,8 +90,11 @@ sub controller {
 
 	return reply($c, $1) if $path =~ m{^/status/(\d+)};
 	return reply($c, 400, { field => 'name', message => 'is taken' }) if $path eq '/apps' && $in->{name} eq 'taken';
+	if ($path =~ m{^/apps/([^/]+)/formations/(.+)}) { # what it starts may have failed before the answer is there
+		schedule($1, $2, $in->{processes});
+		select undef, undef, undef, 0.1;
+	}
 	reply($c, 200, $path eq '/databases' ? { id => '/databases/1', env => { PGUSER => 'u' } } : { id => $in->{id} // 'made' });
-	schedule($1, $2, $in->{processes}) if $path =~ m{^/apps/([^/]+)/formations/(.+)};
 }
 
 sub request {
