@@ -14,7 +14,7 @@
 # Each folder adds its programs by a module.mk; a folder's objects other than main are an archive,
 # so that a program or a test takes from its folder exactly what it uses.
 
-VERSION ?= 0.3.4
+VERSION ?= 0.3.3
 PREFIX ?= /usr/local
 SECONDS ?= 60
 SAN ?=
