@@ -22,6 +22,7 @@
 #include "libflynn/job.h"
 #include "libflynn/json.h"
 #include "libflynn/pg.h"
+#include "libflynn/uuid.h"
 #include "libflynn/xmalloc.h"
 
 #define ID_MAX 200
@@ -88,12 +89,17 @@ jobs_get(struct fl_http_req *req, void *arg)
 	free(id);
 }
 
+enum { LOCK, PUT, LATE };
 enum { APP, JOB, RELEASE, HOST, TYPE, STATE, CMD, EXIT_STATUS, HOST_ERROR, RESTARTS, RUN_AT, N_PARAMS };
 
 /* The lock on the app makes the ids of its events grow in the order of their commits. */
 static enum tx_next
 on_locked(struct tx *tx, const PGresult *res)
 {
+	char id[FL_UUID_LEN + 1];
+
+	if (PQntuples(res) == 0 && fl_uuid_parse(tx->params[APP], id))
+		return tx_go_to(tx, LATE);
 	if (PQntuples(res) == 0)
 		return tx_fail(tx, FL_ERR_NOT_FOUND, NULL, "there is no such app");
 	if (!row_is_null(res, 0, 2) && !row_bool(res, 0, 2))
@@ -113,16 +119,28 @@ on_put(struct tx *tx, const PGresult *res)
 	struct fl_jsonw w = fl_jsonw(&tx->answer);
 
 	jobs_write(&w, NULL, res, 0);
-	return TX_GO_ON;
+	return TX_DONE;
 }
 
-/* Schedulers record what they see as they begin: of a job that is as it was, nothing happened now. */
+static void
+on_committed(struct tx *tx)
+{
+	if (tx->answer.len > 0)
+		answer_json(tx->req, &tx->answer);
+	else
+		answer_not_found(tx->req);
+}
+
+/*
+ * Schedulers record what they see as they begin: of a job that is as it was, nothing happened now. Of a job of an app that was
+ * deleted while it was on its way to its host, only the volumes that it made there are of interest.
+ */
 static const struct tx_step put_steps[] = {
-	{ "SELECT a.app_id, r.release_id, j.app_id = a.app_id FROM apps a"
+	[LOCK] = { "SELECT a.app_id, r.release_id, j.app_id = a.app_id FROM apps a"
 	  " LEFT JOIN jobs j ON j.job_id = $2"
 	  " LEFT JOIN releases r ON r.release_id = coalesce($3, j.release_id)"
-	  " WHERE a.app_id = find_app($1) FOR NO KEY UPDATE OF a", 3, { APP, JOB, RELEASE }, on_locked },
-	{ "WITH before AS (SELECT state, exit_status, host_error FROM jobs WHERE job_id = $2),"
+	  " WHERE a.app_id = find_app($1) AND a.deleted_at IS NULL FOR NO KEY UPDATE OF a", 3, { APP, JOB, RELEASE }, on_locked },
+	[PUT] = { "WITH before AS (SELECT state, exit_status, host_error FROM jobs WHERE job_id = $2),"
 	  " j AS (INSERT INTO jobs (app_id, job_id, release_id, host_id, type, state, cmd, exit_status, host_error, restarts, run_at)"
 	  "  VALUES ($1, $2, $3, $4, $5, $6, coalesce($7::json, '[]'), $8, $9, $10, $11)"
 	  "  ON CONFLICT (job_id) DO UPDATE SET release_id = excluded.release_id, type = excluded.type,"
@@ -138,6 +156,8 @@ static const struct tx_step put_steps[] = {
 	  "   OR j.host_error IS DISTINCT FROM (SELECT host_error FROM before))"
 	  " SELECT " JOBS_COLUMNS " FROM j", N_PARAMS,
 	    { APP, JOB, RELEASE, HOST, TYPE, STATE, CMD, EXIT_STATUS, HOST_ERROR, RESTARTS, RUN_AT }, on_put },
+	[LATE] = { "SELECT dispose_of_late_volumes(app_id, $2, $3, $4) FROM apps WHERE app_id = $1 AND deleted_at IS NOT NULL",
+	    4, { APP, RELEASE, TYPE, HOST }, NULL },
 };
 
 static bool
@@ -227,6 +247,7 @@ jobs_put(struct fl_http_req *req, void *arg)
 	if (body_bind(req, &in) == -1 || put_read(req, in, &p) == -1)
 		return;
 	tx = tx_new(arg, req, put_steps, fl_nitems(put_steps));
+	tx->on_commit = on_committed;
 	cmd = body_text(fl_json_get(in, "cmd"), NULL);
 	tx_set(tx, APP, fl_http_param(req, "app"));
 	tx_set(tx, JOB, p.id);

@@ -537,6 +537,22 @@ const struct migration migrations[] = {
 	{ 16, "ALTER TABLE scale_requests ALTER COLUMN updated_at DROP DEFAULT" },
 	{ 16, "CREATE TRIGGER changed_when_made BEFORE INSERT ON scale_requests FOR EACH ROW EXECUTE FUNCTION changed_when_made()" },
 	{ 16, "INSERT INTO schema_migrations (id) VALUES (16)" },
+
+	/*
+	 * Version 17: volumes that are heard of when their app has been deleted. Their records are new ones, as those that were known
+	 * may be removed this moment, before the job came and made the volume again.
+	 */
+	{ 17, "CREATE FUNCTION dispose_of_late_volumes(app uuid, release uuid, job_type text, host text) RETURNS void LANGUAGE plpgsql AS $$"
+	      " DECLARE v record; id uuid; BEGIN"
+	      " FOR v IN SELECT l.path, l.name FROM releases r, release_volumes(r.processes, job_type) l WHERE r.release_id = release LOOP"
+	      "  UPDATE volumes SET deleted_at = clock_timestamp() WHERE app_id = app AND type = job_type AND path = v.path"
+	      "   AND host_id = host AND deleted_at IS NULL AND decommissioned_at IS NULL;"
+	      "  INSERT INTO volumes (app_id, type, path, name, host_id) VALUES (app, job_type, v.path, v.name, host) RETURNING volume_id INTO id;"
+	      "  PERFORM dispose('volume', id::text, clock_timestamp());"
+	      " END LOOP;"
+	      " PERFORM pg_notify('garbage', '');"
+	      " END $$" },
+	{ 17, "INSERT INTO schema_migrations (id) VALUES (17)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -4,7 +4,7 @@ import json
 import os
 from urllib.parse import quote
 
-from world import CLUSTER_KEY, HOST_ID, NOBODY, SHELF_PORT, Stream, case, dashed, psql, wait_for
+from world import CLUSTER_KEY, HOST_ID, NOBODY, SHELF_PORT, Client, Stream, case, dashed, psql, wait_for
 
 
 def slug(w):
@@ -265,6 +265,39 @@ def the_volumes_of_a_deleted_app_go(w):
     w.ask("DELETE", f"/apps/{d.name}").empty()
     wait_for("its volume to go", lambda: f"/host/volumes/{d.id}-web" in w.host("/removed").json)
     wait_for("its record to go", lambda: d.id not in [v["app"] for v in w.ok("GET", "/volumes")])
+
+
+@case
+def a_volume_goes_that_is_heard_of_behind_its_apps_end(w):
+    """The job was on its way to its host when the app was deleted: what it made there is noted with what is told of it."""
+    first, again = Data(w, "web", data=True), Data(w, "web", data=True)
+    w.job(again.name, again.release, state="down")
+    w.job(again.name, again.release, state="starting")
+    for d in (first, again):
+        w.ask("DELETE", f"/apps/{d.name}").empty()
+    wait_for("the volume that was known to go", lambda: f"/host/volumes/{again.id}-web" in w.host("/removed").json)
+    for d in (first, again):
+        before = w.host("/removed").json.count(f"/host/volumes/{d.id}-web")
+        wait_for("its record to go", lambda: d.id not in [v["app"] for v in w.ok("GET", "/volumes")])
+        job = f"{HOST_ID}-{os.urandom(16).hex()}"
+        w.ask("PUT", f"/apps/{d.id}/jobs/{job}", {"id": job, "release": d.release, "type": "web", "state": "starting"}).empty(404)
+        wait_for("the volume to go", lambda: w.host("/removed").json.count(f"/host/volumes/{d.id}-web") > before)
+        wait_for("its record to go", lambda: d.id not in [v["app"] for v in w.ok("GET", "/volumes")])
+
+
+@case
+def a_job_that_is_told_of_while_its_app_is_deleted_is_none(w):
+    d = Data(w, "web", data=True)
+    job = f"{HOST_ID}-{os.urandom(16).hex()}"
+    deleting = psql(f"BEGIN; UPDATE apps SET deleted_at = now() WHERE app_id = '{d.id}';"
+                    " DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END $$; COMMIT", wait=False)
+    wait_for("the deletion to begin", lambda: psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1")
+    with Client() as c:
+        c.ask("PUT", f"/apps/{d.id}/jobs/{job}", {"id": job, "release": d.release, "type": "web", "state": "starting"})
+        wait_for("the job to wait for it", lambda: psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != "0")
+        psql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        c.read_answer().empty(404)
+    assert deleting.wait() == 0 and psql(f"SELECT count(*) FROM jobs WHERE app_id = '{d.id}'") == "0"
 
 
 @case
