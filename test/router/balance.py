@@ -504,6 +504,19 @@ def request_waits_a_moment_when_the_last_instance_was_lost(w):
         assert c.read_answer().status == d.read_answer().status == 200
 
 
+@case
+def request_waits_a_moment_when_the_one_that_starts_is_no_more(w):
+    """We may hear of that before we hear that it is up. A service that never had an instance has no other hope."""
+    inst, service, host = Instance(), "first-web", "first.example.com"
+    starting(w, service, inst.addr)
+    w.router.route(host, service)
+    with waits(w, host) as c:
+        starting(w, service)
+        time.sleep(0.1)
+        w.discoverd.set(service, [inst.addr])
+        assert c.read_answer().status == 200
+
+
 def soon(act):
     """The moment that requests wait is a second, in which a busy machine may not get to act: it may try again."""
     for _ in range(4):

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 
-from world import LIMIT, SLOW, Client, Instance, answer, case, free_port, read_chunked, read_head, read_request, wait_for
+from world import LIMIT, SLOW, Client, Instance, answer, case, free_port, listens, read_chunked, read_head, read_request, wait_for
 
 UPGRADE = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
@@ -473,6 +473,25 @@ def tcp_route_without_an_instance_closes_and_lives_on(w):
             return c.f.read() == b"here"
 
     wait_for("the instance", here)
+
+
+@case
+def tcp_route_listens_once_it_is_known_where_it_leads(w):
+    """Until discoverd has said that, a connection could only be closed."""
+    port, inst = free_port(), Instance(lambda inst, c, f: c.sendall(b"here"))
+    w.discoverd.stop()
+    w.router.tcp_route("tcp-unsaid", port)
+    w.router.route("unsaid.example.com", "tcp-unsaid")
+    wait_for("the routes to be there", lambda: b"has not said" in w.get("unsaid.example.com").body)
+    assert not listens(port)
+    w.discoverd.set("tcp-unsaid", [inst.addr])
+    w.discoverd.start()
+
+    def greeted():
+        with contextlib.suppress(ConnectionRefusedError), Client(port) as c:
+            return c.f.read()
+
+    assert wait_for("somebody to listen", lambda: (got := greeted()) is not None and [got]) == [b"here"]
 
 
 @case
