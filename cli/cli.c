@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,19 @@ cli_variable(const char *name)
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
+void
+cli_put(FILE *f, const char *text)
+{
+	for (; *text != '\0'; text++)
+		putc(isspace((unsigned char)*text) ? ' ' : iscntrl((unsigned char)*text) ? '?' : *text, f);
+}
+
 int
 cli_fail(const struct fl_err *err)
 {
-	fprintf(stderr, "flynn: %s\n", err->msg);
+	fputs("flynn: ", stderr);
+	cli_put(stderr, err->msg);
+	putc('\n', stderr);
 	return CLI_EXIT_FAILED;
 }
 

@@ -8,6 +8,7 @@
 #define CLI_CLI_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "libflynn/err.h"
 
@@ -41,7 +42,9 @@ extern const struct command commands[];
 
 /* A variable of our environment; NULL when it is not set or, which counts as the same, empty. */
 const char *cli_variable(const char *name);
-/* "flynn: <message>" on standard error; returns CLI_EXIT_FAILED. */
+/* Print what strangers chose, which must not drive the terminal: white space as a space, other control characters as "?". */
+void cli_put(FILE *f, const char *text);
+/* "flynn: <message>" on standard error, one line whatever it names; returns CLI_EXIT_FAILED. */
 int cli_fail(const struct fl_err *err);
 /* Say how the command is used and return CLI_EXIT_USAGE. */
 int cli_usage(const char *name);

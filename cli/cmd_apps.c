@@ -90,16 +90,31 @@ cmd_create(struct cli *cli, int argc, char **argv)
 	return 0;
 }
 
+/* Nobody is asked about what is not there. */
+static int
+confirm_deletion(struct cli *cli, const char *app)
+{
+	char *question;
+	struct fl_err err;
+	bool yes;
+
+	if (client_app_check(cli, app, &err) == -1)
+		return cli_fail(&err);
+	question = fl_xasprintf("Delete app %s with its jobs, routes, volumes and what is on them? Type its name: ", app);
+	yes = confirm(question, app);
+	free(question);
+	return yes ? 0 : CLI_EXIT_FAILED;
+}
+
 int
 cmd_delete(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
 	struct fl_json *answer;
-	char *question;
 	bool yes = false;
 	const char *app;
 	struct fl_err err;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "y", options, NULL)) != -1) {
 		if (c != 'y')
@@ -110,11 +125,8 @@ cmd_delete(struct cli *cli, int argc, char **argv)
 		return cli_usage("delete");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	question = fl_xasprintf("Delete app %s with its jobs, routes, volumes and what is on them? Type its name: ", app);
-	yes = yes || confirm(question, app);
-	free(question);
-	if (!yes)
-		return CLI_EXIT_FAILED;
+	if (!yes && (status = confirm_deletion(cli, app)) != 0)
+		return status;
 	if ((answer = client_app_call(cli, "DELETE", app, "", NULL, NULL, &err)) == NULL)
 		return cli_fail(&err);
 	fl_json_free(answer);

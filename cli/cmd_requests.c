@@ -35,6 +35,7 @@ struct request_options {
 struct follow {
 	struct fl_sse *sse;
 	bool json;
+	bool has_begun; /* the answer is no error, which has no heads above it */
 	bool closed; /* nobody reads our output any more */
 	struct fl_err err;
 };
@@ -66,14 +67,6 @@ colour_of(long long status)
 	return colours[status >= 100 && status < 600 ? status / 100 : 0];
 }
 
-/* What strangers chose must not drive the terminal. */
-static void
-print_safely(const char *text)
-{
-	for (; *text != '\0'; text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
-}
-
 static void
 print_heads(void)
 {
@@ -97,8 +90,8 @@ print_request(const struct fl_json *r)
 	    colour != NULL ? "\033[0m" : "", fl_json_double(fl_json_get(r, "total_ms"), 0),
 	    (long long)fl_json_int(fl_json_get(r, "bytes_down"), 0), fl_json_str(fl_json_get(r, "instance"), "-"),
 	    fl_json_str(fl_json_get(r, "method"), "-"));
-	print_safely(fl_json_text(r, "host"));
-	print_safely(fl_json_str(path, ""));
+	cli_put(stdout, fl_json_text(r, "host"));
+	cli_put(stdout, fl_json_str(path, ""));
 	printf("%s\n", fl_json_bool(fl_json_get(r, "whole"), true) ? "" : "  (broke off)");
 }
 
@@ -136,6 +129,9 @@ on_data(const char *data, size_t len, void *arg)
 {
 	struct follow *f = arg;
 
+	if (!f->has_begun && !f->json)
+		print_heads();
+	f->has_begun = true;
 	if (fl_sse_feed(f->sse, data, len, &f->err) == -1)
 		return -1;
 	f->closed = fflush(stdout) == EOF || ferror(stdout);
@@ -167,9 +163,6 @@ follow(struct cli *cli, const char *app, const char *query)
 	struct fl_err err = { 0 };
 
 	f.sse = fl_sse_new(MAX_EVENT, on_event, &f);
-	if (!f.json)
-		print_heads();
-	fflush(stdout);
 	if (client_stream(cli, path, &opts, &f, what, &err) == 0)
 		fl_err_set(&err, FL_ERR_UNAVAILABLE, "the controller ended the stream: it is starting anew, try again");
 	if (f.closed)

@@ -143,34 +143,58 @@ cmd_volume_detach(struct cli *cli, int argc, char **argv)
 	return change_command(cli, argc, argv, false);
 }
 
-/* Of one volume; done says what it is then. */
+/* Of one volume; -1 with err. */
 static int
-ask(struct cli *cli, const char *app, const char *id, const char *method, const char *behind, const char *done)
+ask(struct cli *cli, const char *app, const char *id, const char *method, const char *behind, struct fl_err *err)
 {
 	char *encoded = fl_url_encode(id), *rest = fl_xasprintf("/volumes/%s%s", encoded, behind);
 	char *what = fl_xasprintf("volume %s of app %s", id, app);
-	struct fl_err err;
-	struct fl_json *answer = client_app_call(cli, method, app, rest, NULL, what, &err);
+	struct fl_json *answer = client_app_call(cli, method, app, rest, NULL, what, err);
+	int rc = answer != NULL ? 0 : -1;
 
 	free(encoded);
 	free(rest);
 	free(what);
-	if (answer == NULL)
-		return cli_fail(&err);
 	fl_json_free(answer);
+	return rc;
+}
+
+/* The same, and said; done is what the volume is then. */
+static int
+change(struct cli *cli, const char *app, const char *id, const char *method, const char *behind, const char *done)
+{
+	struct fl_err err;
+
+	if (ask(cli, app, id, method, behind, &err) == -1)
+		return cli_fail(&err);
 	fprintf(stderr, "Volume %s %s.\n", id, done);
 	return 0;
+}
+
+/* Nobody is asked about what is not there. */
+static int
+confirm_removal(struct cli *cli, const char *app, const char *id)
+{
+	char *question;
+	struct fl_err err;
+	bool yes;
+
+	if (ask(cli, app, id, "GET", "", &err) == -1)
+		return cli_fail(&err);
+	question = fl_xasprintf("Delete volume %s of app %s with its data? Type the app's name: ", id, app);
+	yes = confirm(question, app);
+	free(question);
+	return yes ? 0 : CLI_EXIT_FAILED;
 }
 
 int
 cmd_volume_remove(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
-	char *question;
 	bool yes = false;
-	const char *app, *id;
+	const char *app;
 	struct fl_err err;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "y", options, NULL)) != -1) {
 		if (c != 'y')
@@ -181,13 +205,9 @@ cmd_volume_remove(struct cli *cli, int argc, char **argv)
 		return cli_usage("volume remove");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	id = argv[optind];
-	question = fl_xasprintf("Delete volume %s of app %s with its data? Type the app's name: ", id, app);
-	yes = yes || confirm(question, app);
-	free(question);
-	if (!yes)
-		return CLI_EXIT_FAILED;
-	return ask(cli, app, id, "DELETE", "", "removed");
+	if (!yes && (status = confirm_removal(cli, app, argv[optind])) != 0)
+		return status;
+	return change(cli, app, argv[optind], "DELETE", "", "removed");
 }
 
 int
@@ -200,5 +220,5 @@ cmd_volume_decommission(struct cli *cli, int argc, char **argv)
 		return cli_usage("volume decommission");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);
-	return ask(cli, app, argv[1], "PUT", "/decommission", "decommissioned");
+	return change(cli, app, argv[1], "PUT", "/decommission", "decommissioned");
 }

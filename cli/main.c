@@ -87,6 +87,7 @@ static int
 run(struct cli *cli, int argc, char **argv)
 {
 	int first = global_options(cli, argc, argv);
+	struct fl_err err;
 
 	if (first < 0 && is_one_of(argv[-first], "-h", "--help"))
 		return cmd_help(cli, 1, argv);
@@ -95,9 +96,11 @@ run(struct cli *cli, int argc, char **argv)
 	if (first > 0 && first < argc)
 		return run_command(cli, argc - first, argv + first);
 	if (first < 0 && is_one_of(argv[-first], "-a", "-c"))
-		fprintf(stderr, "flynn: %s wants a name behind it\n", argv[-first]);
+		fl_err_set(&err, FL_ERR_INVALID, "%s wants a name behind it", argv[-first]);
 	else if (first < 0)
-		fprintf(stderr, "flynn: there is no option \"%s\" in front of a command: a command's own stand behind it\n", argv[-first]);
+		fl_err_set(&err, FL_ERR_INVALID, "there is no option \"%s\" in front of a command: a command's own stand behind it", argv[-first]);
+	if (first < 0)
+		cli_fail(&err);
 	fprintf(stderr, "usage: flynn [-a APP] [-c CLUSTER] [--json] COMMAND [ARGUMENT ...]\n       flynn help\n");
 	return CLI_EXIT_USAGE;
 }

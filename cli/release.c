@@ -225,11 +225,15 @@ release_type(const struct fl_json *release, const char *app, const char *type, s
 static int
 check_env(const struct edit *e, const struct fl_json *env, const char *app, struct fl_err *err)
 {
+	const char *type = e->type != NULL ? e->type : "", *of = e->type != NULL ? " of " : "";
+
 	for (size_t i = 0; i < e->n_changes; i++)
 		if (e->changes[i].value != NULL || (fl_json_get(env, e->changes[i].name) != NULL && replaces(&e->changes[i], env)))
 			return 0;
-	fl_err_set(err, FL_ERR_NONE, "Nothing to do: %s%sapp %s has no%s%s.", e->type != NULL ? e->type : "", e->type != NULL ? " of " : "",
-	    app, e->n_changes == 1 ? " variable " : "ne of these variables", e->n_changes == 1 ? e->changes[0].name : "");
+	if (e->n_changes == 1)
+		fl_err_set(err, FL_ERR_NONE, "Nothing to do: %s%sapp %s has no variable %s.", type, of, app, e->changes[0].name);
+	else
+		fl_err_set(err, FL_ERR_NONE, "Nothing to do: %s%sapp %s has none of these variables.", type, of, app);
 	return -1;
 }
 

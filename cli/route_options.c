@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "libflynn/attr.h"
 #include "libflynn/buf.h"
 #include "libflynn/err.h"
@@ -53,11 +54,13 @@ static const struct {
 static int
 set_port(struct route_options *o, const char *text)
 {
+	struct fl_err err;
 	char *end;
 	long port = strtol(text, &end, 10);
 
 	if (*end != '\0' || port < 1 || port > 65535) {
-		fprintf(stderr, "flynn: \"%s\" is no port: write a number from 1 to 65535\n", text);
+		fl_err_set(&err, FL_ERR_INVALID, "\"%s\" is no port: write a number from 1 to 65535", text);
+		cli_fail(&err);
 		return -1;
 	}
 	o->port = (int)port;

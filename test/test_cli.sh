@@ -19,6 +19,10 @@ fails_with "an option without its value" 2 '-a wants a name behind it' flynn --j
 fails_with "a first word alone" 2 'no command "pg" alone, but: pg dump, pg psql, pg restore' flynn pg
 like "help tells of the commands below one" "$(flynn help route)" '^  route add http +send the requests'
 fails_with "a command that is none" 2 'no command "frobnicate": flynn help lists all' flynn frobnicate
+is "what is typed does not break the line of an error, nor drive the terminal" "$(flynn $'two\n\033[1mlines' 2>&1)" \
+	'flynn: there is no command "two ?[1mlines": flynn help lists all'
+is "nor does an option" "$(flynn $'-x\n' apps 2>&1 | head -n 1)" \
+	"flynn: there is no option \"-x \" in front of a command: a command's own stand behind it"
 fails_with "a command that nearly is one" 2 'did you mean scale\?' flynn scal
 fails_with "a pin that is none" 1 'is no pin' flynn cluster add -p abc x https://localhost key
 fails_with "a URL that is none" 1 'flynn: ' flynn cluster add x localhost key
@@ -55,7 +59,7 @@ fails_with "a cluster that is not known" 1 'there is no cluster "other"' flynn -
 git init -q "$TMP/repo"
 cd "$TMP/repo" || die "no repository"
 fails_with "no app" 1 'no app: say which with -a APP' flynn ps
-for command in ps restart "release add x" "env unset A" "scale web=1" "run true"; do
+for command in ps restart delete "release add x" "env unset A" "scale web=1" "run true"; do
 	# shellcheck disable=SC2086 # the words of a command
 	fails_with "an app that does not exist: flynn $command" 1 '^flynn: app nosuch does not exist$' flynn -a nosuch $command
 done

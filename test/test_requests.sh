@@ -122,7 +122,7 @@ fails_with "a time that is none" 1 'slow: "soon" is no time' flynn -a one reques
 fails_with "a number that is none" 1 'no number' flynn -a one requests -n x
 fails_with "an app that is not there" 1 'does not exist' flynn -a nosuch requests
 fails_with "the same when followed" 1 'status: "9" is neither a status' flynn -a one requests -f --status 9
-fails_with "an app that is not there, followed" 1 'does not exist' flynn -a nosuch requests -f
+is "an app that is not there, followed, has no heads" "$(flynn -a nosuch requests -f 2>&1)" "flynn: app nosuch does not exist"
 fails_with "wrong usage" 2 '^usage: flynn' flynn -a one requests more
 
 # ---- followed ---------------------------------------------------------------------------------

@@ -105,6 +105,8 @@ volume=$(flynn volume --json | jq -r '.[0].id')
 ok "it is detached" flynn volume detach web
 is "and stays" "$(flynn volume --json | jq length)" 1
 like "as volume tells" "$(flynn volume)" ' detached$'
+is "nobody is asked about one that is not there" "$(flynn volume remove nosuch <<<example 2>&1)" \
+	"flynn: volume nosuch of app example does not exist"
 like "remove asks" "$(flynn volume remove "$volume" <<<no 2>&1)" 'Type the app.s name: Nothing deleted\.'
 ok "remove it" flynn volume remove "$volume" <<<example
 is "and it is gone" "$(flynn volume)$(docker volume ls -q | grep -c -- -web$)" 1
