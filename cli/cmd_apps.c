@@ -94,34 +94,23 @@ cmd_create(struct cli *cli, int argc, char **argv)
 static int
 confirm_deletion(struct cli *cli, const char *app)
 {
-	char *question;
 	struct fl_err err;
-	bool yes;
 
 	if (client_app_check(cli, app, &err) == -1)
 		return cli_fail(&err);
-	question = fl_xasprintf("Delete app %s with its jobs, routes, volumes and what is on them? Type its name: ", app);
-	yes = confirm(question, app);
-	free(question);
-	return yes ? 0 : CLI_EXIT_FAILED;
+	return confirm(app, "Delete app %s with its jobs, routes, volumes and what is on them? Type its name: ", app) ? 0 : CLI_EXIT_FAILED;
 }
 
 int
 cmd_delete(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
 	struct fl_json *answer;
-	bool yes = false;
+	bool yes;
 	const char *app;
 	struct fl_err err;
-	int c, status;
+	int status;
 
-	while ((c = getopt_long(argc, argv, "y", options, NULL)) != -1) {
-		if (c != 'y')
-			return cli_usage("delete");
-		yes = true;
-	}
-	if (argc != optind)
+	if (confirm_options(argc, argv, &yes) == -1 || argc != optind)
 		return cli_usage("delete");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);

@@ -199,11 +199,8 @@ static bool
 is_meant(const struct fl_json *resource)
 {
 	const char *id = fl_json_text(resource, "id");
-	char *question = fl_xasprintf("Resource %s is given back, and all data in it is lost. Type %s: ", id, id);
-	bool is = confirm(question, id);
 
-	free(question);
-	return is;
+	return confirm(id, "Resource %s is given back, and all data in it is lost. Type %s: ", id, id);
 }
 
 static int
@@ -234,18 +231,11 @@ remove_resource(struct cli *cli, const char *app, const char *ref, const char *i
 int
 cmd_resource_remove(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
 	struct fl_err err = { 0 };
 	const char *app;
-	bool yes = false;
-	int c;
+	bool yes;
 
-	while ((c = getopt_long(argc, argv, "y", options, NULL)) != -1) {
-		if (c != 'y')
-			return cli_usage("resource remove");
-		yes = true;
-	}
-	if (argc - optind < 1 || argc - optind > 2)
+	if (confirm_options(argc, argv, &yes) == -1 || argc - optind < 1 || argc - optind > 2)
 		return cli_usage("resource remove");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);

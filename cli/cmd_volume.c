@@ -175,33 +175,22 @@ change(struct cli *cli, const char *app, const char *id, const char *method, con
 static int
 confirm_removal(struct cli *cli, const char *app, const char *id)
 {
-	char *question;
 	struct fl_err err;
-	bool yes;
 
 	if (ask(cli, app, id, "GET", "", &err) == -1)
 		return cli_fail(&err);
-	question = fl_xasprintf("Delete volume %s of app %s with its data? Type the app's name: ", id, app);
-	yes = confirm(question, app);
-	free(question);
-	return yes ? 0 : CLI_EXIT_FAILED;
+	return confirm(app, "Delete volume %s of app %s with its data? Type the app's name: ", id, app) ? 0 : CLI_EXIT_FAILED;
 }
 
 int
 cmd_volume_remove(struct cli *cli, int argc, char **argv)
 {
-	static const struct option options[] = { { "yes", no_argument, NULL, 'y' }, { NULL, 0, NULL, 0 } };
-	bool yes = false;
+	bool yes;
 	const char *app;
 	struct fl_err err;
-	int c, status;
+	int status;
 
-	while ((c = getopt_long(argc, argv, "y", options, NULL)) != -1) {
-		if (c != 'y')
-			return cli_usage("volume remove");
-		yes = true;
-	}
-	if (argc - optind != 1)
+	if (confirm_options(argc, argv, &yes) == -1 || argc - optind != 1)
 		return cli_usage("volume remove");
 	if ((app = cli_app(cli, &err)) == NULL)
 		return cli_fail(&err);

@@ -166,16 +166,23 @@ goodbye_is_not_questioned(void **state)
 	assert_int_equal(roster_session(w->r, "s").state, SESSION_UNKNOWN);
 }
 
+/* The owner of a was heard at 5,000 ms, and then etcd tells of the end of its session. */
 static void
-an_owner_that_was_heard_is_believed(void **state)
+lose_heard_owner(struct world *w)
 {
-	struct world *w = *state;
-
 	put_session(w, "s", "1", 1);
 	put(w, "s", "a", 5);
 	settle(w, 1000, "up a");
 	roster_hear(w->r, "s", 5000);
 	roster_lose_session(w->r, "s");
+}
+
+static void
+an_owner_that_was_heard_is_believed(void **state)
+{
+	struct world *w = *state;
+
+	lose_heard_owner(w);
 	roster_lose_record(w->r, "web", "a"); /* etcd lost everything */
 	assert_int_equal(settle(w, 9000, ""), 6000);
 	assert_int_equal(roster_session(w->r, "s").state, SESSION_HELD);
@@ -193,11 +200,7 @@ belief_ends_with_the_ttl(void **state)
 {
 	struct world *w = *state;
 
-	put_session(w, "s", "1", 1);
-	put(w, "s", "a", 5);
-	settle(w, 1000, "up a");
-	roster_hear(w->r, "s", 5000);
-	roster_lose_session(w->r, "s");
+	lose_heard_owner(w);
 	settle(w, 9000, "");
 	roster_hear(w->r, "s", 12000);
 	assert_int_equal(settle(w, 15000, ""), 7000);
@@ -209,11 +212,7 @@ silence_for_a_ttl_is_death(void **state)
 {
 	struct world *w = *state;
 
-	put_session(w, "s", "1", 1);
-	put(w, "s", "a", 5);
-	settle(w, 1000, "up a");
-	roster_hear(w->r, "s", 5000);
-	roster_lose_session(w->r, "s");
+	lose_heard_owner(w);
 	assert_int_equal(settle(w, 15000, ""), ROSTER_LATE_MS);
 	settle(w, 15000 + ROSTER_LATE_MS, "expired s,down a");
 }
@@ -223,11 +222,7 @@ silence_while_we_stood_still_is_not(void **state)
 {
 	struct world *w = *state;
 
-	put_session(w, "s", "1", 1);
-	put(w, "s", "a", 5);
-	settle(w, 1000, "up a");
-	roster_hear(w->r, "s", 5000);
-	roster_lose_session(w->r, "s"); /* what etcd has sent is read first */
+	lose_heard_owner(w); /* what etcd has sent is read first */
 	settle(w, 60000, "");
 	roster_hear(w->r, "s", 60001); /* then the owner's heartbeats */
 	put_session(w, "s", "1", 6);
@@ -240,11 +235,7 @@ a_leaving_instance_is_not_brought_back(void **state)
 {
 	struct world *w = *state;
 
-	put_session(w, "s", "1", 1);
-	put(w, "s", "a", 5);
-	settle(w, 1000, "up a");
-	roster_hear(w->r, "s", 5000);
-	roster_lose_session(w->r, "s");
+	lose_heard_owner(w);
 	settle(w, 6000, "");
 	roster_leave(w->r, "web", "a");
 	roster_lose_record(w->r, "web", "a");

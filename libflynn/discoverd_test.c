@@ -346,15 +346,44 @@ send_event_of(struct world *w, const char *service, const char *kind, const char
 	free(text);
 }
 
+/* A client that follows all services by one stream. */
+static void
+world_share(struct world *w, struct event_base *base)
+{
+	world_open(w, base);
+	w->has_all = true;
+	fl_discoverd_share(w->d);
+}
+
+/* The same, to whom discoverd has told that there is nothing. */
+static void
+world_share_nothing(struct world *w, struct event_base *base)
+{
+	world_share(w, base);
+	assert_true(loop_until(base, has_stream, w));
+	send_event_of(w, "", "current", "");
+	loop_settle(base);
+}
+
+/* Watch s, for which there is a stream of its own then, that of w. Returns the shared one. */
+static struct fl_http_req *
+watch_beside(struct world *w)
+{
+	struct fl_http_req *shared = w->stream;
+
+	w->stream = NULL;
+	w->s = fl_discoverd_watch(w->d, "s", on_change, w);
+	assert_true(loop_until(w->base, has_stream, w));
+	return shared;
+}
+
 static void
 services_share_a_stream(void **state)
 {
 	struct world w;
 	struct fl_discoverd_service *t;
 
-	world_open(&w, *state);
-	w.has_all = true;
-	fl_discoverd_share(w.d);
+	world_share(&w, *state);
 	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
 	assert_true(loop_until(*state, has_stream, &w));
 	send_event_of(&w, "s", "up", "a");
@@ -402,9 +431,7 @@ many_may_follow_one_service(void **state)
 		struct fl_discoverd_service *s[N];
 		struct world w;
 
-		world_open(&w, *state);
-		w.has_all = true;
-		fl_discoverd_share(w.d);
+		world_share(&w, *state);
 		for (size_t k = 0; k < N; k++)
 			s[k] = fl_discoverd_watch(w.d, "s", on_change, &w);
 		assert_true(loop_until(*state, has_stream, &w));
@@ -432,9 +459,7 @@ discoverd_that_comes_back_empty_is_not_believed_at_once(void **state)
 	struct world w;
 	struct fl_discoverd_service *t;
 
-	world_open(&w, *state);
-	w.has_all = true;
-	fl_discoverd_share(w.d);
+	world_share(&w, *state);
 	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
 	t = fl_discoverd_watch(w.d, "t", NULL, NULL);
 	assert_true(loop_until(*state, has_stream, &w));
@@ -474,9 +499,7 @@ address_that_another_has_got_is_not_kept(void **state)
 {
 	struct world w;
 
-	world_open(&w, *state);
-	w.has_all = true;
-	fl_discoverd_share(w.d);
+	world_share(&w, *state);
 	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
 	assert_true(loop_until(*state, has_stream, &w));
 	send_event_of(&w, "s", "up", "a");
@@ -502,16 +525,8 @@ service_that_no_stream_has_told_of_is_asked_for(void **state)
 	struct world w;
 	struct fl_http_req *shared;
 
-	world_open(&w, *state);
-	w.has_all = true;
-	fl_discoverd_share(w.d);
-	assert_true(loop_until(*state, has_stream, &w));
-	send_event_of(&w, "", "current", "");
-	loop_settle(*state);
-	shared = w.stream;
-	w.stream = NULL;
-	w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
-	assert_true(loop_until(*state, has_stream, &w));
+	world_share_nothing(&w, *state);
+	shared = watch_beside(&w);
 	assert_int_equal(w.n_streams, 2);
 	send_event_of(&w, "s", "up", "a");
 	send_event_of(&w, "s", "current", "");
@@ -542,16 +557,8 @@ nothing_is_lost_between_the_two_streams(void **state)
 		struct world w;
 		struct fl_http_req *shared, *own;
 
-		world_open(&w, *state);
-		w.has_all = true;
-		fl_discoverd_share(w.d);
-		assert_true(loop_until(*state, has_stream, &w));
-		send_event_of(&w, "", "current", "");
-		loop_settle(*state);
-		shared = w.stream;
-		w.stream = NULL;
-		w.s = fl_discoverd_watch(w.d, "s", on_change, &w);
-		assert_true(loop_until(*state, has_stream, &w));
+		world_share_nothing(&w, *state);
+		shared = watch_beside(&w);
 		own = w.stream;
 		w.stream = shared;
 		send_event_of(&w, "s", cases[i].kind, "a");
@@ -582,12 +589,7 @@ who_is_content_with_the_shared_stream_asks_for_nothing(void **state)
 {
 	struct world w;
 
-	world_open(&w, *state);
-	w.has_all = true;
-	fl_discoverd_share(w.d);
-	assert_true(loop_until(*state, has_stream, &w));
-	send_event_of(&w, "", "current", "");
-	loop_settle(*state);
+	world_share_nothing(&w, *state);
 	w.s = fl_discoverd_watch_shared(w.d, "s", on_change, &w);
 	assert_int_equal(w.changes, 0); /* not before the watch has returned */
 	await_change(&w);
