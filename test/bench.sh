@@ -21,7 +21,7 @@ _tests=-1
 one_bootstrap() {
 	local start
 
-	cluster_reset
+	engine_empty
 	run_host >/dev/null
 	wait_until 30 "flynn-host to answer" host_answers
 	start=$(now_ms)

@@ -16,6 +16,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib_engine.sh"
 TEST_NAME=${TEST_NAME:-flynn-test}
 TEST_NET=${TEST_NET:-10.199}
 
@@ -86,17 +87,6 @@ network_down() {
 
 # ---- engine -------------------------------------------------------------------------------
 
-remove_containers() {
-	local ids
-
-	ids=$(docker ps -aq)
-	# shellcheck disable=SC2086 # a list of words
-	[ -z "$ids" ] || docker rm -f -v $ids >/dev/null
-	ids=$(docker volume ls -q)
-	# shellcheck disable=SC2086 # a list of words
-	[ -z "$ids" ] || docker volume rm -f $ids >/dev/null
-}
-
 # The shims of this engine, by its socket in their arguments, and what they run; then what both
 # have mounted.
 kill_leftovers() {
@@ -124,13 +114,13 @@ start() {
 		rm -rf "$state/docker" "$run/docker"
 		engine start
 	fi
-	remove_containers
+	engine_empty
 }
 
 stop() {
 	[ -d "$state" ] || return 0
 	if docker version >/dev/null 2>&1; then
-		remove_containers
+		engine_empty
 	fi
 	engine stop >/dev/null
 	kill_leftovers

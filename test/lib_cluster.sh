@@ -14,6 +14,7 @@ if [ ! "$TEST_NETNS" -ef /proc/self/ns/net ]; then
 fi
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib_engine.sh"
 
 # What `flynn server-add` needs, once cluster_start has returned.
 DOMAIN=${DOMAIN:-localhost}
@@ -46,18 +47,6 @@ check_sanitizers() {
 	is "no sanitizer found anything in a daemon" "${found:-}" ""
 }
 
-# Nothing of an earlier cluster is left.
-cluster_reset() {
-	local ids
-
-	ids=$(docker ps -aq)
-	# shellcheck disable=SC2086 # a list of words
-	[ -z "$ids" ] || docker rm -f -v $ids >/dev/null
-	ids=$(docker volume ls -q)
-	# shellcheck disable=SC2086 # a list of words
-	[ -z "$ids" ] || docker volume rm -f $ids >/dev/null
-}
-
 host_answers() {
 	curl -fsS --max-time 2 http://127.0.0.1:1113/ping
 }
@@ -76,7 +65,7 @@ run_bootstrap() {
 
 # A bootstrapped cluster and a client that knows it; a test cannot go on without.
 cluster_start() {
-	cluster_reset
+	engine_empty
 	run_host >/dev/null || die "flynn/host does not start"
 	wait_until $HOST_TIMEOUT_S "flynn-host to answer" host_answers || { show_logs; exit 1; }
 	if ! run_bootstrap >"$TMP/bootstrap.log" 2>&1; then

@@ -120,8 +120,8 @@ later() {
 	"$@"
 }
 
-at_end cluster_reset
-cluster_reset
+at_end engine_empty
+engine_empty
 
 # ---- flags -------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ ports() {
 	[ "$(sort -u <<<"$seen" | grep -c .)" -eq "$1" ]
 }
 
-cluster_reset
+engine_empty
 developer
 
 run=$(cluster run 2>&1)
