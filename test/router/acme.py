@@ -72,11 +72,12 @@ class Scene:
         return wait_for(f"{domain} to be {want}, which is {self.status(domain)}", is_so, PATIENCE)
 
     def between_tries(self, domain, kind):
-        """Its status, and how often kind was asked for, at a moment when no try is under way: neither changes."""
+        """Its status, and how often kind was asked for, when a try has failed and the next is not under way: neither changes."""
         def look():
             before = self.status(domain), self.server.count(kind)
             time.sleep(0.1)
-            return before if before == (self.status(domain), self.server.count(kind)) else None
+            stands = before == (self.status(domain), self.server.count(kind))
+            return before if stands and before[0]["state"] == "failed" else None
         return wait_for(f"a pause between the tries for {domain}", look, PATIENCE)
 
     def wait_quiet(self):
