@@ -10,6 +10,7 @@
 
 #define TYPE_MAX 64
 #define URI_MAX 2048
+#define LIST_MAX "1000"
 
 void
 artifacts_write_at(struct fl_jsonw *w, const char *key, const PGresult *res, int row, int col)
@@ -34,11 +35,12 @@ const char artifacts_insert_sql[] =
     " ON CONFLICT (type, uri) WHERE deleted_at IS NULL DO UPDATE SET type = excluded.type"
     " RETURNING " ARTIFACT_COLUMNS("artifacts");
 
+/* The newest: every image and push that there ever was has one. */
 void
 artifacts_list(struct fl_http_req *req, void *arg)
 {
 	query_all(arg, req, "SELECT " ARTIFACT_COLUMNS("a") " FROM artifacts a"
-			    " WHERE a.deleted_at IS NULL ORDER BY a.created_at DESC",
+			    " WHERE a.deleted_at IS NULL ORDER BY a.created_at DESC LIMIT " LIST_MAX,
 	    NULL, 0, artifacts_write);
 }
 

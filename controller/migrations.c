@@ -553,6 +553,10 @@ const struct migration migrations[] = {
 	      " PERFORM pg_notify('garbage', '');"
 	      " END $$" },
 	{ 17, "INSERT INTO schema_migrations (id) VALUES (17)" },
+
+	/* Version 18: a list of resources names the apps of each. */
+	{ 18, "CREATE INDEX app_resources_resource ON app_resources (resource_id)" },
+	{ 18, "INSERT INTO schema_migrations (id) VALUES (18)" },
 };
 
 const size_t n_migrations = fl_nitems(migrations);

@@ -135,6 +135,15 @@ def an_artifact_is_one_for_each_type_and_uri(w):
 # ---- releases -------------------------------------------------------------------------------
 
 @case
+def the_newest_artifacts_are_listed(w):
+    psql("SET session_replication_role = replica; INSERT INTO artifacts (type, uri) SELECT 'many', n FROM generate_series(1, 1000) n")
+    last = w.artifact()
+    listed = [a["id"] for a in w.ok("GET", "/artifacts")]
+    psql("DELETE FROM artifacts WHERE type = 'many'")
+    assert listed[0] == last and len(listed) == 1000, len(listed)
+
+
+@case
 def a_release_is_written_as_clients_know_it(w):
     artifact = w.artifact()
     processes = ('{"web":{"cmd":["start","web"],"env":{"SD_NAME":"x-web"},"ports":[{"port":0,"proto":"tcp","range_end":0}],"data":true,"omni":true},'

@@ -3,7 +3,7 @@
 import hashlib
 import random
 
-from world import CLUSTER_KEY, NOBODY, ROUTER_PORT, case, wait_for
+from world import CLUSTER_KEY, NOBODY, ROUTER_PORT, case, psql, wait_for
 
 
 def provider(w, url=None):
@@ -44,6 +44,12 @@ def a_resource_is_made_for_apps_named_either_way(w):
     assert w.get(f"/providers/{p['id']}/resources/{r['id']}").json == r
     for list in (path, f"/apps/{one['name']}/resources", f"/apps/{two['name']}/resources"):
         assert w.ok("GET", list) == [r]
+
+
+@case
+def the_apps_of_a_resource_are_found_by_an_index(w):
+    plan = psql(f"SET enable_seqscan = off; SET enable_bitmapscan = off; EXPLAIN SELECT app_id FROM app_resources WHERE resource_id = '{NOBODY}'")
+    assert "using app_resources_resource " in plan, plan
 
 
 @case
