@@ -14,17 +14,21 @@ cli_variable(const char *name)
 }
 
 void
-cli_put(FILE *f, const char *text)
+cli_put(FILE *f, const char *text, const char *line_break)
 {
-	for (; *text != '\0'; text++)
-		putc(isspace((unsigned char)*text) ? ' ' : iscntrl((unsigned char)*text) ? '?' : *text, f);
+	for (; *text != '\0'; text++) {
+		if (*text == '\n')
+			fputs(line_break, f);
+		else
+			putc(isspace((unsigned char)*text) ? ' ' : iscntrl((unsigned char)*text) ? '?' : *text, f);
+	}
 }
 
 int
 cli_fail(const struct fl_err *err)
 {
 	fputs("flynn: ", stderr);
-	cli_put(stderr, err->msg);
+	cli_put(stderr, err->msg, "\n       ");
 	putc('\n', stderr);
 	return CLI_EXIT_FAILED;
 }

@@ -42,9 +42,15 @@ extern const struct command commands[];
 
 /* A variable of our environment; NULL when it is not set or, which counts as the same, empty. */
 const char *cli_variable(const char *name);
-/* Print what strangers chose, which must not drive the terminal: white space as a space, other control characters as "?". */
-void cli_put(FILE *f, const char *text);
-/* "flynn: <message>" on standard error, one line whatever it names; returns CLI_EXIT_FAILED. */
+/*
+ * Print what strangers chose, which must not drive the terminal: line breaks as line_break, other white space as a space, other
+ * control characters as "?".
+ */
+void cli_put(FILE *f, const char *text, const char *line_break);
+/*
+ * "flynn: <message>" on standard error; returns CLI_EXIT_FAILED. Further lines of the message, as the last ones that a job
+ * printed, stand indented, so that what it names cannot look like a message of ours.
+ */
 int cli_fail(const struct fl_err *err);
 /* Say how the command is used and return CLI_EXIT_USAGE. */
 int cli_usage(const char *name);

@@ -90,8 +90,8 @@ print_request(const struct fl_json *r)
 	    colour != NULL ? "\033[0m" : "", fl_json_double(fl_json_get(r, "total_ms"), 0),
 	    (long long)fl_json_int(fl_json_get(r, "bytes_down"), 0), fl_json_str(fl_json_get(r, "instance"), "-"),
 	    fl_json_str(fl_json_get(r, "method"), "-"));
-	cli_put(stdout, fl_json_text(r, "host"));
-	cli_put(stdout, fl_json_str(path, ""));
+	cli_put(stdout, fl_json_text(r, "host"), "?");
+	cli_put(stdout, fl_json_str(path, ""), "?");
 	printf("%s\n", fl_json_bool(fl_json_get(r, "whole"), true) ? "" : "  (broke off)");
 }
 

@@ -19,10 +19,10 @@ fails_with "an option without its value" 2 '-a wants a name behind it' flynn --j
 fails_with "a first word alone" 2 'no command "pg" alone, but: pg dump, pg psql, pg restore' flynn pg
 like "help tells of the commands below one" "$(flynn help route)" '^  route add http +send the requests'
 fails_with "a command that is none" 2 'no command "frobnicate": flynn help lists all' flynn frobnicate
-is "what is typed does not break the line of an error, nor drive the terminal" "$(flynn $'two\n\033[1mlines' 2>&1)" \
-	'flynn: there is no command "two ?[1mlines": flynn help lists all'
-is "nor does an option" "$(flynn $'-x\n' apps 2>&1 | head -n 1)" \
-	"flynn: there is no option \"-x \" in front of a command: a command's own stand behind it"
+is "what is typed makes no messages of its own, nor drives the terminal" "$(flynn $'two\n\033[1mflynn: lines' 2>&1)" \
+	$'flynn: there is no command "two\n       ?[1mflynn: lines": flynn help lists all'
+is "nor does an option" "$(flynn $'-x\tx' apps 2>&1 | head -n 1)" \
+	"flynn: there is no option \"-x x\" in front of a command: a command's own stand behind it"
 fails_with "a command that nearly is one" 2 'did you mean scale\?' flynn scal
 fails_with "a pin that is none" 1 'is no pin' flynn cluster add -p abc x https://localhost key
 fails_with "a URL that is none" 1 'flynn: ' flynn cluster add x localhost key
