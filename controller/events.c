@@ -211,7 +211,7 @@ on_start(struct subscriber *s, const PGresult *res)
 	struct wanted *w = &of(s)->wanted;
 	int64_t newest = fl_pg_int(res, 0, 0, 0);
 
-	if (!w->past && w->last_id == 0)
+	if (w->last_id > newest || (!w->past && w->last_id == 0)) /* of a database that was there before a restored one */
 		w->last_id = newest;
 	else if (w->count > 0) /* there may be none of the last so many */
 		w->last_id = fl_pg_int(res, 0, 1, newest > w->last_id ? newest + 1 : w->last_id + 1) - 1;

@@ -113,6 +113,8 @@ on_app(struct subscriber *s, const PGresult *res)
 	row_get_id(res, 0, 0, r->app);
 	newest = fl_pg_int(res, 0, 1, 0);
 	from = fl_pg_int(res, 0, 2, newest + 1) - 1; /* what ?count= asks for comes behind it */
+	if (r->last_id > newest) /* of a database that was there before a restored one */
+		r->last_id = newest;
 	if (r->last_id == 0 || (r->counts && r->last_id < from))
 		r->last_id = from;
 	subscriber_start(s);
