@@ -74,12 +74,18 @@ earn(struct h2 *h2, int32_t n_frames)
 		b->spent -= BYTES_A_FRAME;
 }
 
-static int
-calm_down(struct h2 *h2)
+static void
+count_flood(struct h2 *h2)
 {
 	if (!h2->is_calmed)
 		worker_count(h2->w, COUNT_H2_FLOODS, 1);
 	h2->is_calmed = true;
+}
+
+static int
+calm_down(struct h2 *h2)
+{
+	count_flood(h2);
 	nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
 	return 0;
 }
@@ -495,6 +501,8 @@ feed(struct h2 *h2, const char *data, size_t len)
 {
 	ssize_t n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)data, len);
 
+	if (n == NGHTTP2_ERR_FLOODED)
+		count_flood(h2); /* of what has to be answered it has a bound of its own, without a word to the client */
 	if (n < 0)
 		break_off(h2);
 	else if (!spend(h2, &h2->bytes, (int32_t)len, BYTES_BURST, BYTES_A_SECOND))

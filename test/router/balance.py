@@ -8,7 +8,7 @@ import threading
 import time
 
 from h2_client import H2, RST_STREAM
-from world import LIMIT, SLOW, Client, Instance, Router, answer, case, free_port, plain, read_head, read_request, wait_for
+from world import LIMIT, SLOW, Client, Instance, Router, answer, case, free_port, listens, plain, read_head, read_request, wait_for
 
 
 def reset(c):
@@ -523,6 +523,24 @@ def soon(act):
         with contextlib.suppress(AssertionError):
             return act()
     return act()
+
+
+@case
+def request_waits_not_at_all_for_what_is_known_not_to_come(w):
+    """Once discoverd has said that there is none, and that none starts."""
+    asked = []
+
+    def known():
+        asked.append(service := f"unheard{len(asked)}-web")
+        w.router.route(service + ".example.com", service)
+        w.router.tcp_route(service, port := free_port())
+        wait_for("it to be known", lambda: listens(port))
+        time.sleep(0.2)
+        before = w.router.metric("flynn_router_start_waits_total")
+        assert w.get(service + ".example.com").status == 503
+        assert w.router.metric("flynn_router_start_waits_total") == before
+
+    soon(known)
 
 
 @case

@@ -614,14 +614,19 @@ def preface_may_come_byte_by_byte(w):
 
 # ---- floods ---------------------------------------------------------------------------------
 
+def begun(c, host):
+    """Stream 1, the first time."""
+    return headers(c, host, END_HEADERS) if c.next_id == 1 else b""
+
+
 FLOODS = {
     "ping": lambda c, h: pack(PING, 0, 0, b"01234567") * 500,
     "settings": lambda c, h: pack(SETTINGS, 0, 0, struct.pack(">HI", h2.INITIAL_WINDOW_SIZE, 65535)) * 500,
-    "empty data": lambda c, h: headers(c, h, END_HEADERS, c.open()) + pack(DATA, 0, c.next_id - 2) * 500,
+    "empty data": lambda c, h: begun(c, h) + pack(DATA, 0, 1) * 500,
     "priority": lambda c, h: pack(PRIORITY, 0, 1, u32(3) + b"\x05") * 500,
     "unknown frames": lambda c, h: pack(99, 0, 0, b"") * 500,
     "window_update": lambda c, h: pack(WINDOW_UPDATE, 0, 0, u32(1)) * 500,
-    "padding alone": lambda c, h: headers(c, h, END_HEADERS, c.open()) + pack(DATA, PADDED, c.next_id - 2, b"\x03\0\0\0") * 500,
+    "padding alone": lambda c, h: begun(c, h) + pack(DATA, PADDED, 1, b"\x03\0\0\0") * 500,
 }
 
 
@@ -630,6 +635,7 @@ def floods_end_the_connection(w):
     """CVE-2019-9511 to 9518: frames that cost us and bring nothing."""
     host, _, _ = w.app(lambda inst, c, f: f.read())
     for what, some in FLOODS.items():
+        floods = w.router.metric("flynn_router_http2_floods_total")
         with connect(w) as c:
             reader = threading.Thread(target=c.end)
             reader.start()
@@ -643,6 +649,28 @@ def floods_end_the_connection(w):
             reader.join(LIMIT)
             assert not reader.is_alive() and sent < 5000, what
             assert c.goaway is None or c.goaway[1] in (h2.ENHANCE_YOUR_CALM, P), (what, c.goaway)
+        assert w.router.metric("flynn_router_http2_floods_total") == floods + 1, what
+
+
+@case
+def frames_at_an_even_pace_are_no_flood(w):
+    """Thousands over a long time are borne: so many at once, and so many more for each second."""
+    with connect(w) as c:
+        some = pack(PRIORITY, 0, 1, u32(3) + b"\x05")
+        c.raw(some * 1900).ping()
+        time.sleep(1.5)
+        c.raw(some * 250).ping()
+        assert c.goaway is None
+
+
+@case
+def requests_are_no_flood_however_many(w):
+    """Nor are those whose answers have no body."""
+    host, _, _ = w.app(without_body)
+    with connect(w) as c:
+        for _ in range(60):
+            ids = [c.ask(host, "/204") for _ in range(100)]
+            assert all(c.answer(i).status == 204 for i in ids)
 
 
 @case
@@ -726,6 +754,20 @@ def rapid_reset_ends_the_connection(w):
             # Too many at once is another error.
             assert c.goaway is None or c.goaway[1] in (h2.ENHANCE_YOUR_CALM, P), c.goaway
         wait_for("the instance to be let go", lambda: not inst.open)
+
+
+@case
+def resets_have_a_bound_of_their_own(w):
+    """Each costs more than a frame: they are too many long before these are."""
+    host, _, _ = w.app(lambda inst, c, f: f.read())
+    for after in (lambda s: pack(RST_STREAM, 0, s, u32(h2.CANCEL)), lambda s: pack(WINDOW_UPDATE, 0, s, u32((1 << 31) - 1))):
+        with connect(w) as c:
+            sent = 0
+            with contextlib.suppress(AssertionError, OSError):
+                while sent < 1500:
+                    c.raw(b"".join(headers(c, host, stream=(s := c.open())) + after(s) for _ in range(50))).ping()
+                    sent += 50
+            assert 500 <= sent < 1500 and c.goaway[1] == h2.ENHANCE_YOUR_CALM, (sent, c.goaway)
 
 
 @case
@@ -1040,6 +1082,10 @@ def early_answer_stops_the_request(w):
         assert s.status == 413 and s.body == b"too much" and s.ended
         c.until(lambda: s.reset is not None)
         assert s.reset == h2.NO_ERROR
+        # What the client sent before it knew of that: the rest of the body, and trailers.
+        c.send(stream, b"x" * 1000, end=False)
+        c.head([("x-check", "1")], stream=stream)
+        assert c.get(host).status == 413 and c.goaway is None, c.goaway
 
 
 @case
