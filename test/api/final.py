@@ -531,9 +531,9 @@ def who_comes_again_misses_nothing(w):
         assert [json.loads(s.next()[2])["data"]["processes"]["web"] for _ in range(4)] == [2, 3, 4, 5]
         assert s.silent()
     with Stream(path, [("Last-Event-Id", str(1 << 60))]) as s:
-        assert s.silent()
         w.ok("PUT", f"/apps/{app}/formations/{release}", {"processes": {"web": 6}})
-        assert json.loads(s.next()[2])["data"]["processes"]["web"] == 6, "the number is of a database that was there before a restored one"
+        assert json.loads(s.next()[2])["data"]["processes"]["web"] == 6, "the number may be of the database that was there before a restored one"
+        assert s.silent()
 
 
 @case
