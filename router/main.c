@@ -89,7 +89,7 @@ check(struct router_config *cfg, struct fl_err *err)
 	struct fl_err why = { 0 };
 
 	if (cfg->key == NULL)
-		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY is not set");
+		return fl_err_set(err, FL_ERR_INVALID, "CLUSTER_KEY is not set: without it anybody could change routes");
 	if (cfg->head_timeout_s < 1 || cfg->head_timeout_s > 3600 || cfg->answer_timeout_s < 1 || cfg->answer_timeout_s > 86400)
 		return fl_err_set(err, FL_ERR_INVALID, "-head-timeout is 1 to 3600 s, -answer-timeout 1 to 86400 s");
 	if (cfg->n_requests < 0 || cfg->n_requests > REQUESTS_MAX)
