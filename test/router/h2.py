@@ -568,6 +568,7 @@ def odd_frames_are_borne(w):
     host, _, _ = w.app()
     with connect(w, settings=[(h2.ENABLE_PUSH, 0), (0x99, 7)]) as c:
         c.frame(99, 0xff, 0, b"what is this").frame(99, 0, 5, b"")
+        c.frame(PING, ACK, 0, b"unasked.")
         c.frame(PRIORITY, 0, 1, u32(3) + b"\x05").frame(PRIORITY, 0, 101, u32(0) + b"\x05")
         stream = c.open()
         block = hpack.encode([(":method", "POST"), (":scheme", "http"), (":authority", host), (":path", "/")])
@@ -581,6 +582,7 @@ def odd_frames_are_borne(w):
         # Its place is given back.
         for _ in range(300):
             assert c.get(host).status == 200
+        assert c.goaway is None
 
 
 @case

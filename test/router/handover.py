@@ -244,41 +244,66 @@ def wrong_key_gets_nothing(w):
         chain.follow()
 
 
-@case
-def one_that_does_not_know_the_key_is_not_believed(w):
-    """Somebody has taken the name of the meeting point: the router serves without what it is offered."""
-    host, _, _ = w.app()
-    http, dual = free_port(), socket.has_dualstack_ipv6()
-    # Just what the router wants.
-    trap = socket.create_server(("", http), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual, reuse_port=True)
-    inode = os.fstat(trap.fileno()).st_ino
+@contextlib.contextmanager
+def deceived(w, http, offer):
+    """A router that finds its meeting point taken by somebody who does not know the key: offer(connection) talks to it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
         s.bind(f"\0flynn-router/{http}")
         s.listen()
         s.settimeout(10)
 
-        def offer():
+        def meet():
             c, _ = s.accept()
             c.send(b"flynnho1\1" + b"\0" * 71)
             c.recv(1000)
-            socket.send_fds(c, [b"flynnho1\3\0" + (http).to_bytes(2, "little") + (1).to_bytes(4, "little") + b"\0" * 64], [trap.fileno()])
-            trap.close()
-            c.recv(1000)
+            offer(c)
 
-        t = threading.Thread(target=offer)
+        t = threading.Thread(target=meet)
         t.start()
         r = Router.__new__(Router)
         r.http, r.https, r.api, r.flags, r.threads, r.etcd, r.discoverd = http, free_port(), free_port(), (), 1, w.etcd.url, w.discoverd
         try:
             r.start()
             t.join(10)
-            fds = f"/proc/{r.proc.pid}/fd"
-            assert f"socket:[{inode}]" not in [os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds)]
-            with Client(http) as c:
-                assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
+            yield r
         finally:
             r.proc.kill()
             r.proc.wait()
+
+
+@case
+def one_that_does_not_know_the_key_is_not_believed(w):
+    """The router serves without what it is offered."""
+    host, _, _ = w.app()
+    http, dual = free_port(), socket.has_dualstack_ipv6()
+    # Just what the router wants.
+    trap = socket.create_server(("", http), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual, reuse_port=True)
+    inode = os.fstat(trap.fileno()).st_ino
+
+    def offer(c):
+        socket.send_fds(c, [b"flynnho1\3\0" + (http).to_bytes(2, "little") + (1).to_bytes(4, "little") + b"\0" * 64], [trap.fileno()])
+        trap.close()
+        c.recv(1000)
+
+    with deceived(w, http, offer) as r:
+        fds = f"/proc/{r.proc.pid}/fd"
+        assert f"socket:[{inode}]" not in [os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds)]
+        with Client(http) as c:
+            assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
+
+
+@case
+def one_that_does_not_know_the_key_is_told_nothing(w):
+    """It says that it has no sockets: a predecessor would be told when the router serves."""
+    told = []
+
+    def offer(c):
+        c.settimeout(10)
+        c.send(b"flynnho1\4" + b"\0" * 71)
+        told.append(c.recv(1000))
+
+    with deceived(w, free_port(), offer):
+        assert told == [b""], told
 
 
 @case
