@@ -40,9 +40,23 @@ static void collector_dispose(struct collector *co);
 /* ---- what is garbage: one piece after another ---- */
 
 static void
+retry_in(struct collector *co, long long s)
+{
+	const struct timeval tv = { s, 0 };
+
+	evtimer_add(co->retry, &tv);
+}
+
+static void
+on_next_due(const PGresult *res, const struct fl_err *err, void *arg)
+{
+	if (err == NULL && PQntuples(res) > 0)
+		retry_in(arg, fl_pg_int(res, 0, 0, RETRY_S));
+}
+
+static void
 on_disposed(const struct fl_err *err, void *arg)
 {
-	static const struct timeval retry = { RETRY_S, 0 };
 	struct collector *co = arg;
 
 	co->disposing = false;
@@ -50,7 +64,10 @@ on_disposed(const struct fl_err *err, void *arg)
 		collector_dispose(co);
 	} else if (err->kind != FL_ERR_NOT_FOUND) {
 		fl_log_warn("what nobody needs could not be removed yet", fl_str("err", err->msg));
-		evtimer_add(co->retry, &retry);
+		retry_in(co, RETRY_S);
+	} else { /* what is in use is due again in a while */
+		fl_pg_query(co->c->pg, "SELECT greatest(1, ceil(extract(epoch FROM min(due_at) - now())))::integer FROM garbage HAVING count(*) > 0",
+		    NULL, 0, on_next_due, co);
 	}
 }
 

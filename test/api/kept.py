@@ -268,6 +268,18 @@ def the_volumes_of_a_deleted_app_go(w):
 
 
 @case
+def what_was_not_to_go_yet_goes_when_it_is_due(w):
+    d = Data(w, "web", data=True)
+    w.job(d.name, d.release, state="down")
+    w.job(d.name, d.release, state="starting")
+    later = psql(f"INSERT INTO garbage (kind, ref, due_at, tries) SELECT 'volume', volume_id::text, now() + interval '1 s', 2 FROM volumes"
+                 f" WHERE app_id = '{d.id}' RETURNING ref")
+    psql("NOTIFY garbage, ''")  # nothing is due, so whoever looks now finds nothing
+    wait_for("the volume to go", lambda: psql(f"SELECT count(*) FROM garbage WHERE ref = '{later}'") == "0")
+    assert f"/host/volumes/{d.id}-web" in w.host("/removed").json
+
+
+@case
 def a_volume_goes_that_is_heard_of_behind_its_apps_end(w):
     """The job was on its way to its host when the app was deleted: what it made there is noted with what is told of it."""
     first, again = Data(w, "web", data=True), Data(w, "web", data=True)
@@ -291,11 +303,13 @@ def a_job_that_is_told_of_while_its_app_is_deleted_is_none(w):
     job = f"{HOST_ID}-{os.urandom(16).hex()}"
     deleting = psql(f"BEGIN; UPDATE apps SET deleted_at = now() WHERE app_id = '{d.id}';"
                     " DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END $$; COMMIT", wait=False)
-    wait_for("the deletion to begin", lambda: psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1")
+    deletion = f"FROM pg_stat_activity WHERE query LIKE '%{d.id}%' AND wait_event = 'PgSleep'"
+    waiting = "FROM pg_stat_activity WHERE query LIKE 'SELECT a.app_id, r.release_id%' AND wait_event_type = 'Lock'"
+    wait_for("the deletion to begin", lambda: psql(f"SELECT count(*) {deletion}") == "1")
     with Client() as c:
         c.ask("PUT", f"/apps/{d.id}/jobs/{job}", {"id": job, "release": d.release, "type": "web", "state": "starting"})
-        wait_for("the job to wait for it", lambda: psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != "0")
-        psql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        wait_for("the job to wait for it", lambda: psql(f"SELECT count(*) {waiting}") == "1")
+        psql(f"SELECT pg_cancel_backend(pid) {deletion}")
         c.read_answer().empty(404)
     assert deleting.wait() == 0 and psql(f"SELECT count(*) FROM jobs WHERE app_id = '{d.id}'") == "0"
 
