@@ -50,6 +50,35 @@ each_condition_must_hold(FL_UNUSED void **state)
 }
 
 static void
+class_has_its_hundred(FL_UNUSED void **state)
+{
+	static const int other[] = { 0, 399, 500 }, own[] = { 400, 404, 499 };
+	struct filter f = { 0 };
+
+	assert_int_equal(filter_parse(&f, NULL, "4xx", NULL, NULL), 0);
+	for (size_t i = 0; i < fl_nitems(own); i++)
+		assert_true(filter_matches(&f, &(struct record){ .status = (uint16_t)own[i] }));
+	for (size_t i = 0; i < fl_nitems(other); i++)
+		assert_false(filter_matches(&f, &(struct record){ .status = (uint16_t)other[i] }));
+}
+
+/* A record has as much of a host as fits it: it is found by the whole name. */
+static void
+long_host_is_found_as_it_was_noted(FL_UNUSED void **state)
+{
+	char host[2 * 63 + sizeof(".example.com")];
+	struct filter f = { 0 };
+
+	memset(host, 'a', sizeof(host));
+	host[63] = '.';
+	strcpy(host + 2 * 63, ".example.com");
+	assert_true(strlen(host) > RECORD_HOST);
+	assert_int_equal(filter_parse(&f, host, NULL, NULL, NULL), 0);
+	assert_true(filter_matches(&f, &(struct record){ .host = { host, RECORD_HOST } }));
+	assert_false(filter_matches(&f, &(struct record){ .host = { host, RECORD_HOST - 1 } }));
+}
+
+static void
 nonsense_is_refused_by_name(FL_UNUSED void **state)
 {
 	static const struct {
@@ -94,6 +123,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_condition_must_hold),
+		cmocka_unit_test(class_has_its_hundred),
+		cmocka_unit_test(long_host_is_found_as_it_was_noted),
 		cmocka_unit_test(nonsense_is_refused_by_name),
 		cmocka_unit_test(routes_are_those_that_were_added),
 	};

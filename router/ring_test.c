@@ -202,8 +202,11 @@ longest_record_fits(void **state)
 	memset(text, 'x', sizeof(text));
 	record.path = (struct fl_span){ text, RECORD_NOTE };
 	record.instance = record.release = (struct fl_span){ text, RECORD_NAME };
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 5000; i++) {
 		ring_add(r, &record);
+		/* Their number is no bound of the memory then. */
+		assert_true(r->n_chunks <= 1000 * RING_RECORD_BYTES / RING_CHUNK_BYTES + 2);
+	}
 	ring_cursor_init(&c, r, ring_count(r));
 	assert_true(ring_cursor_next(&c, &got));
 	assert_int_equal(got.path.len, RECORD_NOTE);
