@@ -309,6 +309,14 @@ def requests_of_an_app_are_those_of_its_routes(w):
     wait_told(w.router, host="b.owned.example.com")
     hosts = lambda app: [t["host"] for t in told(w.router, parent_ref=f"controller/apps/{app}")]
     assert hosts(1) == ["x.owned2.example.com", "a.owned.example.com"] and hosts(2) == ["b.owned.example.com"] and hosts(3) == []
+    # So are those to come, of routes that come meanwhile as well.
+    f = Follower(w.router, parent_ref="controller/apps/2")
+    w.router.call("POST", "/routes", {"type": "http", "parent_ref": "controller/apps/2", "config": {"domain": "c.owned.example.com", "service": service}})
+    for host in ("a.owned.example.com", "b.owned.example.com", "c.owned.example.com"):
+        wait_for("the route", lambda host=host: w.get(host).status == 200)
+    wait_for("both", lambda: {t["host"] for t in f.events} >= {"b.owned.example.com", "c.owned.example.com"})
+    assert {t["host"] for t in f.events} == {"b.owned.example.com", "c.owned.example.com"}, f.events
+    f.close()
 
 
 @case
@@ -410,6 +418,41 @@ def who_follows_a_quiet_route_hears_at_once(w):
         w.get(host, path=f"/{i}")
         wait_for("it", lambda: len(f.events) == i + 1)
     f.close()
+
+
+@case
+def followers_and_what_they_are_told_at_once_are_bounded(w):
+    with router(w) as r:
+        flood(r, "much.example.com", 1500)
+        wait_told(r, 1500, limit=10000)
+        assert len(told(r)) == 100, "unless another limit is asked for"
+        f = Follower(r, limit=5000)
+        get(r, "last.example.com")
+        wait_for("the one to come", lambda: f.events and f.events[-1]["host"] == "last.example.com")
+        assert len(f.events) == 1001, len(f.events)
+        others = [Follower(r) for _ in range(99)]
+        with contextlib.suppress(AssertionError):
+            others.append(Follower(r))
+        assert len(others) == 99
+        others.pop().close()
+        wait_for("its place", lambda: r.metric("http_event_streams") == 99)
+        others.append(Follower(r))
+        for o in [f, *others]:
+            o.close()
+
+
+@case
+def who_follows_is_told_what_it_has_missed(w):
+    """More than a router keeps may come between two looks."""
+    with router(w, "-requests", "1") as r:
+        f = Follower(r, host="other.example.com")
+
+        def missed():
+            flood(r, "none.example.com", 5000)
+            return any(e.keys() == {"requests"} and e["requests"] > 0 for e in f.events)
+
+        wait_for("some to be missed", missed, 60)
+        f.close()
 
 
 @case
@@ -620,6 +663,9 @@ def requests_are_counted_by_route_and_class(w):
     route = "http/" + hashlib.md5(host.encode()).hexdigest()
     assert series(w.router, "requests_total", route=route) == want
     assert series(w.router, "retries_total", host=host) == {(): 0} and series(w.router, "open", host=host) == {(): 0}
+    w.router.route(host, "path-web", path="/a/b")
+    w.get(host, path="/a/b/c")
+    wait_for("the path", lambda: f'host="{host}",path="/a/b",class="5xx"}} 1\n' in w.router.call("GET", "/metrics")[1])
 
 
 @case
@@ -684,12 +730,15 @@ def many_routes_have_few_series(w):
     hosts = [f"m{i}.many.example.com" for i in range(1010)]
     for host in hosts:
         w.router.route(host, "many-web")
-    with w.client() as c:
-        for host in hosts + hosts[:900]:
-            assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
-    text = w.router.call("GET", "/metrics")[1]
+    with router(w) as r:
+        with Client(r.http) as c:
+            for host in hosts + hosts[:900]:
+                assert c.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").read_answer().status == 200
+        sums = lambda text, name: sum(float(x) for x in re.findall(rf'flynn_router_route_{name}\{{[^}}]*\}} (\S+)', text))
+        text = wait_for("all to be counted", lambda: sums(text := r.call("GET", "/metrics")[1], "requests_total") == 1910 and text)
     routes = set(re.findall(r'flynn_router_route_open\{route="([^"]*)"', text))
     assert len(routes) == 1000 and "other" in routes, len(routes)
-    counted = sum(float(x) for x in re.findall(r'flynn_router_route_requests_total\{[^}]*\} (\S+)', text))
-    assert counted >= 1910, counted
+    # Those with the fewest requests are together, and none is lost.
+    assert set(re.findall(r'flynn_router_route_open\{[^}]*host="([^"]*)"', text)) >= set(hosts[:900])
+    assert sums(text, "seconds_count") == 1910
     assert text.endswith("# EOF\n")
