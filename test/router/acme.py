@@ -127,9 +127,9 @@ def certificate_is_got_by_http_01(w):
 @case
 def certificate_is_got_by_tls_alpn_01(w):
     with Scene(w, flags=("-acme-challenge", "tls-alpn-01")) as s:
-        domain = s.site()
-        wait_for("a certificate", lambda: s.trusts(domain), PATIENCE)
-        assert [v[0] for v in s.server.validations] == ["tls-alpn-01"]
+        domains = [s.site() for _ in range(3)]
+        wait_for("certificates", lambda: all(s.trusts(domain) for domain in domains), PATIENCE)
+        assert [v[0] for v in s.server.validations] == ["tls-alpn-01"] * 3
 
 
 @case
@@ -537,6 +537,10 @@ def challenges_are_answered_only_while_they_are_open(w):
                     a = c.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n").read_answer(method == "HEAD")
                     seen[name] = (a.status, a.body)
             seen["alpn"] = see_tls(s.routers[0].https, "nobody.example.com", token, "x")
+            # RFC 8737 3: it is the only protocol that is offered.
+            seen["one of two"] = see_tls(s.routers[0].https, domain, token, "x", ["acme-tls/1", "http/1.1"])
+            seen["second"] = see_tls(s.routers[0].https, domain, token, "x", ["h2", "acme-tls/1"])
+            seen["only"] = see_tls(s.routers[0].https, domain, token, "x")
         s.server.on_finalize = look
         domain = f"{s.prefix}-1.example.com"
         w.discoverd.set(domain.split(".")[0], [Instance(own).addr])
@@ -545,7 +549,8 @@ def challenges_are_answered_only_while_they_are_open(w):
         assert seen["ours"][0] == 200 and seen["ours"][1].count(b".") == 1 and seen["head"] == (200, b""), seen
         for name in ("post", "longer", "none", "other"):
             assert seen[name][0] == 200 and seen[name][1].startswith(b"the app's own"), (name, seen[name])
-        assert seen["host"][0] == 404 and "cannot connect" in seen["alpn"], seen
+        assert seen["host"][0] == 404 and all("cannot connect" in seen[name] for name in ("alpn", "one of two", "second")), seen
+        assert "does not have the digest" in seen["only"], seen
         token = s.server.authzs[next(iter(s.server.authzs))]["challenges"][0]["token"]
         wait_for("it to be closed", lambda: "app's own" in (see_http(s.routers[0].http, domain, token, "x") or ""))
         assert "cannot connect" in see_tls(s.routers[0].https, domain, token, "x")

@@ -386,10 +386,10 @@ def see_http(port, domain, token, expected):
     return None if r.status == 200 and body == expected else f"{r.status}: {body[:80]}"
 
 
-def see_tls(port, domain, token, expected):
+def see_tls(port, domain, token, expected, alpn=("acme-tls/1",)):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
-    ctx.set_alpn_protocols(["acme-tls/1"])
+    ctx.set_alpn_protocols(alpn)
     try:
         with ctx.wrap_socket(socket.create_connection(("127.0.0.1", port), LIMIT), server_hostname=domain) as s:
             if s.selected_alpn_protocol() != "acme-tls/1":

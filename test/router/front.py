@@ -295,6 +295,10 @@ def body_below_the_minimal_rate_is_cut(w):
             c.send(f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\n")
             assert trickle(c, "x") < 6
             assert c.read_answer().status == 408
+        with Client(r.http) as c:  # 200 bytes a second, which are not enough either
+            c.send(f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10000\r\n\r\n")
+            assert trickle(c, "x" * 20) < 6
+            assert c.read_answer().status == 408
         with Client(r.http) as c:
             c.send(f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10000\r\n\r\n")
             for _ in range(25):
