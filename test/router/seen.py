@@ -520,6 +520,9 @@ def log_has_a_line_for_each_request(w):
         wait_for("all lines", lambda: len(lines(path)) >= len(found) + 1000)
         wait_for("them to be counted", lambda: r.metric("flynn_router_access_log_lines_total") == len(lines(path)))
         assert r.metric("flynn_router_access_log_missed_total") == 0
+        other, insts, _ = w.app(plain, plain)
+        insts[0].stop_listening()
+        wait_for("a second try", lambda: get(r, other).status == 200 and any(line.get("retries") == "1" for line in lines(path)))
         get(r, host, "/last")
         assert r.stop() == 0
         assert lines(path)[-1]["path"] == "/last", "what came before the end is written"
@@ -529,12 +532,12 @@ def log_has_a_line_for_each_request(w):
 def log_of_errors_has_only_these(w):
     def failing(inst, c, f):
         while (r := read_request(f)) is not None:
-            answer(c, status="500 Oops" if r.target == "/500" else "200 OK")
+            answer(c, status={"/500": "500 Oops", "/404": "404 No"}.get(r.target, "200 OK"))
 
     host, _, _ = w.app(failing)
     path = file("errors.log")
     with router(w, "-access-log", "errors", "-access-log-to", path) as r:
-        for p in ("/1", "/500", "/2", "/500"):
+        for p in ("/1", "/404", "/500", "/2", "/500"):
             get(r, host, p)
         wait_for("two lines", lambda: len(lines(path)) == 2)
         assert r.stop() == 0
