@@ -84,6 +84,33 @@ requests_are_written_as_heads(void **state)
 	block_pool_release(&pool);
 }
 
+/* Whatever nghttp2 lets through: behind it there would be a line, or a request, that nobody sent. */
+static void
+line_ends_in_values_are_refused(void **state)
+{
+	static const char *const values[] = { "a\r\ny: b", "a\nb", "a\rb", "a\r\n\r\nGET / HTTP/1.1\r\n" };
+	struct block_pool pool = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < fl_nitems(values); i++) {
+		struct h2_head h = { 0 };
+		struct fl_http_head head;
+		struct fl_err err = { 0 };
+
+		add_all(&h, &pool, GET);
+		h2_head_add(&h, &pool, span("x"), span(values[i]));
+		assert_int_equal(h2_head_parse(&h, &pool, false, &head, &err), -1);
+		assert_int_equal(err.kind, FL_ERR_INVALID);
+		h2_head_release(&h, &pool);
+		/* Nor do trailers have it. */
+		h.is_trailer = true;
+		h2_head_add(&h, &pool, span("x"), span(values[i]));
+		assert_null(h2_head_take_trailers(&h));
+		h2_head_release(&h, &pool);
+	}
+	block_pool_release(&pool);
+}
+
 static void
 large_lists_are_refused_and_not_kept(void **state)
 {
@@ -191,6 +218,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_written_as_heads),
+		cmocka_unit_test(line_ends_in_values_are_refused),
 		cmocka_unit_test(large_lists_are_refused_and_not_kept),
 		cmocka_unit_test(answers_lose_what_is_about_the_connection),
 		cmocka_unit_test(lengths_are_told_but_with_204),
