@@ -224,12 +224,22 @@ def alert_ends_a_malformed_name(w):
         assert answer[:1] == b"\x15" and answer[6:7] == b"\x70", (name[:20], answer)
 
 
-def client_hello(name):
-    """TLS 1.2's, as bytes: Python sends no bad names."""
+@case
+def alert_ends_a_version_before_tls_1_2(w):
+    site(w, "version.example.com")
+    for version in (b"\x03\x01", b"\x03\x02"):
+        with socket.create_connection(("127.0.0.1", w.router.https), LIMIT) as s:
+            s.sendall(client_hello(b"version.example.com", version))
+            answer = s.recv(100)
+        assert answer[:1] == b"\x15" and answer[6:7] == b"\x46", (version, answer)  # protocol_version
+
+
+def client_hello(name, version=b"\x03\x03"):
+    """TLS 1.2's, or that of an older version, as bytes: Python sends no bad names."""
     sni = len(name).to_bytes(2, "big") + name
     sni = (len(sni) + 1).to_bytes(2, "big") + b"\0" + sni
     exts = b"\0\0" + len(sni).to_bytes(2, "big") + sni + b"\0\x0a\0\x04\0\x02\0\x1d" + b"\0\x0d\0\x04\0\x02\x04\x03"
-    body = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\xc0\x2b" + b"\x01\0" + len(exts).to_bytes(2, "big") + exts
+    body = version + bytes(32) + b"\0" + b"\0\x02\xc0\x2b" + b"\x01\0" + len(exts).to_bytes(2, "big") + exts
     hello = b"\x01" + len(body).to_bytes(3, "big") + body
     return b"\x16\x03\x01" + len(hello).to_bytes(2, "big") + hello
 
