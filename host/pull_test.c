@@ -53,7 +53,8 @@ pull(const char *report, size_t piece, const struct fl_err *end)
 {
 	static const struct fl_http_result res = { .status = 200, .body = "", .content_type = "" };
 	struct host h = { 0 };
-	struct image image = { .name = (char *)(uintptr_t)"large", .tag = (char *)(uintptr_t)"latest" };
+	char name[] = "large", tag[] = "latest";
+	struct image image = { .name = name, .tag = tag };
 	struct fl_err err = { 0 };
 	size_t len = strlen(report);
 

@@ -63,10 +63,10 @@ fl_etcd_lease_revoke(FL_UNUSED struct fl_etcd *e, int64_t lease, fl_etcd_cb cb, 
 }
 
 int
-event_add(struct event *ev, const struct timeval *tv)
+event_add(struct event *ev, const struct timeval *timeout)
 {
 	timer = ev;
-	timer_ms = tv->tv_sec * 1000 + tv->tv_usec / 1000;
+	timer_ms = timeout->tv_sec * 1000 + timeout->tv_usec / 1000;
 	return 0;
 }
 
@@ -78,9 +78,9 @@ event_del(FL_UNUSED struct event *ev)
 }
 
 int
-clock_gettime(FL_UNUSED clockid_t id, struct timespec *now)
+clock_gettime(FL_UNUSED clockid_t id, struct timespec *tp)
 {
-	*now = (struct timespec){ .tv_sec = clock_ms / 1000, .tv_nsec = clock_ms % 1000 * 1000000 };
+	*tp = (struct timespec){ .tv_sec = clock_ms / 1000, .tv_nsec = clock_ms % 1000 * 1000000 };
 	return 0;
 }
 
