@@ -540,6 +540,7 @@ def challenges_are_answered_only_while_they_are_open(w):
             # RFC 8737 3: it is the only protocol that is offered.
             seen["one of two"] = see_tls(s.routers[0].https, domain, token, "x", ["acme-tls/1", "http/1.1"])
             seen["second"] = see_tls(s.routers[0].https, domain, token, "x", ["h2", "acme-tls/1"])
+            seen["none of it"] = see_tls(s.routers[0].https, domain, token, "x", ["http/1.1"])
             seen["only"] = see_tls(s.routers[0].https, domain, token, "x")
         s.server.on_finalize = look
         domain = f"{s.prefix}-1.example.com"
@@ -549,11 +550,14 @@ def challenges_are_answered_only_while_they_are_open(w):
         assert seen["ours"][0] == 200 and seen["ours"][1].count(b".") == 1 and seen["head"] == (200, b""), seen
         for name in ("post", "longer", "none", "other"):
             assert seen[name][0] == 200 and seen[name][1].startswith(b"the app's own"), (name, seen[name])
-        assert seen["host"][0] == 404 and all("cannot connect" in seen[name] for name in ("alpn", "one of two", "second")), seen
+        assert seen["host"][0] == 404 and all("cannot connect" in seen[name] for name in ("alpn", "one of two", "second", "none of it")), seen
         assert "does not have the digest" in seen["only"], seen
         token = s.server.authzs[next(iter(s.server.authzs))]["challenges"][0]["token"]
         wait_for("it to be closed", lambda: "app's own" in (see_http(s.routers[0].http, domain, token, "x") or ""))
-        assert "cannot connect" in see_tls(s.routers[0].https, domain, token, "x")
+        # Nor is the protocol spoken without one, once there is a certificate.
+        wait_for("the certificate", lambda: s.trusts(domain), PATIENCE)
+        why = see_tls(s.routers[0].https, domain, token, "x")
+        assert "cannot connect" in why, why
 
 
 @case
