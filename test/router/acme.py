@@ -554,9 +554,9 @@ def challenges_are_answered_only_while_they_are_open(w):
         assert "does not have the digest" in seen["only"], seen
         token = s.server.authzs[next(iter(s.server.authzs))]["challenges"][0]["token"]
         wait_for("it to be closed", lambda: "app's own" in (see_http(s.routers[0].http, domain, token, "x") or ""))
-        # Nor is the protocol spoken without one, once there is a certificate.
+        # RFC 7301 3.2: nor does a handshake succeed without a protocol that both speak.
         wait_for("the certificate", lambda: s.trusts(domain), PATIENCE)
-        why = see_tls(s.routers[0].https, domain, token, "x")
+        why = see_tls(s.routers[0].https, domain, token, "x", ["nonsense"])
         assert "cannot connect" in why, why
 
 
