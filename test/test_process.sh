@@ -62,7 +62,7 @@ is "nothing of it changed the formation" "$(flynn scale)" "$formation"
 fails_with "a process that exits at once is told with its status" 1 'exits-web exited 7 after [0-9.]+ s$' flynn scale exits-web=1
 log=$(flynn ps -a)
 like "flynn ps -a keeps the reason" "$log" 'exits-web +(failed|crashed) .*exits-web exited 7'
-fails_with "so are its last words" 1 '^cannot go on: no database$' flynn scale exits-web=2
+fails_with "so are its last words" 1 '^ +cannot go on: no database$' flynn scale exits-web=2
 ok "it can be given up" flynn scale exits-web=0
 fails_with "so is one that nobody can connect to" 1 'missing exited 127 after [0-9.]+ s$' flynn scale missing=1
 fails_with "with its last words" 1 'no-such-program: (command )?not found' flynn scale missing=2
