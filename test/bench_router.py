@@ -170,7 +170,17 @@ def report(cases, peers, runs):
                   f"{statistics.median(m['cpu'] for m in mine):>11.3g} {ratio:>11} {sum(m['failed'] for m in mine):>7}")
 
 
+def enter_own_network():
+    """Where a Docker Engine has been, the kernel tracks connections, and drops what is beyond some 260,000 in two minutes."""
+    if os.geteuid() == 0 and "IN_NETWORK" not in os.environ:
+        os.environ["IN_NETWORK"] = "1"
+        os.execvp("unshare", ["unshare", "-n", sys.executable, *sys.argv])
+    if os.geteuid() == 0:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 def main():
+    enter_own_network()
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     cases = sys.argv[2:] or [c for c in CASES if c != "h2" or shutil.which("h2load")]
     instances = (FIRST_PORT, FIRST_PORT + 1)
