@@ -1101,6 +1101,17 @@ def head_must_come_in_time(w):
 
 
 @case
+def client_that_ends_its_side_within_a_body_is_gone(w):
+    host, (inst,), _ = w.app(lambda inst, c, f: f.read())
+    with H2(w.router.http) as c:
+        stream = c.ask(host, method="POST", headers=[("content-length", "10")], end=False)
+        c.send(stream, b"hello", end=False)
+        wait_for("the request", lambda: inst.open)
+        c.sock.shutdown(socket.SHUT_WR)
+        wait_for("the instance to be let go", lambda: not inst.open)
+
+
+@case
 def client_that_ends_its_side_gets_its_answers(w):
     def slow(inst, c, f):
         read_request(f)
@@ -1316,6 +1327,16 @@ def idle_connection_is_ended_by_goaway(w):
                 pinging.ping()
                 time.sleep(0.05)
         assert pinging.goaway[1] == h2.NO_ERROR
+
+
+@case
+def connection_with_requests_is_not_idle(w):
+    """Not even if each is answered at once, as those for which there is no route."""
+    with router(w, "-idle-timeout", "1") as r, H2(r.http) as c:
+        for _ in range(5):
+            assert c.get("nobody.example.com").status == 404
+            time.sleep(0.4)
+        assert c.goaway is None
 
 
 @case
