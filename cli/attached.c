@@ -272,6 +272,7 @@ attached_run(struct cli *cli, const char *path, const char *body, bool tty)
 	if (a.input != NULL)
 		event_free(a.input);
 	event_free(a.kill);
+	event_base_loop(a.base, EVLOOP_NONBLOCK); /* by which a connection that ended while we read it is freed */
 	event_base_free(a.base);
 	free((char *)where.url);
 	if (a.err.kind != FL_ERR_NONE)
