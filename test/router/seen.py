@@ -88,8 +88,9 @@ def each_field_is_told(w):
 @case
 def own_id_is_the_one_that_the_client_got(w):
     host, _, _ = w.app()
-    a = w.get(host)
-    assert one(w.router, host=host)["request_id"] == a.get("X-Request-Id")
+    for asked in (host, "nobody." + host):  # of an instance, and of us
+        a = w.get(asked)
+        assert a.get("X-Request-Id") and one(w.router, host=asked)["request_id"] == a.get("X-Request-Id"), asked
 
 
 @case
