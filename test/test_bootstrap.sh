@@ -88,6 +88,7 @@ is "and standard error is left alone" "$(cat "$TMP/stderr")" ""
 wait_action='{"id":"w","action":"wait","url":"http://127.0.0.1:8000/status/500"}'
 for signal in INT TERM; do
 	printf '[%s]' "$wait_action" >"$TMP/wait.json"
+	rm -f "$TMP/signal.log" # or what the one before said could be taken for its first step
 	setsid flynn-bootstrap "$TMP/wait.json" >"$TMP/signal.log" 2>&1 &
 	pid=$!
 	wait_until 5 "its first step" grep -q 'wait w' "$TMP/signal.log"
